@@ -1,0 +1,97 @@
+/**
+ * Every error code of the product and the HTTP status it maps to. The code is what people search the runbook for,
+ * so a code never changes its meaning. `noun.problem`, both lower case.
+ */
+export const ERROR_CODES = {
+  'request.invalid': 400,
+  'request.too_large': 413,
+  'request.unsupported_type': 415,
+  'route.not_found': 404,
+  'route.method_not_allowed': 405,
+  'auth.missing': 401,
+  'auth.invalid': 401,
+  'auth.expired': 401,
+  'auth.forbidden': 403,
+  'auth.password_change_required': 403,
+  'auth.too_many_tries': 429,
+  'csrf.refused': 403,
+  'device.not_found': 404,
+  'device.exists': 409,
+  'device.disabled': 403,
+  'device.foreign': 403,
+  'device.built_in': 409,
+  'camera.not_found': 404,
+  'camera.exists': 409,
+  'camera.id_reserved': 400,
+  'camera.url_invalid': 400,
+  'camera.unreachable': 503,
+  'camera.no_picture': 503,
+  'camera.driver_missing': 503,
+  'config.invalid': 400,
+  'rois.invalid': 400,
+  'rois.version_conflict': 409,
+  'frame.malformed': 400,
+  'frame.too_large': 413,
+  'frame.seq_taken': 409,
+  'ingest.no_flow': 503,
+  'ingest.busy': 503,
+  'ingest.too_fast': 429,
+  'capture.not_found': 404,
+  'capture.bytes_gone': 410,
+  'event.not_found': 404,
+  'image.not_found': 404,
+  'job.not_found': 404,
+  'job.not_retryable': 409,
+  'job.lease_lost': 409,
+  'host.not_here': 500,
+  'node.config_invalid': 400,
+  'flow.invalid': 400,
+  'flows.stopped': 503,
+  'setting.invalid': 500,
+  'runtime.too_old': 500,
+  'data_dir.locked': 500,
+  'db.unavailable': 503,
+  'disk.full': 503,
+  'spool.full': 507,
+  'process.failed': 503,
+  'process.missing': 503,
+  'internal.error': 500,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface ErrorDetails {
+  /** the field of the request or setting that is wrong */
+  field?: string;
+  /** seconds after which another try makes sense */
+  retryAfterS?: number;
+  [name: string]: unknown;
+}
+
+/**
+ * The one error class of the product: a code for programs, a sentence for people, and the cause.
+ * It is mapped once per border: HTTP → answer, node → status and `done`, job → retry or bury.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'AppError';
+    this.code = code;
+    this.details = details;
+  }
+
+  /** HTTP status of this error's code. */
+  get status(): number {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** Turns whatever was thrown into an AppError; what is not ours becomes `internal.error` with the original as cause. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new AppError('internal.error', message, {}, { cause: thrown });
+}

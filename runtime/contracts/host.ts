@@ -1,0 +1,141 @@
+import type { CameraStatus, CaptureOptions } from './cameras.ts';
+import type { DetectionReport } from './detection.ts';
+import type { ServedConfig } from './device-config.ts';
+import type { EventMessage, EventType, ImageRole } from './events.ts';
+import type { FrameInfo, Still } from './frame.ts';
+import type { JobHandle } from './jobs.ts';
+import type { Side } from './node-types.ts';
+
+/** Time as a parameter. `monotonicMs` never jumps and is what durations are measured with. */
+export interface Clock {
+  /** epoch ms */
+  now(): number;
+  monotonicMs(): number;
+  /** Calls once after `ms`; the answer cancels it. */
+  after(ms: number, run: () => void): () => void;
+  /** Resolves after `ms`, rejects with the signal's reason when that comes first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A log line is an event with fields; secrets never go in. */
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+  child(scope: string): Log;
+}
+
+/** Gives back what the call acquired; may be called twice. */
+export type Release = () => void;
+
+/** Cameras of this host, by id. Both sides. */
+export interface CameraHost {
+  list(): CameraStatus[];
+  /** The id itself, or for an empty one this host's only or first camera; throws `camera.not_found`. */
+  resolve(camera: string): string;
+  /** A camera that a flow declares (its `camera` node holds a URL); released when the node closes. */
+  declare(camera: { id: string; url: string }): Release;
+  /** One still; throws `camera.unreachable` or `camera.no_picture` with the reason in words. */
+  capture(camera: string, options?: CaptureOptions, signal?: AbortSignal): Promise<Still>;
+}
+
+/** A frame that the server has stored durably. Its bytes are read on demand: wires carry references. */
+export interface StoredFrame extends FrameInfo {
+  id: string;
+  seq: number;
+  receivedAt: number;
+}
+
+/** The ingest route belongs to `http`; a node only says that frames are wanted. Server. */
+export interface IngestHost {
+  /** While nobody is attached, devices are told 503 and keep their frames. */
+  attach(taker: {
+    /** only frames of this camera; empty for all */
+    camera?: string;
+    /** put a job into the camera's lane for each frame */
+    analyse: boolean;
+    onFrame(frame: StoredFrame): void;
+  }): Release;
+}
+
+/** Jobs of the analysis queue. Server. */
+export interface JobHost {
+  /** Takes jobs, several cameras side by side, each camera in `seq` order: the next comes when the last is finished or its lease ran out. */
+  work(
+    options: { camera?: string; concurrency: number },
+    onJob: (job: JobHandle, frame: StoredFrame, jpeg: Buffer) => void,
+  ): Release;
+  /** `gone` when the lease was lost meanwhile; nothing is written then. */
+  done(job: JobHandle): Promise<'done' | 'gone'>;
+  /** Tries again later, or buries it after the last attempt. */
+  fail(job: JobHandle, error: Error): Promise<void>;
+}
+
+/** Comparison of pictures. Both sides. */
+export interface DetectionHost {
+  /** Compares the job's picture and commits job, state and events in one transaction. Server. */
+  compareJob(job: JobHandle, frame: StoredFrame, jpeg: Buffer, by: { flow: string }): Promise<DetectionReport>;
+  /** Compares plain frames; the state lives in `memory`, which the node owns. Nothing is written. */
+  compareFrame(frame: FrameInfo, jpeg: Buffer, memory: DetectionMemory): Promise<DetectionReport>;
+}
+
+/** Keeps the state of plain comparisons between messages; made empty by the node. */
+export interface DetectionMemory {
+  state?: unknown;
+}
+
+/** Events on their way out. Server. */
+export interface EventHost {
+  subscribe(
+    filter: { types?: EventType[]; camera?: string; phase?: 'start' | 'end' },
+    onEvent: (message: EventMessage) => void,
+  ): Release;
+  /** Bytes of an event's picture; undefined when that role has none. */
+  image(event: string, role: ImageRole): Promise<Buffer | undefined>;
+}
+
+/** The spool and what sends it on. Edge. */
+export interface UploadHost {
+  /** Numbers the frame and puts it on disk; resolves when it is safe there. */
+  spool(still: Still): Promise<{ seq: number }>;
+  status(): UploadStatus;
+  watch(onChange: (status: UploadStatus) => void): Release;
+}
+
+export interface UploadStatus {
+  state: 'idle' | 'sending' | 'waiting' | 'refused';
+  /** frames and bytes that wait on disk */
+  frames: number;
+  bytes: number;
+  sent: number;
+  rejected: number;
+  dropped: number;
+  /** epoch ms of the last acknowledged frame */
+  lastSentAt?: number;
+  reason?: string;
+}
+
+/** The device's configuration as last fetched; it survives a restart without network. Edge. */
+export interface ConfigHost {
+  current(): ServedConfig | undefined;
+  watch(onChange: (config: ServedConfig) => void): Release;
+}
+
+/**
+ * The powers a node gets, put into Node-RED's settings as `redeye`. A part that this side lacks is undefined;
+ * the wrapper in `nodes/lib` turns its use into a clear status instead of a crash.
+ */
+export interface Host {
+  readonly side: Side;
+  readonly device: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cameras: CameraHost;
+  readonly detection: DetectionHost;
+  readonly ingest?: IngestHost;
+  readonly jobs?: JobHost;
+  readonly events?: EventHost;
+  readonly upload?: UploadHost;
+  readonly config?: ConfigHost;
+}

@@ -1,0 +1,22 @@
+export type Side = 'server' | 'edge';
+
+/** Where each node of ours can run (CONTRACTS §6). The server registers all of them: one unknown type stops every flow. */
+export const NODE_TYPES = {
+  camera: ['server', 'edge'],
+  'camera-capture': ['server', 'edge'],
+  'delta-detect': ['server', 'edge'],
+  'ingest-frame': ['server'],
+  'frame-queue': ['server'],
+  'job-done': ['server'],
+  'event-in': ['server'],
+  'frame-upload': ['edge'],
+  'device-config': ['edge'],
+} as const satisfies Record<string, readonly Side[]>;
+
+export type NodeType = keyof typeof NODE_TYPES;
+
+/** Tells whether a node of ours can do its work on that side; types that are not ours are not judged. */
+export function runsOn(type: string, side: Side): boolean {
+  const sides: readonly Side[] | undefined = (NODE_TYPES as Record<string, readonly Side[]>)[type];
+  return sides === undefined || sides.includes(side);
+}

@@ -1,0 +1,110 @@
+import type {
+  CameraCreate,
+  CameraPatch,
+  CameraRecord,
+  CaptureRecord,
+  DeviceCreate,
+  DevicePatch,
+  DeviceRecord,
+  DeviceWithKey,
+  ListQuery,
+  Page,
+} from './api.ts';
+import type { DetectionPlan } from './detection.ts';
+import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from './device-config.ts';
+import type { EventMessage, EventPatch, EventRecord, EventType, ImageRole } from './events.ts';
+import type { FrameMeta } from './frame.ts';
+import type { Release } from './host.ts';
+import type { JobRecord, JobState } from './jobs.ts';
+import type { HeartbeatBody } from './mqtt-messages.ts';
+import type { Roi, RoiSet } from './rois.ts';
+
+/**
+ * What the doors (HTTP, broker) are handed: the stages' public faces. A stage implements its own, `main` wires them, and nobody
+ * imports the stage behind one. Errors are AppErrors; `actor` is who asks, for the audit log.
+ */
+export interface Actor {
+  /** `user:anna`, `device:demo-pi`, `admin-socket`, `setup` */
+  name: string;
+  ip?: string;
+}
+
+/** A frame at the door: parsed meta, defaults resolved, JPEG header checked against it. */
+export interface IncomingFrame {
+  device: string;
+  camera: string;
+  meta: FrameMeta;
+  /** epoch ms */
+  capturedAt: number;
+  jpeg: Buffer;
+}
+
+export type Accepted =
+  | { outcome: 'stored' | 'duplicate'; frameId: string; receivedAt: number }
+  | { outcome: 'conflict'; frameId: string; lastSeq: number };
+
+/** Stage `frames`. */
+export interface FramesService {
+  /** Resolves once bytes and row are durable. Throws `ingest.no_flow`, `ingest.busy`, `disk.full`, `db.unavailable`. */
+  accept(frame: IncomingFrame): Promise<Accepted>;
+  list(query: ListQuery): Promise<Page<CaptureRecord>>;
+  get(id: string): Promise<CaptureRecord>;
+  /** The picture's bytes; throws `capture.not_found` or `capture.bytes_gone`. */
+  image(id: string): Promise<Buffer>;
+  /** why frames cannot be taken now, for /readyz */
+  trouble(): string | undefined;
+}
+
+/** Stage `jobs`. */
+export interface JobsService {
+  list(query: ListQuery & { state?: JobState }): Promise<Page<JobRecord & { id: number }>>;
+  counts(): Promise<Record<JobState, number>>;
+  /** A dead or failed job gets a fresh set of attempts. */
+  retry(id: number, actor: Actor): Promise<JobRecord>;
+}
+
+/** Stage `events`. */
+export interface EventsService {
+  list(query: ListQuery & { type?: EventType; reviewed?: boolean }): Promise<Page<EventRecord>>;
+  get(id: string): Promise<EventRecord>;
+  patch(id: string, change: EventPatch, actor: Actor): Promise<EventRecord>;
+  image(id: string, role: ImageRole): Promise<Buffer>;
+  /** Everything from the outbox, from now on; with `after`, first what was published since that `n` (as far as it is kept). */
+  subscribe(onEvent: (message: EventMessage) => void, options?: { after?: number }): Release;
+}
+
+export interface KnownDevice {
+  id: string;
+  /** ids of its cameras, the first one first */
+  cameras: string[];
+  disabled: boolean;
+}
+
+/** Stage `fleet`: devices, their keys and configuration, cameras, ROIs. */
+export interface FleetService {
+  /** Who holds this key; undefined for an unknown, revoked or expired one. Cheap: at most one query per key and 5 s. */
+  deviceOfKey(key: string): Promise<KnownDevice | undefined>;
+  devices(): Promise<DeviceRecord[]>;
+  device(id: string): Promise<DeviceRecord>;
+  createDevice(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey>;
+  patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord>;
+  deleteDevice(id: string, actor: Actor): Promise<void>;
+  /** A second key beside the current one, which ends after the overlap. */
+  rotateKey(id: string, actor: Actor): Promise<DeviceWithKey>;
+  config(id: string): Promise<{ version: number; config: DeviceConfig }>;
+  putConfig(id: string, change: DeviceConfigPatch, actor: Actor): Promise<{ version: number; config: DeviceConfig }>;
+  /** As the device gets it; notes the fetch. */
+  servedConfig(id: string): Promise<ServedConfig>;
+  heartbeat(body: HeartbeatBody): Promise<{ lastSeen: number }>;
+  cameras(): Promise<CameraRecord[]>;
+  camera(id: string): Promise<CameraRecord>;
+  createCamera(body: CameraCreate, actor: Actor): Promise<CameraRecord>;
+  patchCamera(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord>;
+  deleteCamera(id: string, actor: Actor): Promise<void>;
+  rois(camera: string): Promise<{ version: number; rois: Roi[] }>;
+  putRois(camera: string, body: RoiSet, actor: Actor): Promise<{ version: number; rois: Roi[] }>;
+  /** ROIs and thresholds in force for a camera, with where each came from. */
+  detectionPlan(camera: string): Promise<DetectionPlan>;
+  /** An interaction began: asks the camera's device for a burst unless one runs or its cooldown does. */
+  requestBurst(camera: string): Promise<boolean>;
+}

@@ -1,0 +1,23 @@
+/** Rows of a query and how many it touched. Both databases answer the same types: bigint → number, timestamptz → Date, bytea → Buffer. */
+export interface Result<Row> {
+  rows: Row[];
+  rowCount: number;
+}
+
+/** A connection or a transaction: whatever can be asked. Parameters are $1, $2 …; JSON goes in as text, cast by `$n::text::jsonb`. */
+export interface Queryable {
+  query<Row extends object = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Result<Row>>;
+}
+
+/**
+ * The product's database, PostgreSQL or the embedded PGlite, with the same SQL. Errors keep PostgreSQL's `code` (23505 …);
+ * a lost connection is `db.unavailable`.
+ */
+export interface Db extends Queryable {
+  readonly kind: 'postgres' | 'pglite';
+  /** Runs the work in one transaction; a throw rolls back and is thrown on. */
+  tx<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
+  /** Calls back at each NOTIFY on the channel, also after a lost connection came back (then once, with an empty payload). */
+  listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Log } from '../contracts/host.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Field names whose values never reach a log line, wherever they sit in it. */
+const SECRET_FIELDS = ['password', 'token', 'secret', 'key', 'authorization', 'cookie', 'api_key', 'device_key'];
+const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
+/** One JSON object a line: `time` (epoch ms), `level`, `scope`, `msg`, fields; an `error` field is written with its cause. */
+export function createLog(options: { level: LogLevel; destination?: DestinationStream }): Log {
+  const settings = {
+    level: options.level,
+    base: null,
+    redact: { paths: redacted, censor: '••••' },
+    serializers: { error: pino.stdSerializers.errWithCause },
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return wrap(options.destination ? pino(settings, options.destination) : pino(settings));
+}
+
+/** A log that says nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+};
+
+function wrap(logger: Logger, scope = ''): Log {
+  return {
+    debug: (message, fields = {}) => logger.debug(fields, message),
+    info: (message, fields = {}) => logger.info(fields, message),
+    warn: (message, fields = {}) => logger.warn(fields, message),
+    error: (message, fields = {}) => logger.error(fields, message),
+    child(name) {
+      const full = scope ? `${scope}.${name}` : name;
+      return wrap(logger.child({ scope: full }), full);
+    },
+  };
+}

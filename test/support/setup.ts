@@ -1,0 +1,3 @@
+import { guardNodeVersion } from '../../runtime/lib/node-version.ts';
+
+guardNodeVersion();
