@@ -1,0 +1,114 @@
+import { isAbsolute, resolve } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { AppError } from './runtime/contracts/errors.ts';
+import { readEnvironment } from './runtime/lib/environment.ts';
+
+const port = (value: number, description: string, minimum = 1) =>
+  Type.Integer({ default: value, minimum, maximum: 65_535, description });
+const text = (description: string, options: Record<string, unknown> = {}) =>
+  Type.Optional(Type.String({ minLength: 1, description, ...options }));
+const list = (description: string, options: Record<string, unknown> = {}) =>
+  Type.Array(Type.String(), { default: [], list: true, description, ...options });
+
+/** Every setting of the server: name, type, default, meaning. `docs/generated/settings.md` is made from it. */
+export const ServerSettings = Type.Object({
+  PORT: port(1880, 'HTTP port: console, editor, API, ingest, MQTT over WebSocket'),
+  HOST: Type.String({
+    default: '127.0.0.1',
+    minLength: 1,
+    description:
+      'address to listen on; any but a loopback one needs TLS_CERT and TLS_KEY, or TRUST_LAN=1; MQTT binds alike',
+  }),
+  TLS_CERT: text('PEM file of the certificate (chain)'),
+  TLS_KEY: text('PEM file of its private key'),
+  TRUST_LAN: Type.Boolean({
+    default: false,
+    description: 'serve plain HTTP and MQTT to the network, with a banner that says so',
+  }),
+  PUBLIC_URL: text('address under which people reach the server, when it is not http(s)://HOST:PORT; may hold a path', {
+    pattern: '^https?://[^\\s]+$',
+  }),
+  TRUST_PROXY: text('addresses of reverse proxies whose X-Forwarded-* headers count (as Express takes them)'),
+  DATA_DIR: Type.String({
+    default: './data',
+    minLength: 1,
+    description: 'folder for everything that is kept; one process only',
+  }),
+  FLOWS_DIR: text(
+    'folder of the flows: server/ and edge/, one file a tab; may be a git checkout (default: DATA_DIR/flows)',
+  ),
+  DATABASE_URL: text(
+    'PostgreSQL, as postgres://user:password@host/database; without it an embedded PGlite in DATA_DIR',
+    {
+      secret: true,
+      pattern: '^postgres(ql)?://',
+    },
+  ),
+  MQTT_PORT: port(1883, 'port of the built-in MQTT broker; 0 turns the port off (WebSocket at /mqtt stays)', 0),
+  FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
+  ADMIN_PASSWORD: text(
+    "the first start's password of the user admin, at least 12 characters; without it a random one is printed once",
+    {
+      secret: true,
+      minLength: 12,
+    },
+  ),
+  SITE: Type.String({
+    default: 'home',
+    pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+    description: 'name of this site: a topic prefix, nothing more',
+  }),
+  EDITOR: Type.Boolean({ default: true, description: 'serve the flow editor at /editor' }),
+  UNSAFE_NODES: Type.Boolean({ default: false, description: 'allow the exec, file, tcp and udp nodes in flows' }),
+  OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*"),
+  CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
+  CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
+    default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  }),
+  LOG_LEVEL: Type.Union(
+    ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', description: 'how much is logged: debug, info, warn, error or silent' },
+  ),
+});
+
+type Values = Static<typeof ServerSettings>;
+export type Settings = Readonly<
+  Omit<Values, 'FLOWS_DIR' | 'LOG_LEVEL'> & {
+    FLOWS_DIR: string;
+    LOG_LEVEL: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  }
+>;
+
+/**
+ * The server's settings: schema + environment → one typed, frozen object; folders are absolute. A wrong value throws
+ * `setting.invalid` with the setting's name and what is allowed.
+ */
+export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Settings {
+  const values = readEnvironment(ServerSettings, env);
+  const dataDir = resolve(cwd, values.DATA_DIR);
+  if ((values.TLS_CERT === undefined) !== (values.TLS_KEY === undefined)) {
+    const name = values.TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY';
+    throw new AppError('setting.invalid', `${name}: TLS_CERT and TLS_KEY go together, and this one is missing`, {
+      field: name,
+    });
+  }
+  if (!isLoopback(values.HOST) && values.TLS_CERT === undefined && !values.TRUST_LAN) {
+    throw new AppError(
+      'setting.invalid',
+      `HOST: ${JSON.stringify(values.HOST)} is reachable from the network; that needs TLS_CERT and TLS_KEY, or TRUST_LAN=1`,
+      { field: 'HOST' },
+    );
+  }
+  const flowsDir = values.FLOWS_DIR ?? 'flows';
+  return Object.freeze({
+    ...values,
+    DATA_DIR: dataDir,
+    FLOWS_DIR: isAbsolute(flowsDir) ? flowsDir : values.FLOWS_DIR ? resolve(cwd, flowsDir) : resolve(dataDir, flowsDir),
+    LOG_LEVEL: values.LOG_LEVEL as Settings['LOG_LEVEL'],
+  });
+}
+
+/** Tells whether an address of HOST is reachable from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
