@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   'job.lease_lost': 409,
   'host.not_here': 500,
   'node.config_invalid': 400,
+  'message.invalid': 400,
   'flow.invalid': 400,
   'flows.stopped': 503,
   'setting.invalid': 500,
