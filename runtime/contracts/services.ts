@@ -18,6 +18,7 @@ import type { Release } from './host.ts';
 import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
 import type { Roi, RoiSet } from './rois.ts';
+import type { User } from './users.ts';
 
 /**
  * What the doors (HTTP, broker) are handed: the stages' public faces. A stage implements its own, `main` wires them, and nobody
@@ -107,4 +108,34 @@ export interface FleetService {
   detectionPlan(camera: string): Promise<DetectionPlan>;
   /** An interaction began: asks the camera's device for a burst unless one runs or its cooldown does. */
   requestBurst(camera: string): Promise<boolean>;
+}
+
+/** A person as stored: what the login needs besides `User`. */
+export interface StoredUser extends User {
+  passwordHash: string;
+  disabled: boolean;
+}
+
+/** Where users and their refresh tokens are kept. Tokens come as SHA-256 hashes; times are epoch ms. */
+export interface UserStore {
+  byLogin(login: string): Promise<StoredUser | undefined>;
+  byId(id: number): Promise<StoredUser | undefined>;
+  count(): Promise<number>;
+  create(user: Omit<StoredUser, 'id' | 'disabled'>): Promise<StoredUser>;
+  setPassword(id: number, passwordHash: string, mustChange: boolean): Promise<void>;
+  addRefresh(token: { hash: Buffer; family: string; userId: number; expiresAt: number }): Promise<void>;
+  /** Marks the token as used and says what it was before; undefined for an unknown one. */
+  useRefresh(
+    hash: Buffer,
+    now: number,
+  ): Promise<{ userId: number; family: string; state: 'fresh' | 'used' | 'expired' } | undefined>;
+  revokeFamily(family: string): Promise<void>;
+  revokeAll(userId: number): Promise<void>;
+  audit(entry: {
+    actor: string;
+    action: string;
+    object: string;
+    ip?: string;
+    details?: Record<string, unknown>;
+  }): Promise<void>;
 }

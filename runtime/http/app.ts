@@ -1,0 +1,111 @@
+import express, { type Express, type RequestHandler, Router } from 'express';
+import helmet from 'helmet';
+import { AppError } from '../contracts/errors.ts';
+import type { Clock, Log } from '../contracts/host.ts';
+import type { EventsService, FleetService, FramesService, JobsService } from '../contracts/services.ts';
+import type { Accounts } from './auth/accounts.ts';
+import { authenticator } from './authenticate.ts';
+import { corsFor } from './cors.ts';
+import { errorHandler, notFound } from './errors.ts';
+import { flowDoor } from './flow-doors.ts';
+import { type HealthCheck, healthRoutes } from './health.ts';
+import { IdempotencyCache } from './idempotency.ts';
+import { openApi } from './openapi.ts';
+import { mountRoutes, type RouteSpec } from './route.ts';
+import { authRoutes } from './routes/auth.ts';
+import { cameraRoutes } from './routes/cameras.ts';
+import { captureRoutes } from './routes/captures.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { eventRoutes } from './routes/events.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { streamRoutes } from './routes/stream.ts';
+
+export interface HttpParts {
+  version: string;
+  accounts: Accounts;
+  fleet: FleetService;
+  frames: FramesService;
+  jobs: JobsService;
+  events: EventsService;
+  checks: readonly HealthCheck[];
+  /** the device contract's routes, below /api/v1 */
+  ingest: RequestHandler;
+  /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
+  flows: { editor?: RequestHandler; node: RequestHandler };
+  clock: Clock;
+  log: Log;
+  trustProxy?: string;
+  corsOrigins: readonly string[];
+  openPaths: readonly string[];
+  /** path of PUBLIC_URL, without a slash at its end */
+  basePath: string;
+}
+
+/** Every route of our own API, from which handlers and documentation are made. */
+export function apiRoutes(parts: HttpParts): RouteSpec[] {
+  const idempotency = new IdempotencyCache(parts.clock);
+  return [
+    ...authRoutes(parts.accounts),
+    ...deviceRoutes(parts.fleet, idempotency),
+    ...cameraRoutes(parts.fleet, idempotency),
+    ...captureRoutes(parts.frames),
+    ...eventRoutes(parts.events),
+    ...jobRoutes(parts.jobs),
+    ...streamRoutes(parts.events, parts.clock),
+  ];
+}
+
+/**
+ * The whole HTTP face in its order: health, device contract, product API, editor, flows. Node-RED comes after our routes, so a flow
+ * cannot shadow them, and no body parser stands before it: Node-RED reads its bodies itself.
+ */
+export function createHttpApp(parts: HttpParts): Express {
+  const app = express();
+  const authenticate = authenticator(parts.accounts);
+  app.disable('x-powered-by');
+  if (parts.trustProxy !== undefined) app.set('trust proxy', parts.trustProxy);
+  app.use(healthRoutes(parts.checks, parts.version));
+  app.use(corsFor(parts.corsOrigins));
+
+  const strict = helmet({
+    contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    hsts: false,
+  });
+  const api = Router();
+  api.use(strict);
+  api.use(parts.ingest);
+  const routes = apiRoutes(parts);
+  mountRoutes(api, routes, authenticate);
+  app.use('/api/v1', api);
+  const document = openApi(routes, parts.version);
+  app.get('/api/openapi.json', strict, (_req, res) => {
+    res.json(document);
+  });
+  app.use('/api', notFound);
+
+  if (parts.flows.editor) {
+    // The editor is Node-RED's own page with inline scripts: it cannot live under our content policy.
+    app.use(
+      '/editor',
+      helmet({ contentSecurityPolicy: false, hsts: false, crossOriginEmbedderPolicy: false }),
+      refuseUrlTokens,
+      parts.flows.editor,
+    );
+  }
+  app.get('/', (_req, res) => {
+    res.redirect(302, `${parts.basePath}/editor/`);
+  });
+  app.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
+  app.use(notFound);
+  app.use(errorHandler(parts.log.child('http')));
+  return app;
+}
+
+/** Node-RED takes `?access_token=`; addresses end up in logs and histories, so we do not let it through. */
+const refuseUrlTokens: RequestHandler = (req, _res, next) => {
+  next(
+    'access_token' in req.query
+      ? new AppError('auth.invalid', 'a token in the address is not accepted; use the Authorization header')
+      : undefined,
+  );
+};

@@ -1,0 +1,16 @@
+import type { Request } from 'express';
+import { AppError } from '../contracts/errors.ts';
+import type { User } from '../contracts/users.ts';
+import type { Accounts } from './auth/accounts.ts';
+
+/** Who asks: the user of `Authorization: Bearer`. A token in the address is never looked at: addresses end up in logs. */
+export function authenticator(accounts: Accounts): (req: Request) => Promise<User> {
+  return async (req) => {
+    const header = req.get('Authorization');
+    if (header === undefined) throw new AppError('auth.missing', 'log in first: this needs an Authorization header');
+    const [, token] = /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(header) ?? [];
+    if (token === undefined)
+      throw new AppError('auth.invalid', 'the Authorization header must be "Bearer" and a token');
+    return accounts.userOfToken(token);
+  };
+}

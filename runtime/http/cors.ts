@@ -1,0 +1,24 @@
+import type { RequestHandler } from 'express';
+
+/** Lets the listed origins' pages call the API with a Bearer token; cookies are never allowed across origins. */
+export function corsFor(origins: readonly string[]): RequestHandler {
+  return (req, res, next) => {
+    const origin = req.get('Origin');
+    if (origin === undefined || !origins.includes(origin)) {
+      next();
+      return;
+    }
+    res.set({ 'Access-Control-Allow-Origin': origin, Vary: 'Origin' });
+    if (req.method !== 'OPTIONS' || req.get('Access-Control-Request-Method') === undefined) {
+      next();
+      return;
+    }
+    res.set({
+      'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
+      'Access-Control-Allow-Headers':
+        'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-DEVICE-KEY, X-API-Key',
+      'Access-Control-Max-Age': '600',
+    });
+    res.sendStatus(204);
+  };
+}

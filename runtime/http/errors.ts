@@ -1,0 +1,53 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorBody } from '../contracts/api.ts';
+import { AppError, type ErrorCode, toAppError } from '../contracts/errors.ts';
+import type { Log } from '../contracts/host.ts';
+
+/** The error envelope of our own routes. */
+export function errorBody(error: AppError): ErrorBody {
+  const hidden = error.code === 'internal.error';
+  return {
+    statusCode: error.status,
+    error: STATUS_CODES[error.status] ?? 'Error',
+    message: hidden ? 'something went wrong on our side; the log says what' : error.message,
+    code: error.code,
+    ...(error.details.field === undefined ? {} : { field: error.details.field }),
+  };
+}
+
+/** The last handler of the app: whatever was thrown becomes one envelope, and what is our fault is logged with its cause. */
+export function errorHandler(log: Log): ErrorRequestHandler {
+  return (thrown, req, res, next) => {
+    if (res.headersSent) {
+      next(thrown);
+      return;
+    }
+    const error = fromExpress(thrown);
+    if (error.status >= 500)
+      log.error('request failed', {
+        method: req.method,
+        path: req.path,
+        code: error.code,
+        error: error.cause ?? error,
+      });
+    if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));
+    if (error.status === 401) res.set('WWW-Authenticate', 'Bearer realm="redeye"');
+    res.status(error.status).json(errorBody(error));
+  };
+}
+
+/** Answers what no route took. */
+export const notFound: RequestHandler = (req, _res, next) => {
+  next(new AppError('route.not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`));
+};
+
+/** Errors of Express and its body parser carry a status of their own; those are the asker's fault, not ours. */
+function fromExpress(thrown: unknown): AppError {
+  const { status, type, message } = (thrown ?? {}) as { status?: number; type?: string; message?: string };
+  if (thrown instanceof AppError || status === undefined || status >= 500) return toAppError(thrown);
+  const code: ErrorCode =
+    status === 413 ? 'request.too_large' : status === 415 ? 'request.unsupported_type' : 'request.invalid';
+  const said = type === 'entity.parse.failed' ? 'the body is not valid JSON' : (message ?? 'the request is not valid');
+  return new AppError(code, said, type === 'entity.parse.failed' ? { field: 'body' } : {}, { cause: thrown });
+}

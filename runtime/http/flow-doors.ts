@@ -1,0 +1,39 @@
+import type { Request, RequestHandler } from 'express';
+import { AppError } from '../contracts/errors.ts';
+import type { FleetService } from '../contracts/services.ts';
+import type { User } from '../contracts/users.ts';
+
+/**
+ * In front of what flows serve by `http in`: closed unless a user or a device shows a credential, or the path is listed in
+ * OPEN_PATHS (`/hook`, or `/public/*` for everything below).
+ */
+export function flowDoor(options: {
+  openPaths: readonly string[];
+  authenticate: (req: Request) => Promise<User>;
+  fleet: Pick<FleetService, 'deviceOfKey'>;
+}): RequestHandler {
+  return async (req, _res, next) => {
+    try {
+      if (isOpen(req.path, options.openPaths)) {
+        next();
+        return;
+      }
+      const key = deviceKeyOf(req);
+      const device = key === undefined ? undefined : await options.fleet.deviceOfKey(key);
+      if (device?.disabled) throw new AppError('device.disabled', 'this device is disabled');
+      if (!device) await options.authenticate(req);
+      next();
+    } catch (error) {
+      next(error);
+    }
+  };
+}
+
+/** The key a device shows, in either of the two headers of the contract. */
+export function deviceKeyOf(req: Request): string | undefined {
+  return req.get('X-DEVICE-KEY') ?? req.get('X-API-Key');
+}
+
+function isOpen(path: string, openPaths: readonly string[]): boolean {
+  return openPaths.some((open) => (open.endsWith('/*') ? path.startsWith(open.slice(0, -1)) : path === open));
+}

@@ -1,0 +1,122 @@
+import type { NextFunction, Request, Response, Router } from 'express';
+import { json } from 'express';
+import type { TObject, TSchema } from 'typebox';
+import { AppError } from '../contracts/errors.ts';
+import type { Actor } from '../contracts/services.ts';
+import type { Role, User } from '../contracts/users.ts';
+import { parser } from '../lib/validate.ts';
+
+const BODY_LIMIT = '64kb';
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** What a handler gets: everything parsed, the asker known. */
+export interface Context {
+  req: Request;
+  res: Response;
+  params: Record<string, string>;
+  query: Record<string, unknown>;
+  body: unknown;
+  user: User;
+  actor: Actor;
+}
+
+/** An answer other than `200 JSON`. */
+export class Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, body: unknown = undefined, headers: Record<string, string> = {}) {
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** One route: handler, checks and documentation in one place. `open` needs no credential. */
+export interface RouteSpec {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** Express path below /api/v1, as `/devices/:id` */
+  path: string;
+  access: Role | 'open';
+  tag: string;
+  summary: string;
+  query?: TObject;
+  body?: TSchema;
+  /** status of the good answer, for the documentation */
+  status?: number;
+  /** content type of the good answer where it is not JSON */
+  produces?: string;
+  handle(context: Context): unknown;
+}
+
+/** Puts routes on a router: credential, role, query and body are checked in that order before the handler runs. */
+export function mountRoutes(
+  router: Router,
+  routes: readonly RouteSpec[],
+  authenticate: (req: Request) => Promise<User>,
+): void {
+  const readJson = json({ limit: BODY_LIMIT, strict: true });
+  for (const route of routes) {
+    const parseQuery = route.query && parser(route.query);
+    const parseBody = route.body && parser(route.body);
+    router[route.method](route.path, async (req: Request, res: Response, next: NextFunction) => {
+      try {
+        const user = route.access === 'open' ? NOBODY : await authenticate(req);
+        if (route.access !== 'open' && RANK[user.role] < RANK[route.access]) {
+          throw new AppError('auth.forbidden', `this needs the role ${route.access}; yours is ${user.role}`);
+        }
+        if (parseBody)
+          await new Promise<void>((resolve, reject) =>
+            readJson(req, res, (error) => (error ? reject(error) : resolve())),
+          );
+        const answer = await route.handle({
+          req,
+          res,
+          params: req.params as Record<string, string>,
+          query: parseQuery ? (parseQuery(numbers(req.query, route.query)) as Record<string, unknown>) : {},
+          body: parseBody ? parseBody(req.body ?? {}) : undefined,
+          user,
+          actor: { name: `user:${user.name}`, ip: req.ip ?? '' },
+        });
+        if (!res.headersSent) send(res, answer);
+      } catch (error) {
+        next(error);
+      }
+    });
+  }
+}
+
+const NOBODY: User = {
+  id: 0,
+  name: 'nobody',
+  email: null,
+  role: 'viewer',
+  cameras: [],
+  mayEditFlows: false,
+  mustChangePassword: false,
+};
+
+function send(res: Response, answer: unknown): void {
+  if (!(answer instanceof Answer)) {
+    res.json(answer);
+    return;
+  }
+  res.status(answer.status).set(answer.headers);
+  if (Buffer.isBuffer(answer.body)) res.end(answer.body);
+  else if (answer.body === undefined) res.end();
+  else res.json(answer.body);
+}
+
+/** Query values are text; what the schema calls a number or boolean becomes one before it is checked. */
+function numbers(query: Record<string, unknown>, schema: TObject | undefined): Record<string, unknown> {
+  const converted: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(query)) {
+    const type = (schema?.properties[name] as { type?: string } | undefined)?.type;
+    if (typeof value !== 'string') converted[name] = value;
+    else if ((type === 'integer' || type === 'number') && value.trim() !== '') converted[name] = Number(value);
+    else if (type === 'boolean' && (value === 'true' || value === 'false')) converted[name] = value === 'true';
+    else converted[name] = value;
+  }
+  return converted;
+}

@@ -1,0 +1,96 @@
+import { CameraCreate, CameraPatch } from '../../contracts/api.ts';
+import { RoiSet } from '../../contracts/rois.ts';
+import type { FleetService } from '../../contracts/services.ts';
+import type { IdempotencyCache } from '../idempotency.ts';
+import { requireCamera } from '../list-query.ts';
+import { Answer, type RouteSpec } from '../route.ts';
+
+/** Cameras and their ROIs. */
+export function cameraRoutes(fleet: FleetService, idempotency: IdempotencyCache): RouteSpec[] {
+  const tag = 'cameras';
+  return [
+    {
+      method: 'get',
+      path: '/cameras',
+      access: 'viewer',
+      tag,
+      summary: 'All cameras you may see',
+      async handle({ user }) {
+        const cameras = await fleet.cameras();
+        return {
+          items: cameras.filter((camera) => user.cameras === null || user.cameras.includes(camera.id)),
+          next: null,
+        };
+      },
+    },
+    {
+      method: 'post',
+      path: '/cameras',
+      access: 'admin',
+      tag,
+      summary: 'Add a camera; its address is kept encrypted and never shown again',
+      body: CameraCreate,
+      status: 201,
+      handle: (context) =>
+        idempotency.run(
+          context,
+          async () => new Answer(201, await fleet.createCamera(context.body as CameraCreate, context.actor)),
+        ),
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id',
+      access: 'viewer',
+      tag,
+      summary: 'One camera',
+      handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return fleet.camera(params.id ?? '');
+      },
+    },
+    {
+      method: 'patch',
+      path: '/cameras/:id',
+      access: 'admin',
+      tag,
+      summary: 'Rename a camera or give it another address; without url the old one stays',
+      body: CameraPatch,
+      handle: ({ params, body, actor }) => fleet.patchCamera(params.id ?? '', body as CameraPatch, actor),
+    },
+    {
+      method: 'delete',
+      path: '/cameras/:id',
+      access: 'admin',
+      tag,
+      summary: 'Delete a camera; its frames and events stay',
+      status: 204,
+      async handle({ params, actor }) {
+        await fleet.deleteCamera(params.id ?? '', actor);
+        return new Answer(204);
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/rois',
+      access: 'viewer',
+      tag,
+      summary: 'ROIs in force, with their version',
+      handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return fleet.rois(params.id ?? '');
+      },
+    },
+    {
+      method: 'put',
+      path: '/cameras/:id/rois',
+      access: 'operator',
+      tag,
+      summary: 'Set the ROIs; a stale version is refused; in force from the next frame on',
+      body: RoiSet,
+      handle({ params, body, user, actor }) {
+        requireCamera(user, params.id ?? '');
+        return fleet.putRois(params.id ?? '', body as RoiSet, actor);
+      },
+    },
+  ];
+}

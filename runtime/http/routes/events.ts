@@ -1,0 +1,76 @@
+import { Type } from 'typebox';
+import { AppError } from '../../contracts/errors.ts';
+import { EVENT_TYPES, EventPatch, type EventType, IMAGE_ROLES, type ImageRole } from '../../contracts/events.ts';
+import type { EventsService } from '../../contracts/services.ts';
+import { listQuery, listSchema, requireCamera } from '../list-query.ts';
+import { Answer, type RouteSpec } from '../route.ts';
+import { PICTURE_HEADERS } from './captures.ts';
+
+/** What happened: list, one, its pictures, the operator's verdict. */
+export function eventRoutes(events: EventsService): RouteSpec[] {
+  const tag = 'events';
+  const query = listSchema({
+    type: Type.Optional(Type.Union(EVENT_TYPES.map((type) => Type.Literal(type)))),
+    reviewed: Type.Optional(Type.Boolean()),
+  });
+  return [
+    {
+      method: 'get',
+      path: '/events',
+      access: 'viewer',
+      tag,
+      summary: 'Events, newest first',
+      query,
+      handle: ({ query, user }) =>
+        events.list({
+          ...listQuery(query, user),
+          type: query.type as EventType | undefined,
+          reviewed: query.reviewed as boolean | undefined,
+        }),
+    },
+    {
+      method: 'get',
+      path: '/events/:id',
+      access: 'viewer',
+      tag,
+      summary: 'One event; details say why it fired',
+      async handle({ params, user }) {
+        const event = await events.get(params.id ?? '');
+        requireCamera(user, event.camera);
+        return event;
+      },
+    },
+    {
+      method: 'patch',
+      path: '/events/:id',
+      access: 'operator',
+      tag,
+      summary: 'Note, reviewed, verdict (true, false or null), keep (exempt from retention)',
+      body: EventPatch,
+      async handle({ params, body, user, actor }) {
+        requireCamera(user, (await events.get(params.id ?? '')).camera);
+        return events.patch(params.id ?? '', body as EventPatch, actor);
+      },
+    },
+    {
+      method: 'get',
+      path: '/events/:id/images/:file',
+      access: 'viewer',
+      tag,
+      summary: 'Its picture: pre.jpg, during.jpg, post.jpg or thumb.jpg',
+      produces: 'image/jpeg',
+      async handle({ params, user }) {
+        const role = (params.file ?? '').replace(/\.jpg$/, '') as ImageRole;
+        if (!IMAGE_ROLES.includes(role)) {
+          throw new AppError(
+            'image.not_found',
+            `an event has the pictures ${IMAGE_ROLES.map((name) => `${name}.jpg`).join(', ')}`,
+          );
+        }
+        const event = await events.get(params.id ?? '');
+        requireCamera(user, event.camera);
+        return new Answer(200, await events.image(event.id, role), PICTURE_HEADERS);
+      },
+    },
+  ];
+}

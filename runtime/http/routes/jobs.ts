@@ -1,0 +1,43 @@
+import { Type } from 'typebox';
+import { AppError } from '../../contracts/errors.ts';
+import { JOB_STATES, type JobState } from '../../contracts/jobs.ts';
+import type { JobsService } from '../../contracts/services.ts';
+import { listQuery, listSchema } from '../list-query.ts';
+import type { RouteSpec } from '../route.ts';
+
+/** The analysis queue, for operators. */
+export function jobRoutes(jobs: JobsService): RouteSpec[] {
+  const tag = 'jobs';
+  return [
+    {
+      method: 'get',
+      path: '/jobs',
+      access: 'operator',
+      tag,
+      summary: 'Jobs, newest first; status is one of queued, running, done, failed (waits for another try), dead',
+      query: listSchema({ status: Type.Optional(Type.Union(JOB_STATES.map((state) => Type.Literal(state)))) }),
+      handle: ({ query, user }) =>
+        jobs.list({ ...listQuery(query, user), state: query.status as JobState | undefined }),
+    },
+    {
+      method: 'get',
+      path: '/jobs/counts',
+      access: 'operator',
+      tag,
+      summary: 'How many jobs there are in each state',
+      handle: () => jobs.counts(),
+    },
+    {
+      method: 'post',
+      path: '/jobs/:id/retry',
+      access: 'operator',
+      tag,
+      summary: 'Give a failed or dead job a fresh set of attempts',
+      handle({ params, actor }) {
+        const id = /^\d{1,15}$/.test(params.id ?? '') ? Number(params.id) : undefined;
+        if (id === undefined) throw new AppError('job.not_found', 'no such job');
+        return jobs.retry(id, actor);
+      },
+    },
+  ];
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { AppError } from '../contracts/errors.ts';
+
+/** Slow clients are cut off: headers within 10 s, the whole request within 60 s (a listening default of Node held 800 of 800). */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 2_000,
+};
+const MAX_CONNECTIONS = 2000;
+
+/** The listening half: plain or TLS, with limits, opened and closed as one. */
+export class HttpServer {
+  readonly server: Server;
+  readonly #host: string;
+  readonly #port: number;
+
+  constructor(options: { host: string; port: number; tls?: { certFile: string; keyFile: string } }) {
+    const { tls } = options;
+    this.server = tls
+      ? createTlsServer({
+          ...LIMITS,
+          cert: readFileSync(tls.certFile),
+          key: readFileSync(tls.keyFile),
+          minVersion: 'TLSv1.2',
+        })
+      : createPlainServer(LIMITS);
+    this.server.maxConnections = MAX_CONNECTIONS;
+    this.#host = options.host;
+    this.#port = options.port;
+  }
+
+  /** Hands requests to the app; the server can be made (for upgrades) before the app is. */
+  serve(app: RequestListener): void {
+    this.server.on('request', app);
+  }
+
+  /** Listens; answers the port it got (another one than asked for when that was 0). */
+  async start(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (cause: NodeJS.ErrnoException) => {
+        const why = cause.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${cause.message}`;
+        reject(
+          new AppError('setting.invalid', `PORT: ${this.#host}:${this.#port} ${why}`, { field: 'PORT' }, { cause }),
+        );
+      });
+      this.server.listen(this.#port, this.#host, resolve);
+    });
+    const address = this.server.address();
+    return typeof address === 'object' && address !== null ? address.port : this.#port;
+  }
+
+  /** Takes no new requests and cuts what is left after a second: event streams never end by themselves. */
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.server.closeIdleConnections();
+    const cut = setTimeout(() => this.server.closeAllConnections(), 1000);
+    await closed;
+    clearTimeout(cut);
+  }
+}
