@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { guardNodeVersion } from '../lib/node-version.ts';
+import { type Compile, isBuilt, makeDist } from './dist.ts';
+
+/**
+ * `node runtime/cli/build.ts [--if-missing]`: checks types and fills dist/. Does nothing when dist/ was made from the very files that
+ * are here. With `--if-missing` a machine without the compiler runs the dist/ it was given.
+ */
+function main(args: string[]): number {
+  const root = resolve(import.meta.dirname, '../..');
+  if (isBuilt(root)) return 0;
+  const compiler = typescriptOf(root);
+  if (!compiler) {
+    if (args.includes('--if-missing') && existsSync(join(root, 'dist/runtime/main.js'))) return 0;
+    process.stderr.write('The TypeScript compiler is not installed: run "npm ci" without --omit=dev once.\n');
+    return 1;
+  }
+  const compile: Compile = () => {
+    const run = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+    return run.status === 0;
+  };
+  const started = performance.now();
+  const report = makeDist(root, compile);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (!report.ok) {
+    process.stderr.write('The build found type errors (above).\n');
+    return 1;
+  }
+  process.stdout.write(`built dist/ in ${seconds} s (${report.copied} files copied, ${report.removed} removed)\n`);
+  return 0;
+}
+
+function typescriptOf(root: string): string | undefined {
+  try {
+    return createRequire(join(root, 'package.json')).resolve('typescript/bin/tsc');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  guardNodeVersion();
+  process.exitCode = main(process.argv.slice(2));
+}
