@@ -14,7 +14,7 @@ export function isId(text: string): boolean {
   return id.test(text);
 }
 
-/** The camera that is made together with a device. */
+/** The camera that is made together with a device; a very long id is cut so that the camera's is one too. */
 export function firstCameraOf(device: string): string {
-  return `${device}-cam`;
+  return `${device.slice(0, 59)}-cam`;
 }

@@ -1,0 +1,103 @@
+import type { Queryable } from './db.ts';
+
+export interface CameraRow {
+  id: string;
+  device_id: string;
+  name: string;
+  /** sealed */
+  url: string | null;
+  driver: string;
+  created_at: Date;
+  deleted_at: Date | null;
+  last_frame_at: Date | null;
+  device_state: 'online' | 'offline' | 'degraded' | 'updating';
+  /** the device's birth message, which names the state of its cameras */
+  device_info: Record<string, unknown>;
+}
+
+const CAMERA = `
+  select c.id, c.device_id, c.name, c.url, c.driver, c.created_at, c.deleted_at, d.state as device_state, d.info as device_info,
+         (select f.received_at from captures f where f.camera_id = c.id order by f.received_at desc limit 1) as last_frame_at
+    from cameras c join devices d on d.id = c.device_id`;
+
+/** Every camera in the register, by id. */
+export async function listCameras(q: Queryable): Promise<CameraRow[]> {
+  return (await q.query<CameraRow>(`${CAMERA} where c.deleted_at is null order by c.id`)).rows;
+}
+
+/** One camera of the register; undefined for an unknown or deleted one. */
+export async function findCamera(q: Queryable, id: string): Promise<CameraRow | undefined> {
+  return (await q.query<CameraRow>(`${CAMERA} where c.id = $1 and c.deleted_at is null`, [id])).rows[0];
+}
+
+/** Whose a camera is; undefined for an unknown or deleted one. */
+export async function findCameraDevice(q: Queryable, id: string): Promise<string | undefined> {
+  const { rows } = await q.query<{ device_id: string }>(
+    'select device_id from cameras where id = $1 and deleted_at is null',
+    [id],
+  );
+  return rows[0]?.device_id;
+}
+
+/** Puts a camera into the register at the end of its device's, or takes a deleted one's row up again; false when the id is in use. */
+export async function insertCamera(
+  q: Queryable,
+  camera: { id: string; device: string; name: string; url?: string | undefined; driver: string; at: Date },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `insert into cameras as c (id, device_id, name, url, driver, created_at, position)
+     select $1::text, $2::text, $3::text, $4::text, $5::text, $6::timestamptz, coalesce(max(position) + 1, 0) from cameras where device_id = $2 and deleted_at is null
+     on conflict (id) do update
+        set device_id = excluded.device_id, name = excluded.name, url = excluded.url, driver = excluded.driver,
+            created_at = excluded.created_at, position = excluded.position, deleted_at = null
+      where c.deleted_at is not null`,
+    [camera.id, camera.device, camera.name, camera.url ?? null, camera.driver, camera.at],
+  );
+  return rowCount > 0;
+}
+
+/** Notes the driver that a device announced for its camera. */
+export async function updateCameraDriver(q: Queryable, id: string, driver: string): Promise<void> {
+  await q.query('update cameras set driver = $2 where id = $1 and driver <> $2', [id, driver]);
+}
+
+/** Changes name and URL; what is undefined stays. */
+export async function updateCamera(
+  q: Queryable,
+  id: string,
+  change: { name?: string | undefined; url?: string | undefined; driver?: string | undefined },
+): Promise<void> {
+  await q.query(
+    `update cameras set name = coalesce($2, name), url = coalesce($3, url), driver = coalesce($4, driver)
+      where id = $1 and deleted_at is null`,
+    [id, change.name ?? null, change.url ?? null, change.driver ?? null],
+  );
+}
+
+/** Takes a camera out of the register; its frames and events stay. */
+export async function markCameraDeleted(q: Queryable, id: string, at: Date): Promise<void> {
+  await q.query('update cameras set deleted_at = $2, url = null where id = $1 and deleted_at is null', [id, at]);
+}
+
+/** Takes all of a device's cameras out of the register. */
+export async function markDeviceCamerasDeleted(q: Queryable, device: string, at: Date): Promise<void> {
+  await q.query('update cameras set deleted_at = $2, url = null where device_id = $1 and deleted_at is null', [
+    device,
+    at,
+  ]);
+}
+
+/** Cameras of a device that have a URL: those which the server itself captures. */
+export async function listCamerasWithUrl(q: Queryable, device: string): Promise<{ id: string; url: string }[]> {
+  const { rows } = await q.query<{ id: string; url: string }>(
+    `select id, url from cameras where device_id = $1 and deleted_at is null and url is not null order by position, id`,
+    [device],
+  );
+  return rows;
+}
+
+/** Locks a camera's row until the transaction ends; false when there is none. */
+export async function lockCamera(q: Queryable, id: string): Promise<boolean> {
+  const { rows } = await q.query('select id from cameras where id = $1 and deleted_at is null for update', [id]);
+  return rows.length > 0;
+}

@@ -1,0 +1,33 @@
+import type { Queryable } from './db.ts';
+
+export interface ConfigRow {
+  version: number;
+  /** only the fields that an operator has set */
+  config: Record<string, unknown>;
+}
+
+/** The version in force; undefined when the device has none. */
+export async function findActiveConfig(q: Queryable, device: string): Promise<ConfigRow | undefined> {
+  const { rows } = await q.query<ConfigRow>(
+    'select version, config from device_configs where device_id = $1 and active',
+    [device],
+  );
+  return rows[0];
+}
+
+/** Puts a new version in force and answers its number. The device's row must be locked in this transaction. */
+export async function activateConfig(
+  q: Queryable,
+  device: string,
+  config: object,
+  by: { actor: string; at: Date },
+): Promise<number> {
+  await q.query('update device_configs set active = false where device_id = $1 and active', [device]);
+  const { rows } = await q.query<{ version: number }>(
+    `insert into device_configs (device_id, version, config, active, created_at, created_by)
+     select $1::text, coalesce(max(version), 0) + 1, $2::text::jsonb, true, $4::timestamptz, $3::text from device_configs where device_id = $1
+     returning version`,
+    [device, JSON.stringify(config), by.at, by.actor],
+  );
+  return rows[0]?.version ?? 0;
+}

@@ -1,0 +1,56 @@
+import type { Queryable } from './db.ts';
+
+/** A key with the device it belongs to, as needed to let somebody in. */
+export interface KeyHolderRow {
+  hash: Buffer;
+  expires_at: Date | null;
+  device_id: string;
+  disabled: boolean;
+  cameras: string[];
+}
+
+/** Keeps a new key; false when its public part is taken. */
+export async function insertDeviceKey(
+  q: Queryable,
+  key: { id: string; device: string; hash: Buffer; at: Date },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    'insert into device_keys (id, device_id, hash, created_at) values ($1, $2, $3, $4) on conflict (id) do nothing',
+    [key.id, key.device, key.hash, key.at],
+  );
+  return rowCount > 0;
+}
+
+/** Who holds the key with this public part; undefined for an unknown, revoked or expired one, and for a deleted device. */
+export async function findKeyHolder(q: Queryable, id: string, now: Date): Promise<KeyHolderRow | undefined> {
+  const { rows } = await q.query<KeyHolderRow>(
+    `select k.hash, k.expires_at, k.device_id, d.disabled_at is not null as disabled,
+            array(select c.id from cameras c where c.device_id = d.id and c.deleted_at is null order by c.position, c.id) as cameras
+       from device_keys k join devices d on d.id = k.device_id
+      where k.id = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2) and d.deleted_at is null`,
+    [id, now],
+  );
+  return rows[0];
+}
+
+/** Puts an end date on the keys that have none, and revokes those that were already ending: two stay active. Answers how many were revoked. */
+export async function retireDeviceKeys(q: Queryable, device: string, now: Date, end: Date): Promise<number> {
+  const { rowCount } = await q.query(
+    'update device_keys set revoked_at = $2 where device_id = $1 and revoked_at is null and expires_at is not null',
+    [device, now],
+  );
+  await q.query(
+    'update device_keys set expires_at = $2 where device_id = $1 and revoked_at is null and expires_at is null',
+    [device, end],
+  );
+  return rowCount;
+}
+
+/** Ends all of a device's keys at once; answers how many were still active. */
+export async function revokeDeviceKeys(q: Queryable, device: string, now: Date): Promise<number> {
+  const { rowCount } = await q.query(
+    'update device_keys set revoked_at = $2 where device_id = $1 and revoked_at is null',
+    [device, now],
+  );
+  return rowCount;
+}

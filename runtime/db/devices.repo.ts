@@ -1,0 +1,198 @@
+import type { Queryable } from './db.ts';
+
+export interface DeviceRow {
+  id: string;
+  name: string;
+  last_seq: number;
+  last_seen_at: Date | null;
+  last_frame_at: Date | null;
+  last_config_at: Date | null;
+  state: 'online' | 'offline' | 'degraded' | 'updating';
+  session: number | null;
+  burst_until: Date | null;
+  burst_ready_at: Date | null;
+  info: Record<string, unknown>;
+  health: Record<string, unknown>;
+  rssi: number | null;
+  battery_mv: number | null;
+  fw_version: string | null;
+  disabled_at: Date | null;
+  created_at: Date;
+  /** ids of its cameras, the first one first */
+  cameras: string[];
+  config_version: number | null;
+  /** fields that an operator has set */
+  config: Record<string, unknown> | null;
+}
+
+const LIVING = `
+  select d.id, d.name, d.last_seq, d.last_seen_at, d.last_frame_at, d.last_config_at, d.state, d.session, d.burst_until,
+         d.burst_ready_at, d.info, d.health, d.rssi, d.battery_mv, d.fw_version, d.disabled_at, d.created_at,
+         array(select c.id from cameras c where c.device_id = d.id and c.deleted_at is null order by c.position, c.id) as cameras,
+         v.version as config_version, v.config
+    from devices d
+    left join device_configs v on v.device_id = d.id and v.active
+   where d.deleted_at is null`;
+
+/** Every device that is registered, by id. */
+export async function listDevices(q: Queryable): Promise<DeviceRow[]> {
+  return (await q.query<DeviceRow>(`${LIVING} order by d.id`)).rows;
+}
+
+/** One registered device; undefined for an unknown or deleted id. */
+export async function findDevice(q: Queryable, id: string): Promise<DeviceRow | undefined> {
+  return (await q.query<DeviceRow>(`${LIVING} and d.id = $1`, [id])).rows[0];
+}
+
+/** Registers a device, or takes a deleted one's row up again, `last_seq` as it was; false when the id is in use. */
+export async function insertDevice(q: Queryable, device: { id: string; name: string; at: Date }): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `insert into devices as d (id, name, created_at) values ($1, $2, $3)
+     on conflict (id) do update
+        set name = excluded.name, created_at = excluded.created_at, deleted_at = null, disabled_at = null, state = 'offline',
+            session = null, burst_until = null, burst_ready_at = null, info = '{}', health = '{}', rssi = null,
+            battery_mv = null, fw_version = null, last_seen_at = null
+      where d.deleted_at is not null`,
+    [device.id, device.name, device.at],
+  );
+  return rowCount > 0;
+}
+
+/** Which of the ids are taken, by deleted devices too. */
+export async function takenDeviceIds(q: Queryable, prefix: string): Promise<Set<string>> {
+  const { rows } = await q.query<{ id: string }>('select id from devices where starts_with(id, $1)', [prefix]);
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Locks a registered device's row until the transaction ends; false when there is none. */
+export async function lockDevice(q: Queryable, id: string): Promise<boolean> {
+  const { rows } = await q.query('select id from devices where id = $1 and deleted_at is null for update', [id]);
+  return rows.length > 0;
+}
+
+/** Changes the name, and whether the device is let in; what is undefined stays. */
+export async function updateDevice(
+  q: Queryable,
+  id: string,
+  change: { name?: string | undefined; disabled?: boolean | undefined; at: Date },
+): Promise<void> {
+  await q.query(
+    `update devices
+        set name = coalesce($2, name),
+            disabled_at = case when $3::boolean is null then disabled_at
+                               when $3 then coalesce(disabled_at, $4::timestamptz) end
+      where id = $1 and deleted_at is null`,
+    [id, change.name ?? null, change.disabled ?? null, change.at],
+  );
+}
+
+/** Marks a device deleted; its row stays for `last_seq`. */
+export async function markDeviceDeleted(q: Queryable, id: string, at: Date): Promise<void> {
+  await q.query(
+    `update devices set deleted_at = $2, state = 'offline', session = null, burst_until = null, burst_ready_at = null
+      where id = $1 and deleted_at is null`,
+    [id, at],
+  );
+}
+
+/** Notes what a device said of itself by MQTT. An `offline` of an older session than the known one changes nothing. */
+export async function updateDeviceState(
+  q: Queryable,
+  id: string,
+  now: { state: DeviceRow['state']; session: number; at: Date },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update devices
+        set state = $2, session = $3,
+            last_seen_at = case when $2 = 'offline' then last_seen_at else $4::timestamptz end
+      where id = $1 and deleted_at is null and ($2 <> 'offline' or session is null or session <= $3)`,
+    [id, now.state, now.session, now.at],
+  );
+  return rowCount > 0;
+}
+
+/** The device's connection is gone and nobody said goodbye. */
+export async function markDeviceOffline(q: Queryable, id: string): Promise<void> {
+  await q.query(`update devices set state = 'offline' where id = $1`, [id]);
+}
+
+/** Nobody is connected: what a broker that just started knows. */
+export async function forgetDeviceSessions(q: Queryable): Promise<void> {
+  await q.query(`update devices set state = 'offline', session = null where state <> 'offline' or session is not null`);
+}
+
+/** Keeps a device's birth message. */
+export async function updateDeviceInfo(q: Queryable, id: string, info: object, at: Date): Promise<void> {
+  await q.query('update devices set info = $2::text::jsonb, last_seen_at = $3 where id = $1 and deleted_at is null', [
+    id,
+    JSON.stringify(info),
+    at,
+  ]);
+}
+
+/** Notes that a device was heard of, never backwards in time. */
+export async function updateDeviceSeen(q: Queryable, id: string, at: Date): Promise<void> {
+  await q.query('update devices set last_seen_at = greatest(last_seen_at, $2) where id = $1 and deleted_at is null', [
+    id,
+    at,
+  ]);
+}
+
+/** Notes that a device fetched its configuration. */
+export async function updateConfigFetched(q: Queryable, id: string, at: Date): Promise<void> {
+  await q.query(
+    `update devices set last_config_at = $2, last_seen_at = greatest(last_seen_at, $2)
+      where id = $1 and deleted_at is null`,
+    [id, at],
+  );
+}
+
+/** Keeps what a heartbeat said; fields it left out stay. False when there is no such device. */
+export async function updateHeartbeat(
+  q: Queryable,
+  id: string,
+  beat: {
+    rssi?: number | undefined;
+    batteryMv?: number | undefined;
+    fwVersion?: string | undefined;
+    health?: object | undefined;
+    at: Date;
+  },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update devices
+        set rssi = coalesce($2::real, rssi), battery_mv = coalesce($3::real, battery_mv),
+            fw_version = coalesce($4, fw_version), health = coalesce($5::text::jsonb, health),
+            last_seen_at = greatest(last_seen_at, $6)
+      where id = $1 and deleted_at is null`,
+    [
+      id,
+      beat.rssi ?? null,
+      beat.batteryMv ?? null,
+      beat.fwVersion ?? null,
+      beat.health ? JSON.stringify(beat.health) : null,
+      beat.at,
+    ],
+  );
+  return rowCount > 0;
+}
+
+/** Starts a burst unless one runs or the rest after the last one does; one statement, so that two askers make one burst. */
+export async function startBurst(
+  q: Queryable,
+  id: string,
+  burst: { now: Date; until: Date; readyAt: Date },
+): Promise<boolean> {
+  const { rowCount } = await q.query(
+    `update devices set burst_until = $3, burst_ready_at = $4
+      where id = $1 and deleted_at is null and disabled_at is null
+        and (burst_until is null or burst_until <= $2) and (burst_ready_at is null or burst_ready_at <= $2)`,
+    [id, burst.now, burst.until, burst.readyAt],
+  );
+  return rowCount > 0;
+}
+
+/** Tells the other server processes, when the transaction commits. */
+export async function notifyServers(q: Queryable, channel: string, payload: string): Promise<void> {
+  await q.query('select pg_notify($1, $2)', [channel, payload]);
+}

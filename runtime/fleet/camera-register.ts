@@ -1,0 +1,208 @@
+import type { CameraCreate, CameraPatch, CameraRecord } from '../contracts/api.ts';
+import { AppError } from '../contracts/errors.ts';
+import type { Release } from '../contracts/host.ts';
+import { isId, SERVER_DEVICE } from '../contracts/ids.ts';
+import type { DeviceInfoMessage } from '../contracts/mqtt-messages.ts';
+import type { Actor } from '../contracts/services.ts';
+import {
+  type CameraRow,
+  findCamera,
+  findCameraDevice,
+  insertCamera,
+  listCameras,
+  listCamerasWithUrl,
+  markCameraDeleted,
+  updateCamera,
+  updateCameraDriver,
+} from '../db/cameras.repo.ts';
+import type { Queryable } from '../db/db.ts';
+import { lockDevice } from '../db/devices.repo.ts';
+import { audit, type FleetContext } from './context.ts';
+import { time } from './device-record.ts';
+import { slug } from './slug.ts';
+
+/** The cameras: the server's own, whose URLs it keeps sealed, and those that devices announce. */
+export class CameraRegister {
+  readonly #context: FleetContext;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(context: FleetContext) {
+    this.#context = context;
+  }
+
+  /** Every camera, by id. */
+  async list(): Promise<CameraRecord[]> {
+    return (await listCameras(this.#context.db)).map((row) => this.#record(row));
+  }
+
+  /** One camera; throws `camera.not_found`. */
+  async get(id: string, q: Queryable = this.#context.db): Promise<CameraRecord> {
+    const row = await findCamera(q, id);
+    if (row === undefined) throw unknown(id);
+    return this.#record(row);
+  }
+
+  /** Puts a camera into the register; only the server's own have a URL, since a device knows its cameras itself. */
+  async create(body: CameraCreate, actor: Actor): Promise<CameraRecord> {
+    const device = body.device ?? SERVER_DEVICE;
+    if (body.url !== undefined) this.#mayHaveUrl(device, body.url);
+    if (body.id !== undefined) this.#refuseReserved(body.id);
+    const record = await this.#context.db.tx(async (q) => {
+      if (!(await lockDevice(q, device)))
+        throw new AppError('device.not_found', `There is no device "${device}".`, { field: 'device' });
+      const id = await this.#insert(q, { ...body, device });
+      await audit(q, actor, 'camera.create', `camera/${id}`, { name: body.name, device });
+      await this.#context.notices.send(q, 'cameras', id);
+      return this.get(id, q);
+    });
+    this.#changed();
+    return record;
+  }
+
+  /** Changes name or URL; without a URL the old one stays. */
+  async patch(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord> {
+    const { url } = change;
+    const record = await this.#context.db.tx(async (q) => {
+      const row = await findCamera(q, id);
+      if (row === undefined) throw unknown(id);
+      if (url !== undefined) this.#mayHaveUrl(row.device_id, url);
+      await updateCamera(q, id, { name: change.name, ...this.#sealed(url) });
+      await audit(q, actor, 'camera.patch', `camera/${id}`, { name: change.name, url_changed: url !== undefined });
+      await this.#context.notices.send(q, 'cameras', id);
+      return this.get(id, q);
+    });
+    this.#changed();
+    return record;
+  }
+
+  /** Takes a camera out of the register; its frames and events stay. A device's camera comes back when the device announces it. */
+  async remove(id: string, actor: Actor): Promise<void> {
+    await this.#context.db.tx(async (q) => {
+      if ((await findCameraDevice(q, id)) === undefined) throw unknown(id);
+      await markCameraDeleted(q, id, this.#now());
+      await audit(q, actor, 'camera.delete', `camera/${id}`);
+      await this.#context.notices.send(q, 'cameras', id);
+    });
+    this.#changed();
+  }
+
+  /** Takes over what a device says of its cameras; another's camera or an impossible id is left out, and said. */
+  async announce(device: string, cameras: DeviceInfoMessage['cameras']): Promise<void> {
+    let added = false;
+    for (const camera of cameras) {
+      const owner = await findCameraDevice(this.#context.db, camera.id);
+      if (owner === device) {
+        await updateCameraDriver(this.#context.db, camera.id, camera.driver);
+      } else if (owner !== undefined || !isId(camera.id) || this.#context.reservedCameraIds.has(camera.id)) {
+        this.#context.log.warn('camera announced under an id that it cannot have', { device, camera: camera.id });
+      } else {
+        const made = { id: camera.id, device, name: camera.id, driver: camera.driver, at: this.#now() };
+        await this.#context.db.tx(async (q) => {
+          await insertCamera(q, made);
+          await this.#context.notices.send(q, 'cameras', camera.id);
+        });
+        added = true;
+      }
+    }
+    if (added) this.#changed();
+  }
+
+  /** What the server itself has to capture. A URL that cannot be unsealed (the key file is another one) is left out, and said. */
+  async own(): Promise<{ id: string; url: string }[]> {
+    const rows = await listCamerasWithUrl(this.#context.db, SERVER_DEVICE);
+    return rows.flatMap(({ id, url }) => {
+      try {
+        return [{ id, url: this.#context.urlCipher.open(url) }];
+      } catch (error) {
+        this.#context.log.error("the camera's URL cannot be unsealed: give it again", { camera: id, error });
+        return [];
+      }
+    });
+  }
+
+  /** Calls after each change of the register, in this or another process. */
+  onChanged(listener: () => void): Release {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Somebody else changed the register. */
+  tellListeners(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #changed(): void {
+    this.#context.keys.forget();
+    this.tellListeners();
+  }
+
+  async #insert(q: Queryable, camera: CameraCreate & { device: string }): Promise<string> {
+    const { url, driver = '' } = this.#sealed(camera.url);
+    const row = { device: camera.device, name: camera.name, at: this.#now(), url, driver };
+    if (camera.id !== undefined) {
+      if (await insertCamera(q, { ...row, id: camera.id })) return camera.id;
+      throw new AppError('camera.exists', `There is a camera "${camera.id}" already.`, { field: 'id' });
+    }
+    const wanted = slug(camera.name, 'camera');
+    for (let n = 1; ; n++) {
+      const id = n === 1 ? wanted : `${wanted}-${n}`;
+      if (this.#context.reservedCameraIds.has(id)) continue;
+      if (await insertCamera(q, { ...row, id })) return id;
+    }
+  }
+
+  #sealed(url: string | undefined): { url?: string; driver?: string } {
+    if (url === undefined) return {};
+    return { url: this.#context.urlCipher.seal(url), driver: driverOf(url) };
+  }
+
+  #mayHaveUrl(device: string, url: string): void {
+    if (device !== SERVER_DEVICE) {
+      const message = 'Only cameras of the server have a URL here; a device is told its own in its settings.';
+      throw new AppError('request.invalid', message, { field: 'url' });
+    }
+    this.#context.checkUrl(url);
+  }
+
+  #refuseReserved(id: string): void {
+    if (this.#context.reservedCameraIds.has(id)) {
+      const message = `"${id}" is the beginning of an address in use and cannot name a camera.`;
+      throw new AppError('camera.id_reserved', message, { field: 'id' });
+    }
+  }
+
+  #record(row: CameraRow): CameraRecord {
+    return {
+      id: row.id,
+      name: row.name,
+      device: row.device_id,
+      driver: row.driver,
+      state: this.#stateOf(row),
+      last_frame: time(row.last_frame_at),
+      created_at: row.created_at.toISOString(),
+    };
+  }
+
+  #stateOf(row: CameraRow): string {
+    if (row.device_id === SERVER_DEVICE) return this.#context.localCameraState?.(row.id) ?? 'idle';
+    const announced = row.device_info.cameras;
+    const cameras: unknown[] = Array.isArray(announced) ? announced : [];
+    for (const camera of cameras as Partial<DeviceInfoMessage['cameras'][number]>[]) {
+      if (camera.id === row.id && row.device_state !== 'offline') return camera.state ?? 'unknown';
+    }
+    return 'unknown';
+  }
+
+  #now(): Date {
+    return new Date(this.#context.clock.now());
+  }
+}
+
+/** The kind of driver that a camera URL asks for: what stands before its first colon. */
+export function driverOf(url: string): string {
+  return (url.split(':')[0] ?? '').toLowerCase();
+}
+
+function unknown(id: string): AppError {
+  return new AppError('camera.not_found', `There is no camera "${id}".`);
+}

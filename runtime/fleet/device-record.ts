@@ -1,0 +1,49 @@
+import type { DeviceRecord } from '../contracts/api.ts';
+import { type DeviceConfig, defaultDeviceConfig } from '../contracts/device-config.ts';
+import type { DeviceRow } from '../db/devices.repo.ts';
+
+/** A device that speaks HTTP only is taken for gone when nothing came for so long, or for three looks at its configuration. */
+const SILENCE_MS = 60_000;
+
+/** A device as the API shows it, at the moment `now` (epoch ms). */
+export function deviceRecord(row: DeviceRow, now: number): DeviceRecord {
+  const bursting = row.burst_until !== null && row.burst_until.getTime() > now;
+  return {
+    id: row.id,
+    name: row.name,
+    state: stateOf(row, now),
+    mode: bursting ? 'burst' : 'baseline',
+    burst_until: bursting ? time(row.burst_until) : null,
+    last_seq: row.last_seq,
+    last_seen: time(row.last_seen_at),
+    last_frame: time(row.last_frame_at),
+    last_config_fetch: time(row.last_config_at),
+    config_version: row.config_version ?? 0,
+    cameras: row.cameras,
+    rssi: row.rssi,
+    battery_mv: row.battery_mv,
+    fw_version: row.fw_version,
+    health: row.health,
+    info: row.info,
+    disabled: row.disabled_at !== null,
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+/** Configuration in force: the contract's defaults under what an operator has set. */
+export function fullConfig(set: Record<string, unknown> | null | undefined): DeviceConfig {
+  return { ...defaultDeviceConfig(), ...set };
+}
+
+// Whoever has an MQTT session says itself how it is; of the others, only their requests tell.
+function stateOf(row: DeviceRow, now: number): DeviceRecord['state'] {
+  if (row.session !== null) return row.state;
+  if (row.last_seen_at === null) return 'offline';
+  const silence = Math.max(SILENCE_MS, 3000 * fullConfig(row.config).config_poll_interval_s);
+  return now - row.last_seen_at.getTime() <= silence ? 'online' : 'offline';
+}
+
+/** RFC 3339 with milliseconds, null for none. */
+export function time(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}

@@ -1,0 +1,243 @@
+import type {
+  CameraCreate,
+  CameraPatch,
+  CameraRecord,
+  DeviceCreate,
+  DevicePatch,
+  DeviceRecord,
+  DeviceWithKey,
+} from '../contracts/api.ts';
+import type { DetectionPlan } from '../contracts/detection.ts';
+import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from '../contracts/device-config.ts';
+import { AppError } from '../contracts/errors.ts';
+import type { Release } from '../contracts/host.ts';
+import { isId } from '../contracts/ids.ts';
+import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatBody } from '../contracts/mqtt-messages.ts';
+import type { Roi, RoiSet } from '../contracts/rois.ts';
+import type { Actor, FleetService, KnownDevice } from '../contracts/services.ts';
+import {
+  forgetDeviceSessions,
+  markDeviceOffline,
+  updateDeviceInfo,
+  updateDeviceSeen,
+  updateDeviceState,
+  updateHeartbeat,
+} from '../db/devices.repo.ts';
+import type { Part } from '../lib/part.ts';
+import { CameraRegister } from './camera-register.ts';
+import { Configuration } from './configuration.ts';
+import type { FleetContext } from './context.ts';
+import { DeviceKeys } from './device-keys.ts';
+import { DeviceRegister } from './device-register.ts';
+import { Notices } from './notices.ts';
+import type { FleetOptions } from './options.ts';
+import { RoiBook } from './roi-book.ts';
+
+const SEEN_EVERY_MS = 1000;
+
+/** Builds the stage. It answers from the database at once; `start` listens for what other processes change. */
+export function createFleet(options: FleetOptions): Fleet {
+  return new Fleet(options);
+}
+
+/** The stage behind one face; see FleetService for what the doors ask. The rest is for `main` and the broker's handlers. */
+export class Fleet implements FleetService, Part {
+  readonly #context: FleetContext;
+  readonly #devices: DeviceRegister;
+  readonly #configuration: Configuration;
+  readonly #cameras: CameraRegister;
+  readonly #rois: RoiBook;
+  readonly #seenAt = new Map<string, number>();
+
+  constructor(options: FleetOptions) {
+    this.#context = { ...options, keys: new DeviceKeys(options), notices: new Notices(options.db) };
+    this.#devices = new DeviceRegister(this.#context);
+    this.#rois = new RoiBook(this.#context);
+    this.#configuration = new Configuration(this.#context, () => this.#rois.forget());
+    this.#cameras = new CameraRegister(this.#context);
+  }
+
+  async start(): Promise<void> {
+    const { keys, notices, log } = this.#context;
+    await notices.start({
+      keys: (device) => {
+        keys.forget();
+        if (device !== undefined) this.#cutIfShutOut(device);
+      },
+      config: (device) => {
+        this.#rois.forget();
+        if (device === undefined) return;
+        this.#configuration
+          .passOn(device)
+          .catch((error) => log.warn('a change of configuration was not passed on', { device, error }));
+      },
+      rois: (camera) => this.#rois.forget(camera),
+      cameras: () => {
+        keys.forget();
+        this.#rois.forget();
+        this.#cameras.tellListeners();
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#context.notices.stop();
+  }
+
+  // Devices ----------------------------------------------------------------------------------------------------------
+
+  deviceOfKey(key: string): Promise<KnownDevice | undefined> {
+    return this.#context.keys.holder(key);
+  }
+
+  devices(): Promise<DeviceRecord[]> {
+    return this.#devices.list();
+  }
+
+  device(id: string): Promise<DeviceRecord> {
+    return this.#devices.get(id);
+  }
+
+  createDevice(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey> {
+    return this.#devices.create(body, actor);
+  }
+
+  patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord> {
+    return this.#devices.patch(id, change, actor);
+  }
+
+  async deleteDevice(id: string, actor: Actor): Promise<void> {
+    await this.#devices.remove(id, actor);
+    this.#rois.forget();
+    this.#cameras.tellListeners();
+  }
+
+  rotateKey(id: string, actor: Actor): Promise<DeviceWithKey> {
+    return this.#devices.rotateKey(id, actor);
+  }
+
+  /** Makes the device `server` where it is missing; to be called once at start. */
+  registerBuiltIn(): Promise<void> {
+    return this.#devices.registerServer();
+  }
+
+  /** For the demo: the device is there afterwards, and the answer's key works. */
+  ensureDevice(id: string, name: string, key?: string): Promise<{ created: boolean; api_key: string }> {
+    return this.#devices.ensure(id, name, key);
+  }
+
+  // What devices say -------------------------------------------------------------------------------------------------
+
+  async heartbeat(body: HeartbeatBody): Promise<{ lastSeen: number }> {
+    const now = this.#context.clock.now();
+    const known = await updateHeartbeat(this.#context.db, body.device_id, {
+      rssi: body.rssi,
+      batteryMv: body.battery_mv,
+      fwVersion: body.fw_version,
+      health: body.health,
+      at: new Date(now),
+    });
+    if (!known) throw new AppError('device.not_found', `There is no device "${body.device_id}".`);
+    return { lastSeen: now };
+  }
+
+  /** Something came from the device; noted at most once a second. */
+  async markSeen(device: string): Promise<void> {
+    const now = this.#context.clock.monotonicMs();
+    const seen = this.#seenAt.get(device);
+    if (seen !== undefined && now - seen < SEEN_EVERY_MS) return;
+    this.#seenAt.set(device, now);
+    await updateDeviceSeen(this.#context.db, device, new Date(this.#context.clock.now()));
+  }
+
+  /** What the device's `state` topic says. The farewell of a session older than the known one changes nothing. */
+  async markOnline(device: string, state: DeviceStateMessage['state'], session: number): Promise<void> {
+    await updateDeviceState(this.#context.db, device, { state, session, at: new Date(this.#context.clock.now()) });
+  }
+
+  /** The broker lost the device's last connection. */
+  async markOffline(device: string): Promise<void> {
+    await markDeviceOffline(this.#context.db, device);
+  }
+
+  /** A broker that just started knows of no connection: nobody is online until they say so. */
+  async forgetSessions(): Promise<void> {
+    await forgetDeviceSessions(this.#context.db);
+  }
+
+  /** The device's birth message: kept, and its cameras become rows of the register. */
+  async noteInfo(device: string, info: DeviceInfoMessage): Promise<void> {
+    await updateDeviceInfo(this.#context.db, device, info, new Date(this.#context.clock.now()));
+    await this.#cameras.announce(device, info.cameras);
+  }
+
+  // Configuration ----------------------------------------------------------------------------------------------------
+
+  config(id: string): Promise<{ version: number; config: DeviceConfig }> {
+    return this.#configuration.get(id);
+  }
+
+  putConfig(id: string, change: DeviceConfigPatch, actor: Actor): Promise<{ version: number; config: DeviceConfig }> {
+    return this.#configuration.put(id, change, actor);
+  }
+
+  servedConfig(id: string): Promise<ServedConfig> {
+    return this.#configuration.served(id);
+  }
+
+  requestBurst(camera: string): Promise<boolean> {
+    return this.#configuration.requestBurst(camera);
+  }
+
+  // Cameras ----------------------------------------------------------------------------------------------------------
+
+  cameras(): Promise<CameraRecord[]> {
+    return this.#cameras.list();
+  }
+
+  camera(id: string): Promise<CameraRecord> {
+    return this.#cameras.get(id);
+  }
+
+  createCamera(body: CameraCreate, actor: Actor): Promise<CameraRecord> {
+    return this.#cameras.create(body, actor);
+  }
+
+  patchCamera(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord> {
+    return this.#cameras.patch(id, change, actor);
+  }
+
+  async deleteCamera(id: string, actor: Actor): Promise<void> {
+    await this.#cameras.remove(id, actor);
+    this.#rois.forget(id);
+  }
+
+  /** Cameras that the server itself captures, with their URLs: for the drivers, never for an answer. */
+  serverCameras(): Promise<{ id: string; url: string }[]> {
+    return this.#cameras.own();
+  }
+
+  /** Calls after each change of the camera register. */
+  onCamerasChanged(listener: () => void): Release {
+    return this.#cameras.onChanged(listener);
+  }
+
+  // ROIs -------------------------------------------------------------------------------------------------------------
+
+  rois(camera: string): Promise<{ version: number; rois: Roi[] }> {
+    return this.#rois.get(camera);
+  }
+
+  putRois(camera: string, body: RoiSet, actor: Actor): Promise<{ version: number; rois: Roi[] }> {
+    return this.#rois.put(camera, body, actor);
+  }
+
+  detectionPlan(camera: string): Promise<DetectionPlan> {
+    return this.#rois.plan(camera);
+  }
+
+  // Another process created, rotated, disabled or deleted: connections that are still good come back by themselves.
+  #cutIfShutOut(device: string): void {
+    if (isId(device)) this.#context.onRevoked(device);
+  }
+}
