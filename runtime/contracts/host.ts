@@ -97,8 +97,8 @@ export interface EventHost {
 
 /** The spool and what sends it on. Edge. */
 export interface UploadHost {
-  /** Numbers the frame and puts it on disk; resolves when it is safe there. */
-  spool(still: Still): Promise<{ seq: number }>;
+  /** Numbers the frame and puts it on disk; resolves when it is safe there. No number before a new device has heard from the server. */
+  spool(still: Still): Promise<{ seq?: number }>;
   status(): UploadStatus;
   watch(onChange: (status: UploadStatus) => void): Release;
 }
