@@ -1,0 +1,5 @@
+import { Type } from 'typebox';
+
+export const version = 1;
+
+export const schema = Type.Object({});
