@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import sharp from 'sharp';
+import sharp, { type JpegOptions } from 'sharp';
 import { AppError } from '../../../runtime/contracts/errors.ts';
 import { readJpegHeader } from '../../../runtime/picture/jpeg-header.ts';
 
-function picture(width: number, height: number, options: sharp.JpegOptions = {}, background = '#396') {
+function picture(width: number, height: number, options: JpegOptions = {}, background = '#396') {
   return sharp({ create: { width, height, channels: 3, background } })
     .jpeg(options)
     .toBuffer();
 }
 
-function noise(width: number, height: number, options: sharp.JpegOptions = {}) {
+function noise(width: number, height: number, options: JpegOptions = {}) {
   const pixels = Buffer.from(Array.from({ length: width * height * 3 }, (_, i) => (i * 7919 + (i >> 3) * 31) % 251));
   return sharp(pixels, { raw: { width, height, channels: 3 } })
     .jpeg(options)
