@@ -41,3 +41,69 @@ export function parseDeviceTopic(site: string, topic: string): { device: string;
   const [device, ...path] = topic.slice(prefix.length).split('/');
   return device && path.length > 0 ? { device, path } : undefined;
 }
+
+/** The topics of CONTRACTS §5 as a table; the generated page is made from it. Topics below `…/d/<device>/`. */
+export const DEVICE_TOPICS: readonly {
+  topic: string;
+  direction: 'to the server' | 'to the device';
+  retained: boolean;
+  body: string;
+  meaning: string;
+}[] = [
+  {
+    topic: 'state',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, state: online | offline | degraded | updating, session}',
+    meaning: 'also the will; a device that sees an older session here publishes its own again',
+  },
+  {
+    topic: 'info',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, version, node, platform, node_types, cameras: [{id, driver, state}]}',
+    meaning: 'what the device is, at each connect',
+  },
+  {
+    topic: 'hb',
+    direction: 'to the server',
+    retained: false,
+    body: '{v, ts, rssi?, battery_mv?, fw_version?, health?}',
+    meaning: 'heartbeat every 30 s, QoS 0, at most 1 kB',
+  },
+  {
+    topic: 'cmd/<name>',
+    direction: 'to the device',
+    retained: false,
+    body: '{id, reply_to, counter, issued_at, expires_at, args}',
+    meaning: 'a command; never retained, never run twice',
+  },
+  {
+    topic: 'rsp/<requester>',
+    direction: 'to the server',
+    retained: false,
+    body: '{id, status: ok | error | accepted | progress, code, data, error}',
+    meaning: 'the answer',
+  },
+  {
+    topic: 'cfg/desired',
+    direction: 'to the device',
+    retained: false,
+    body: '{v, ts, version}',
+    meaning: 'fetch the configuration by HTTP, which is the authority; sent at each connect and change',
+  },
+  {
+    topic: 'evt/<type>',
+    direction: 'to the server',
+    retained: false,
+    body: '{v, ts, n, phase: start | end, event}',
+    meaning: 'an event; by the server for what it detects, with a number that repeats after a crash',
+  },
+  {
+    topic: 'c/<camera>/motion',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, motion}',
+    meaning: 'whether an interaction is going on; by the server',
+  },
+];
