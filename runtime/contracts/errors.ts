@@ -99,3 +99,12 @@ export function toAppError(thrown: unknown): AppError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new AppError('internal.error', message, {}, { cause: thrown });
 }
+
+/** File errors which say that bytes are not there, or that the disk cannot give them. */
+const LOST_BYTES = new Set(['ENOENT', 'EIO', 'EISDIR', 'ENOTDIR']);
+
+/** Tells of an error from reading a stored frame whether another try cannot help: row or bytes are gone, or are not what was stored. */
+export function isFrameLost(error: unknown): boolean {
+  if (error instanceof AppError) return error.code.startsWith('capture.') || error.code === 'frame.malformed';
+  return LOST_BYTES.has((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
