@@ -65,19 +65,14 @@ export const ServerSettings = Type.Object({
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
   }),
-  LOG_LEVEL: Type.Union(
-    ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
-    { default: 'info', description: 'how much is logged: debug, info, warn, error or silent' },
-  ),
+  LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], {
+    default: 'info',
+    description: 'how much is logged',
+  }),
 });
 
 type Values = Static<typeof ServerSettings>;
-export type Settings = Readonly<
-  Omit<Values, 'FLOWS_DIR' | 'LOG_LEVEL'> & {
-    FLOWS_DIR: string;
-    LOG_LEVEL: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  }
->;
+export type Settings = Readonly<Omit<Values, 'FLOWS_DIR'> & { FLOWS_DIR: string }>;
 
 /**
  * The server's settings: schema + environment → one typed, frozen object; folders are absolute. A wrong value throws
@@ -104,7 +99,6 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
     ...values,
     DATA_DIR: dataDir,
     FLOWS_DIR: isAbsolute(flowsDir) ? flowsDir : values.FLOWS_DIR ? resolve(cwd, flowsDir) : resolve(dataDir, flowsDir),
-    LOG_LEVEL: values.LOG_LEVEL as Settings['LOG_LEVEL'],
   });
 }
 

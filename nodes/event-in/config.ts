@@ -3,16 +3,12 @@ import { EVENT_TYPES, IMAGE_ROLES } from '../../runtime/contracts/events.ts';
 
 export const version = 1;
 
-const oneOf = <T extends string>(names: readonly T[]) =>
-  Type.Union(
-    ['' as const, ...names].map((name) => Type.Literal(name)),
-    { default: '' },
-  );
+const oneOf = <T extends string>(names: readonly T[]) => Type.Enum(['', ...names], { default: '' });
 
 export const schema = Type.Object({
   event: oneOf(EVENT_TYPES),
   camera: Type.String({ default: '', description: 'the camera node; empty for all cameras' }),
-  phase: Type.Union([Type.Literal('start'), Type.Literal('end'), Type.Literal('')], {
+  phase: Type.Enum(['start', 'end', ''], {
     default: 'end',
     description: 'empty for both',
   }),

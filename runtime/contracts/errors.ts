@@ -56,6 +56,7 @@ export const ERROR_CODES = {
   'db.unavailable': 503,
   'disk.full': 503,
   'disk.failed': 503,
+  'broker.unavailable': 503,
   'spool.full': 507,
   'process.failed': 503,
   'process.missing': 503,

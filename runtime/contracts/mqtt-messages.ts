@@ -5,12 +5,7 @@ const envelope = { v: Type.Literal(1), ts: Type.Integer({ minimum: 0 }) };
 
 export const DeviceStateMessage = Type.Object({
   ...envelope,
-  state: Type.Union([
-    Type.Literal('online'),
-    Type.Literal('offline'),
-    Type.Literal('degraded'),
-    Type.Literal('updating'),
-  ]),
+  state: Type.Enum(['online', 'offline', 'degraded', 'updating']),
   /** rises with each start of the agent: tells the will of an old connection from the state of the new one */
   session: Type.Integer({ minimum: 0 }),
 });

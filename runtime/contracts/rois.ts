@@ -7,7 +7,7 @@ const point = Type.Tuple([Type.Number({ minimum: 0, maximum: 1 }), Type.Number({
 export const Roi = Type.Object(
   {
     name: Type.String({ pattern: ROI_NAME_PATTERN }),
-    kind: Type.Union([Type.Literal('interaction'), Type.Literal('inventory'), Type.Literal('ignore')]),
+    kind: Type.Enum(['interaction', 'inventory', 'ignore']),
     points: Type.Array(point, { minItems: 3, maxItems: 32 }),
     threshold: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   },

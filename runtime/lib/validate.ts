@@ -27,18 +27,18 @@ export function explain(error: ErrorObject | null | undefined): { field: string;
   const params = error.params as Record<string, unknown>;
   const inside = (name: unknown) => (path ? `${path}.${String(name)}` : String(name));
   if (error.keyword === 'required') {
-    const field = inside(params['missingProperty']);
+    const field = inside(params.missingProperty);
     return { field, message: `${field} is missing` };
   }
   if (error.keyword === 'additionalProperties') {
-    const field = inside(params['additionalProperty']);
+    const field = inside(params.additionalProperty);
     return { field, message: `${field} is not a known field` };
   }
   const field = path || 'body';
   if (error.keyword === 'enum') {
-    return { field, message: `${field} must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
+    return { field, message: `${field} must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
   }
   if (error.keyword === 'const')
-    return { field, message: `${field} must be ${JSON.stringify(params['allowedValue'])}` };
+    return { field, message: `${field} must be ${JSON.stringify(params.allowedValue)}` };
   return { field, message: `${field} ${error.message ?? 'is not valid'}` };
 }

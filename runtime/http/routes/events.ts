@@ -10,7 +10,7 @@ import { PICTURE_HEADERS } from './captures.ts';
 export function eventRoutes(events: EventsService): RouteSpec[] {
   const tag = 'events';
   const query = listSchema({
-    type: Type.Optional(Type.Union(EVENT_TYPES.map((type) => Type.Literal(type)))),
+    type: Type.Optional(Type.Enum(EVENT_TYPES)),
     reviewed: Type.Optional(Type.Boolean()),
   });
   return [

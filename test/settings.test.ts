@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../runtime/contracts/errors.ts';
+import { readSettings } from '../settings.ts';
+import { temporaryFolder } from './support/folders.ts';
+
+function refusal(env: NodeJS.ProcessEnv): string {
+  try {
+    readSettings(env);
+  } catch (error) {
+    assert.ok(error instanceof AppError && error.code === 'setting.invalid', String(error));
+    return error.message;
+  }
+  return assert.fail('was taken');
+}
+
+describe('settings of the server', () => {
+  it('have the defaults of the contract, frozen, with absolute folders', () => {
+    const settings = readSettings({}, '/srv/redeye');
+    assert.equal(settings.PORT, 1880);
+    assert.equal(settings.HOST, '127.0.0.1');
+    assert.equal(settings.DATA_DIR, '/srv/redeye/data');
+    assert.equal(settings.FLOWS_DIR, '/srv/redeye/data/flows');
+    assert.equal(settings.SITE, 'home');
+    assert.throws(() => Object.assign(settings, { PORT: 1 }), TypeError);
+  });
+
+  it('read numbers, switches and lists from text', () => {
+    const settings = readSettings({
+      PORT: '8080',
+      TRUST_LAN: '1',
+      EDITOR: 'off',
+      OPEN_PATHS: '/a, /b/*,',
+      HOST: '0.0.0.0',
+    });
+    assert.deepEqual([settings.PORT, settings.TRUST_LAN, settings.EDITOR], [8080, true, false]);
+    assert.deepEqual(settings.OPEN_PATHS, ['/a', '/b/*']);
+  });
+
+  it('take a secret from a file, and say which file cannot be read', async () => {
+    const file = join(await temporaryFolder(), 'password');
+    await writeFile(file, 'correct horse battery\n');
+    assert.equal(readSettings({ ADMIN_PASSWORD_FILE: file }).ADMIN_PASSWORD, 'correct horse battery');
+    assert.match(refusal({ ADMIN_PASSWORD_FILE: `${file}.gone` }), /ADMIN_PASSWORD_FILE.*cannot be read/);
+  });
+
+  it('stop the start with the name, the value and what is allowed', () => {
+    assert.match(refusal({ PORT: '70000' }), /^PORT: "70000" must be <= 65535/);
+    assert.match(refusal({ PORT: 'http' }), /^PORT: "http" must be integer/);
+    assert.match(refusal({ LOG_LEVEL: 'loud' }), /^LOG_LEVEL: "loud" must be one of debug, info, warn, error, silent/);
+    assert.match(refusal({ SITE: 'a/b' }), /^SITE: "a\/b" must match/);
+    assert.match(refusal({ TRUST_LAN: 'maybe' }), /^TRUST_LAN: "maybe" must be boolean/);
+  });
+
+  it('never print a secret value', () => {
+    assert.match(refusal({ ADMIN_PASSWORD: 'short-pw' }), /^ADMIN_PASSWORD: its value/);
+    assert.ok(!refusal({ DATABASE_URL: 'mysql://root:hunter2@db/x' }).includes('hunter2'));
+  });
+
+  it('do not open the network without TLS or a clear word', () => {
+    assert.match(refusal({ HOST: '0.0.0.0' }), /TLS_CERT and TLS_KEY, or TRUST_LAN=1/);
+    assert.match(refusal({ TLS_CERT: '/c.pem' }), /^TLS_KEY: .*go together/);
+    assert.equal(readSettings({ HOST: '::1' }).HOST, '::1');
+    assert.equal(readSettings({ HOST: '192.168.1.4', TLS_CERT: '/c.pem', TLS_KEY: '/k.pem' }).HOST, '192.168.1.4');
+  });
+});
