@@ -167,25 +167,21 @@ export async function insertMissingOwners(
 }
 
 /**
- * Removes the rows that a later record of the same node and key contradicts: their bytes were written, but never acknowledged, since
- * the database was away; then the device sent other bytes with the same `seq`. Answers how many.
+ * Removes the rows that a later record of the same node has the key of. A key is written again only while it has no row, so the earlier
+ * record was never acknowledged (the database was away), or its row had been deleted. Answers how many.
  */
 export async function deleteSuperseded(q: Queryable, nodeId: string, frames: readonly NewCapture[]): Promise<number> {
   const { rowCount } = await q.query(
     `delete from captures c
-      using unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::bigint[])
-         as later(device_id, seq, segment, segment_offset, size, crc32)
+      using unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) as later(device_id, seq, segment, segment_offset)
       where c.device_id = later.device_id and c.seq = later.seq and c.node_id = $1
-        and (c.segment, c.segment_offset) < (later.segment, later.segment_offset)
-        and (c.size, c.crc32) <> (later.size, later.crc32)`,
+        and (c.segment, c.segment_offset) < (later.segment, later.segment_offset)`,
     [
       nodeId,
       frames.map((frame) => frame.device),
       frames.map((frame) => frame.seq),
       frames.map((frame) => frame.segment),
       frames.map((frame) => frame.offset),
-      frames.map((frame) => frame.size),
-      frames.map((frame) => frame.crc32),
     ],
   );
   return rowCount;

@@ -70,11 +70,18 @@ export function recordLength(prefix: RecordPrefix): number {
   return PREFIX_BYTES + prefix.headerLength + prefix.pictureLength;
 }
 
+export interface StoredRecord {
+  header: RecordHeader;
+  jpeg: Buffer;
+  /** crc32 of the picture */
+  crc: number;
+}
+
 /** Reads a whole record; undefined when header or picture are not the bytes that were written. */
-export function decodeRecord(prefix: RecordPrefix, record: Buffer): { header: RecordHeader; jpeg: Buffer } | undefined {
+export function decodeRecord(prefix: RecordPrefix, record: Buffer): StoredRecord | undefined {
   const json = record.subarray(PREFIX_BYTES, PREFIX_BYTES + prefix.headerLength);
   const jpeg = record.subarray(PREFIX_BYTES + prefix.headerLength, recordLength(prefix));
   if (jpeg.length !== prefix.pictureLength || crc32(json) !== prefix.headerCrc) return;
   if (crc32(jpeg) !== prefix.pictureCrc) return;
-  return { header: JSON.parse(json.toString('utf8')) as RecordHeader, jpeg };
+  return { header: JSON.parse(json.toString('utf8')) as RecordHeader, jpeg, crc: prefix.pictureCrc };
 }

@@ -1,16 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { AppError } from '../contracts/errors.ts';
-import { decodePrefix, decodeRecord, PREFIX_BYTES, type RecordHeader, recordLength } from './record.ts';
+import { decodePrefix, decodeRecord, PREFIX_BYTES, recordLength, type StoredRecord } from './record.ts';
 
 /** Bytes that are read from the disk at a time. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** A header is nearly always shorter than this, so that one read fetches the whole record. */
 const USUAL_HEADER_BYTES = 1024;
-
-export interface StoredRecord {
-  header: RecordHeader;
-  jpeg: Buffer;
-}
 
 /** One step through a segment: a record, a damaged record that was stepped over, or the torn end. */
 export type SegmentStep =

@@ -2,9 +2,9 @@ import { AppError, toAppError } from '../contracts/errors.ts';
 import type { Log, Release } from '../contracts/host.ts';
 import { ensureFolder } from '../lib/files.ts';
 import type { Part } from '../lib/part.ts';
-import { encodeHead, type RecordHeader } from './record.ts';
+import { encodeHead, type RecordHeader, type StoredRecord } from './record.ts';
 import { listSegments, type SegmentDisk, type SegmentFile, segmentDisk, segmentPath } from './segment-files.ts';
-import { readRecord, type StoredRecord, walkSegment } from './segment-reader.ts';
+import { readRecord, walkSegment } from './segment-reader.ts';
 
 const MIB = 1024 * 1024;
 
