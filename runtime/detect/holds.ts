@@ -1,0 +1,60 @@
+import type { DetectionPlan } from '../contracts/detection.ts';
+
+/**
+ * How long things must last before they count. `interaction_end_timeout_s` (3 s) is the one dial of the contract: the holds that
+ * end an interaction are shares of it, so that an operator who doubles it doubles them all.
+ *
+ * | what is seen                                         | share | at 3 s |
+ * |------------------------------------------------------|-------|--------|
+ * | the ROI looks again as it did before                 | 0.1   | 0.3 s  |
+ * | it looks different, but nothing moves                | 0.6   | 1.8 s  |
+ * | most of it looks different (somebody stands there)   | 1.67  | 5 s    |
+ */
+export const HOLDS = {
+  /** an interaction needs `minFrames` in a row that also span this */
+  startS: 0.06,
+  returnShare: 0.1,
+  stillShare: 0.6,
+  crowdedShare: 5 / 3,
+  /** a picture this long after motion ceased is sharp enough to be the `post` one */
+  settleS: 0.3,
+  /** no interaction lasts longer; what still differs then becomes the background */
+  longestS: 600,
+  /** first pictures of a camera are averaged into its background */
+  learnS: 0.5,
+  /** after a sudden change of light, nothing starts: exposure and white balance are still hunting */
+  lightS: 0.3,
+  /** a picture without detail is an obstruction after this */
+  obstructedS: 3,
+  /** ... and is over when detail has been back for this */
+  clearS: 1,
+  /** nearly everything differs: nothing starts for this long, so that a camera that was moved is not read as an interaction */
+  upheavalS: 1.5,
+  /** ... and when nothing moves meanwhile, the camera was moved */
+  shiftedS: 4,
+  /** this long without a picture ends what is open ... */
+  gapS: 60,
+  /** ... and after this long the background is learned anew */
+  forgetS: 3600,
+  /** a camera that sends seldom may pause this many of its usual intervals */
+  gapIntervals: 10,
+  /** a picture older than this is no late one: the camera's clock was set back */
+  clockResetS: 86_400,
+} as const;
+
+/** The holds that end an interaction, in ms, for the plan's end timeout. */
+export interface EndHolds {
+  returnMs: number;
+  stillMs: number;
+  crowdedMs: number;
+}
+
+/** Holds in ms from the plan's one dial. */
+export function endHolds(plan: DetectionPlan): EndHolds {
+  const timeout = plan.endTimeoutMs.value;
+  return {
+    returnMs: timeout * HOLDS.returnShare,
+    stillMs: timeout * HOLDS.stillShare,
+    crowdedMs: timeout * HOLDS.crowdedShare,
+  };
+}

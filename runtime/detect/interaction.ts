@@ -1,0 +1,162 @@
+import type { Transition } from '../contracts/detection.ts';
+import { averaged } from './background.ts';
+import { endHolds, HOLDS } from './holds.ts';
+import { stockChange } from './inventory.ts';
+import type { Layout, RoiLayout } from './layout.ts';
+import { LEVELS } from './levels.ts';
+import type { Activity, RoiState } from './state.ts';
+import { thresholdOf } from './thresholds.ts';
+import { interactionEnd, interactionStart, type Now } from './transitions.ts';
+
+/** What a picture shows of one ROI. `picture` is in the background's light. */
+export interface Seen {
+  roi: RoiLayout;
+  layout: Layout;
+  picture: Uint8Array;
+  background: Uint8Array;
+  score: number;
+  /** share of its windows that move */
+  moving: number;
+  /** nothing may start now, and why not */
+  held: boolean;
+}
+
+/** What became of it. */
+export interface Step {
+  state: RoiState;
+  transitions: Transition[];
+  /** the ROI looks like this from now on */
+  rebase?: Uint8Array;
+}
+
+/** Rest is averaged over this, ms. */
+const UNREST_MS = 10_000;
+/** `post` is compared as the mean of so many pictures. */
+const AFTER_COUNT = 8;
+/** A picture with less than this share of the threshold shows the ROI at rest. */
+const CALM = 0.34;
+
+/** The threshold in force: restless ROIs need more. */
+export function effectiveThreshold(state: RoiState, now: Now): number {
+  const threshold = thresholdOf(now.plan, state.name).value;
+  return threshold + Math.min(LEVELS.unrestCap, LEVELS.unrest * state.unrest);
+}
+
+/** Takes one ROI one picture further: rest, run of pictures above the threshold, interaction, rest. */
+export function step(before: RoiState, seen: Seen, now: Now): Step {
+  const state: RoiState = { ...before, score: seen.score };
+  return state.activity ? goOn(state, state.activity, seen, now) : rest(state, seen, now);
+}
+
+function rest(state: RoiState, seen: Seen, now: Now): Step {
+  const { score } = seen;
+  const threshold = effectiveThreshold(state, now);
+  if (score <= threshold) {
+    const share = 1 - Math.exp(-now.dt / UNREST_MS);
+    const calm = score <= threshold * CALM || !state.calm || now.at - state.calm.at > 1000;
+    return {
+      state: {
+        ...state,
+        run: undefined,
+        unrest: state.unrest + (score - state.unrest) * share,
+        flutter: state.flutter + (seen.moving - state.flutter) * share,
+        calm: calm ? { at: now.at, frame: now.frame } : state.calm,
+      },
+      transitions: [],
+    };
+  }
+  const known = state.run ?? { since: now.at, count: 0, score, peak: 0 };
+  const run = { ...known, count: known.count + 1 };
+  if (score > known.peak) Object.assign(run, { peak: score, during: now.frame });
+  const lasted = run.count >= now.plan.minFrames.value && now.at - run.since >= startHoldMs(now);
+  if (!lasted || seen.held) return { state: { ...state, run }, transitions: [] };
+  const activity: Activity = {
+    event: now.newId(),
+    startedAt: run.since,
+    startScore: run.score,
+    peak: run.peak,
+    during: run.during,
+    pre: state.calm?.frame,
+    started: `score above ${threshold.toFixed(3)} in ${run.count} pictures over ${now.at - run.since} ms`,
+    reference: seen.background,
+  };
+  const started = { ...state, run: undefined, activity };
+  return { state: started, transitions: [interactionStart(state.name, activity, now)] };
+}
+
+/** One picture may be enough where the plan says so; otherwise a run must also last, for at 30 fps two pictures are next to nothing. */
+function startHoldMs(now: Now): number {
+  return now.plan.minFrames.value > 1 ? HOLDS.startS * 1000 : 0;
+}
+
+function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
+  const { score } = seen;
+  const activity: Activity = { ...known };
+  if (score > activity.peak) Object.assign(activity, { peak: score, during: now.frame });
+  watchReturn(activity, score <= LEVELS.back * effectiveThreshold(state, now), now);
+  watchStillness(activity, seen.moving <= LEVELS.still + 2 * state.flutter, seen.picture, now);
+  const why = endOf(activity, score, now);
+  if (!why) return { state: { ...state, activity }, transitions: [] };
+  const after = activity.after ?? seen.picture;
+  const stock = stockChange(seen.roi, activity.reference, activity.back ? seen.picture : after, seen.layout, now.plan);
+  const ended = activity.back ?? activity.still;
+  const transitions = interactionEnd(
+    state.name,
+    activity,
+    {
+      at: ended?.since ?? now.at,
+      why,
+      score,
+      stockChanged: stock.changed,
+      inventory: stock.share,
+      post: ended?.post ?? now.frame,
+    },
+    now,
+  );
+  const calm = { at: now.at, frame: now.frame };
+  const rested = { ...state, activity: undefined, calm };
+  return activity.back
+    ? { state: rested, transitions }
+    : { state: { ...rested, score: 0 }, transitions, rebase: after };
+}
+
+function watchReturn(activity: Activity, isBack: boolean, now: Now): void {
+  if (!isBack) activity.back = undefined;
+  else activity.back = { since: activity.back?.since ?? now.at, post: now.frame };
+}
+
+function watchStillness(activity: Activity, isStill: boolean, picture: Uint8Array, now: Now): void {
+  if (!isStill) {
+    activity.still = undefined;
+    activity.after = undefined;
+    return;
+  }
+  // Nothing moved between the picture before and this one, so stillness began with the former.
+  const still = activity.still ?? { since: now.at - now.dt, settled: false, count: 0 };
+  const settled = now.at - still.since >= HOLDS.settleS * 1000;
+  activity.after = still.count === 0 ? picture : averaged(activity.after ?? picture, picture, still.count);
+  activity.still = {
+    since: still.since,
+    settled,
+    post: still.settled ? still.post : now.frame,
+    count: Math.min(AFTER_COUNT, still.count + 1),
+  };
+}
+
+/** Says why the interaction ends now, if it does. */
+function endOf(activity: Activity, score: number, now: Now): string | undefined {
+  const holds = endHolds(now.plan);
+  // At one picture in many seconds there is no sense in waiting for another one to say the same.
+  const longPause = now.dt > holds.stillMs;
+  if (activity.back && (longPause || now.at - activity.back.since >= holds.returnMs)) {
+    return 'the ROI looks as before';
+  }
+  const crowded = score > LEVELS.crowded;
+  const hold = crowded ? holds.crowdedMs : holds.stillMs;
+  if (activity.still && now.at - activity.still.since >= hold) {
+    return crowded
+      ? 'most of the ROI looks different, and nothing moves'
+      : 'the ROI looks different, and nothing moves';
+  }
+  return now.at - activity.startedAt >= HOLDS.longestS * 1000 ? 'it lasted too long' : undefined;
+}

@@ -1,0 +1,105 @@
+import type { Adapted } from './background.ts';
+import { type Light, SAME_LIGHT } from './illumination.ts';
+import type { Area } from './layout.ts';
+import { halve } from './motion.ts';
+
+/** A picture's time and id, as events name them. */
+export interface Moment {
+  at: number;
+  frame?: string;
+}
+
+/** An interaction under way. Pictures have the full size, but only the ROI's area of them is meant, and kept. */
+export interface Activity {
+  event: string;
+  startedAt: number;
+  startScore: number;
+  peak: number;
+  during?: string;
+  pre?: string;
+  started: string;
+  /** what the ROI looked like before: frozen */
+  reference: Uint8Array;
+  /** since when it looks like that again */
+  back?: { since: number; post?: string };
+  /** since when nothing moves in it, and the mean of up to eight pictures since then */
+  still?: { since: number; post?: string; settled: boolean; count: number };
+  after?: Uint8Array;
+}
+
+/** What is remembered of one ROI. */
+export interface RoiState {
+  name: string;
+  shape: string;
+  area: Area;
+  score: number;
+  /** score and moving share at rest, on the slow average */
+  unrest: number;
+  flutter: number;
+  calm?: Moment;
+  /** pictures in a row above the threshold */
+  run?: { since: number; count: number; score: number; peak: number; during?: string };
+  activity?: Activity;
+}
+
+/** A camera without detail: first suspected, then an event. */
+export interface Obstruction {
+  since: number;
+  pre?: string;
+  during?: string;
+  peak: number;
+  event?: string;
+  clear?: { since: number; post?: string };
+}
+
+/** Nearly everything looks different. */
+export interface Upheaval {
+  since: number;
+  stillSince: number;
+  pre?: string;
+  score: number;
+}
+
+/** All that is remembered of a camera between two pictures. Never changed in place. */
+export interface DetectionState {
+  width: number;
+  height: number;
+  at: number;
+  frame?: string;
+  roiVersion: number;
+  /** usual time between two pictures, ms */
+  interval?: number;
+  learning?: { since: number; count: number };
+  light: Light;
+  lightJumpAt?: number;
+  adapted: Adapted;
+  obstruction?: Obstruction;
+  upheaval?: Upheaval;
+  rois: RoiState[];
+  /** the whole picture at rest, in its own light */
+  background: Uint8Array;
+  /** the last third of a second at half the size */
+  recent: Uint16Array;
+}
+
+/** A state that knows nothing but this picture. */
+export function freshState(
+  picture: { width: number; height: number; pixels: Uint8Array },
+  moment: Moment,
+  roiVersion: number,
+): DetectionState {
+  const { width, height, pixels } = picture;
+  return {
+    width,
+    height,
+    at: moment.at,
+    frame: moment.frame,
+    roiVersion,
+    learning: { since: moment.at, count: 1 },
+    light: SAME_LIGHT,
+    adapted: { followedAt: moment.at, creptAt: moment.at },
+    rois: [],
+    background: pixels,
+    recent: halve(pixels, width, height),
+  };
+}

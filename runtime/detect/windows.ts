@@ -1,0 +1,96 @@
+import type { Layout } from './layout.ts';
+import { LEVELS } from './levels.ts';
+
+/** Mean, variance and covariance of one window in two pictures. Filled in place: the loop over windows makes no garbage. */
+export interface Measures {
+  meanA: number;
+  meanB: number;
+  varA: number;
+  varB: number;
+  cov: number;
+}
+
+/** Empty measures to be filled. */
+export function emptyMeasures(): Measures {
+  return { meanA: 0, meanB: 0, varA: 0, varB: 0, cov: 0 };
+}
+
+/** Measures the window at pixel `atA` of `a` against the one at `atB` of `b`; both pictures have the layout's size. */
+export function measure(a: Uint8Array, atA: number, b: Uint8Array, atB: number, layout: Layout, into: Measures): void {
+  const { width, windowWidth, windowHeight } = layout;
+  let sumA = 0;
+  let sumB = 0;
+  let sumAA = 0;
+  let sumBB = 0;
+  let sumAB = 0;
+  for (let row = 0; row < windowHeight; row += 1) {
+    let pixelA = atA + row * width;
+    let pixelB = atB + row * width;
+    for (let column = 0; column < windowWidth; column += 1) {
+      const valueA = a[pixelA++] ?? 0;
+      const valueB = b[pixelB++] ?? 0;
+      sumA += valueA;
+      sumB += valueB;
+      sumAA += valueA * valueA;
+      sumBB += valueB * valueB;
+      sumAB += valueA * valueB;
+    }
+  }
+  const count = windowWidth * windowHeight;
+  into.meanA = sumA / count;
+  into.meanB = sumB / count;
+  into.varA = sumAA / count - into.meanA * into.meanA;
+  into.varB = sumBB / count - into.meanB * into.meanB;
+  into.cov = sumAB / count - into.meanA * into.meanB;
+}
+
+/**
+ * How much a window differs, 1 and more meaning that it does. Loss of structure (covariance against the mean variance, damped by
+ * what noise can make) and difference of brightness count as two legs of a triangle: a shadow keeps the structure, a hand does not,
+ * and before a flat wall brightness is all there is.
+ */
+export function distance(m: Measures): number {
+  const similarity = (2 * m.cov + LEVELS.noiseVariance) / (m.varA + m.varB + LEVELS.noiseVariance);
+  const structure = (1 - similarity) / LEVELS.structure;
+  const brightness = (m.meanA - m.meanB) / LEVELS.brightness;
+  return Math.hypot(structure, brightness);
+}
+
+const scratch = emptyMeasures();
+
+/**
+ * Marks in `into` the windows (by their position in the list) that differ between picture and reference, and answers their share.
+ * A window that would match its reference one pixel further in some direction does not differ: cameras shake.
+ */
+export function markChanged(
+  picture: Uint8Array,
+  reference: Uint8Array,
+  windows: Int32Array,
+  layout: Layout,
+  into: Uint8Array,
+): number {
+  let changed = 0;
+  for (let i = 0; i < windows.length; i += 1) {
+    const at = windows[i] ?? 0;
+    measure(picture, at, reference, at, layout, scratch);
+    const differs = distance(scratch) > 1 && !matchesNearby(picture, reference, at, layout);
+    into[i] = differs ? 1 : 0;
+    if (differs) changed += 1;
+  }
+  return windows.length === 0 ? 0 : changed / windows.length;
+}
+
+function matchesNearby(picture: Uint8Array, reference: Uint8Array, at: number, layout: Layout): boolean {
+  const { width, height, windowWidth, windowHeight } = layout;
+  const left = at % width;
+  const top = (at - left) / width;
+  for (let down = -1; down <= 1; down += 1) {
+    if (top + down < 0 || top + down + windowHeight > height) continue;
+    for (let across = -1; across <= 1; across += 1) {
+      if ((down === 0 && across === 0) || left + across < 0 || left + across + windowWidth > width) continue;
+      measure(picture, at, reference, at + down * width + across, layout, scratch);
+      if (distance(scratch) <= 1) return true;
+    }
+  }
+  return false;
+}
