@@ -1,0 +1,101 @@
+import { resolve } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { AppError } from '../runtime/contracts/errors.ts';
+import { ID_PATTERN } from '../runtime/contracts/ids.ts';
+import { readEnvironment } from '../runtime/lib/environment.ts';
+import type { LogLevel } from '../runtime/lib/log.ts';
+
+/** Every setting of the edge: name, type, default, meaning. `docs/generated/settings.md` is made from it. */
+export const EdgeSettings = Type.Object({
+  SERVER_URL: Type.String({
+    default: 'http://127.0.0.1:1880',
+    pattern: '^https?://[^\\s?#]+$',
+    description: 'where the server is, as https://host or http://host:1880; may hold a path',
+  }),
+  DEVICE_ID: Type.Optional(
+    Type.String({
+      pattern: ID_PATTERN,
+      description: 'id of this device as registered on the server: a-z, 0-9, _ and -, at most 63 characters',
+    }),
+  ),
+  DEVICE_KEY: Type.Optional(
+    Type.String({ minLength: 1, secret: true, description: 'key of this device, shown once when it was registered' }),
+  ),
+  EDGE_PORT: Type.Integer({ default: 8018, minimum: 1, maximum: 65_535, description: 'HTTP port of the device' }),
+  EDGE_HOST: Type.String({
+    default: '127.0.0.1',
+    minLength: 1,
+    description: 'address to listen on; any but a loopback one needs TRUST_LAN=1',
+  }),
+  TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
+  EDGE_DATA_DIR: Type.String({
+    default: './data/edge',
+    minLength: 1,
+    description: 'folder for spool, counter, configuration and flows; one process only',
+  }),
+  FLOWS_DIR: Type.Optional(
+    Type.String({ minLength: 1, description: 'folder of the flows, one file a tab (default: EDGE_DATA_DIR/flows)' }),
+  ),
+  SPOOL_MAX_MB: Type.Integer({
+    default: 512,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'how much the frames that wait for the server may take on disk; the oldest are dropped beyond it',
+  }),
+  CAMERA: Type.String({
+    default: 'auto',
+    minLength: 1,
+    secret: true,
+    description: 'driver URL of the camera: auto, rpicam:0, v4l2:/dev/video0, rtsp://…, file:clip.mp4, sim:shelf',
+  }),
+  FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
+  LOG_LEVEL: Type.Union(
+    ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', description: 'how much is logged: debug, info, warn, error or silent' },
+  ),
+});
+
+type Values = Static<typeof EdgeSettings>;
+export type Settings = Readonly<
+  Omit<Values, 'DEVICE_ID' | 'FLOWS_DIR' | 'LOG_LEVEL'> & { DEVICE_ID: string; FLOWS_DIR: string; LOG_LEVEL: LogLevel }
+>;
+
+/**
+ * The edge's settings: schema + environment → one typed, frozen object; folders are absolute. A wrong value throws `setting.invalid`
+ * with the setting's name and what is allowed. The key may be missing: the child process is not given it.
+ */
+export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Settings {
+  const values = readEnvironment(EdgeSettings, env);
+  const { DEVICE_ID, EDGE_HOST, FLOWS_DIR } = values;
+  if (DEVICE_ID === undefined) {
+    throw missing('DEVICE_ID', 'is not set: give the id under which this device is registered on the server');
+  }
+  if (!isLoopback(EDGE_HOST) && !values.TRUST_LAN) {
+    throw missing('EDGE_HOST', `${JSON.stringify(EDGE_HOST)} is reachable from the network; that needs TRUST_LAN=1`);
+  }
+  const dataDir = resolve(cwd, values.EDGE_DATA_DIR);
+  return Object.freeze({
+    ...values,
+    DEVICE_ID,
+    EDGE_DATA_DIR: dataDir,
+    FLOWS_DIR: FLOWS_DIR === undefined ? resolve(dataDir, 'flows') : resolve(cwd, FLOWS_DIR),
+    LOG_LEVEL: values.LOG_LEVEL as LogLevel,
+  });
+}
+
+/** The key, or one clear sentence on how to get one. */
+export function deviceKey(settings: Settings): string {
+  if (settings.DEVICE_KEY !== undefined) return settings.DEVICE_KEY;
+  throw missing(
+    'DEVICE_KEY',
+    `is not set: register "${settings.DEVICE_ID}" on ${settings.SERVER_URL} (POST /api/v1/devices) and give its api_key here or as a file by DEVICE_KEY_FILE`,
+  );
+}
+
+function missing(name: string, why: string): AppError {
+  return new AppError('setting.invalid', `${name}: ${why}`, { field: name });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
