@@ -185,7 +185,7 @@ describe('the upload', () => {
       return spool.counts().frames === 0;
     });
     assert.equal(server.frames.length, 9);
-    const waits = lines.filter((line) => line.message.includes('wait')).map((line) => line.fields?.['retry_ms']);
+    const waits = lines.filter((line) => line.message.includes('wait')).map((line) => line.fields?.retry_ms);
     assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
     assert.equal(upload.status().rejected, 0);
     answer(refuse(500), stored);
