@@ -1,0 +1,169 @@
+import type { CameraStatus, CaptureOptions } from '../contracts/cameras.ts';
+import { AppError } from '../contracts/errors.ts';
+import type { Still } from '../contracts/frame.ts';
+import type { CameraHost, Clock, Log, Release } from '../contracts/host.ts';
+import { isId } from '../contracts/ids.ts';
+import type { Part } from '../lib/part.ts';
+import { type AutoSearch, findCamera } from './auto.ts';
+import { Camera } from './camera.ts';
+import { type CameraUrl, parseCameraUrl } from './camera-url.ts';
+import { createDriver } from './drivers/create.ts';
+import { type DriverParts, RPICAM_VID } from './drivers/parts.ts';
+
+export interface CameraSetOptions {
+  cameras?: { id: string; url: string }[];
+  clock: Clock;
+  log: Log;
+  /** default: `ffmpeg`, from PATH */
+  ffmpegPath?: string;
+  rpicamVid?: readonly string[];
+  /** where `auto` looks; default: this machine */
+  search?: Partial<AutoSearch>;
+  random?: () => number;
+  limits?: DriverParts['limits'];
+}
+
+/** The cameras of one host. `define` and `remove` follow its register; `declare` is what a flow says while it runs. */
+export interface CameraSet extends Part, CameraHost {
+  /** Adds a camera or gives it another URL; the old driver is closed. Throws `camera.url_invalid`, `camera.driver_missing`. */
+  define(camera: { id: string; url: string }): void;
+  /** Forgets a defined camera; one that a flow declares stays until the flow lets go. */
+  remove(id: string): Promise<void>;
+}
+
+/**
+ * Makes the set; nothing is opened before the first capture. Cameras do not hurt each other: each has its own driver and
+ * its own errors. A flow's declaration goes before the definition of the same id, and gives way to it when it ends.
+ */
+export function createCameraSet(options: CameraSetOptions): CameraSet {
+  return new Cameras(options);
+}
+
+interface Entry {
+  defined?: string;
+  /** what flows declare, the last one counts */
+  declared: { url: string }[];
+  camera?: Camera;
+  /** URL of the camera that is there */
+  url?: string;
+}
+
+class Cameras implements CameraSet {
+  readonly #parts: DriverParts;
+  readonly #search: AutoSearch;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closing = new Set<Promise<void>>();
+  #state: 'open' | 'stopped' = 'open';
+
+  constructor(options: CameraSetOptions) {
+    const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, random, limits } = options;
+    this.#parts = { clock, log, ffmpegPath, rpicamVid, random, limits };
+    this.#search = { rpicamVid, ...options.search };
+    for (const camera of options.cameras ?? []) this.define(camera);
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'open';
+    for (const [id, entry] of this.#entries) this.#settle(id, entry);
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    for (const entry of this.#entries.values()) this.#drop(entry);
+    await Promise.all(this.#closing);
+  }
+
+  define({ id, url }: { id: string; url: string }): void {
+    const entry = this.#entry(id, url);
+    entry.defined = url;
+    this.#settle(id, entry);
+  }
+
+  async remove(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.defined = undefined;
+    this.#settle(id, entry);
+    await Promise.all(this.#closing);
+  }
+
+  declare({ id, url }: { id: string; url: string }): Release {
+    const entry = this.#entry(id, url);
+    const declaration = { url };
+    entry.declared.push(declaration);
+    this.#settle(id, entry);
+    return () => {
+      if (!entry.declared.includes(declaration)) return;
+      entry.declared = entry.declared.filter((other) => other !== declaration);
+      this.#settle(id, entry);
+    };
+  }
+
+  list(): CameraStatus[] {
+    return [...this.#entries].flatMap(([id, { camera }]) => (camera ? [{ id, ...camera.status() }] : []));
+  }
+
+  resolve(camera: string): string {
+    if (this.#entries.has(camera)) return camera;
+    const [first] = this.#entries.keys();
+    if (camera === '' && first !== undefined) return first;
+    const known = [...this.#entries.keys()].join(', ');
+    const words = camera === '' ? 'this host has no camera' : `there is no camera ${JSON.stringify(camera)} here`;
+    throw new AppError('camera.not_found', known === '' ? words : `${words}; there is ${known}`);
+  }
+
+  async capture(camera: string, options: CaptureOptions = {}, signal?: AbortSignal): Promise<Still> {
+    const id = this.resolve(camera);
+    const found = this.#entries.get(id)?.camera;
+    if (this.#state === 'stopped' || !found) throw new AppError('camera.unreachable', 'the cameras have been stopped');
+    return { ...(await found.capture(options, signal)), camera: id };
+  }
+
+  /** The entry of an id; id and URL are checked before anything changes. */
+  #entry(id: string, url: string): Entry {
+    if (!isId(id)) throw new AppError('camera.not_found', `${JSON.stringify(id)} cannot be the id of a camera`);
+    this.#checkDriver(parseCameraUrl(url));
+    const entry = this.#entries.get(id) ?? { declared: [] };
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  #checkDriver(url: CameraUrl): void {
+    if (url.kind !== 'auto') createDriver(url, this.#parts);
+  }
+
+  /** Brings the camera in line with what is declared or defined now. */
+  #settle(id: string, entry: Entry): void {
+    const url = entry.declared.at(-1)?.url ?? entry.defined;
+    if (url === entry.url && entry.camera) return;
+    this.#drop(entry);
+    if (url === undefined) {
+      this.#entries.delete(id);
+      return;
+    }
+    if (this.#state === 'stopped') return;
+    const parsed = parseCameraUrl(url);
+    const log = this.#parts.log.child(id);
+    const parts = { ...this.#parts, log };
+    entry.url = url;
+    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.#find(parsed, log), parts));
+  }
+
+  async #find(url: CameraUrl, log: Log): Promise<Exclude<CameraUrl, { kind: 'auto' }>> {
+    if (url.kind !== 'auto') return url;
+    const { url: found, found: isCamera } = await findCamera(this.#search);
+    if (found.kind === 'auto') throw new AppError('internal.error', 'the search for a camera led nowhere');
+    if (isCamera) log.info('camera found', { driver: found.kind });
+    else log.warn('no camera found on this machine: test pictures are played instead');
+    return found;
+  }
+
+  #drop(entry: Entry): void {
+    const camera = entry.camera;
+    entry.camera = undefined;
+    entry.url = undefined;
+    if (!camera) return;
+    const closing = camera.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}

@@ -1,0 +1,70 @@
+import sharp from 'sharp';
+import type { CaptureOptions } from '../../contracts/cameras.ts';
+import { AppError } from '../../contracts/errors.ts';
+import type { CameraUrl } from '../camera-url.ts';
+import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
+import { fitSize } from '../picture-fit.ts';
+import { createGradient } from '../sim/gradient.ts';
+import type { Scene } from '../sim/scene.ts';
+import { createShelf } from '../sim/shelf.ts';
+import type { DriverParts } from './parts.ts';
+
+const DEFAULT_QUALITY = 80;
+
+/** A built-in scene as a camera: needs no device, no file and no other program. */
+export class SimDriver implements StillDriver {
+  readonly kind = 'sim';
+  readonly #url: CameraUrl & { kind: 'sim' };
+  readonly #parts: DriverParts;
+  #scene: Promise<Scene> | undefined;
+  /** the last drawing that was asked for: the scene has one set of pixels, so they take turns */
+  #turn: Promise<unknown> = Promise.resolve();
+  #lastFrameAt: number | undefined;
+  #closed = false;
+
+  constructor(url: CameraUrl & { kind: 'sim' }, parts: DriverParts) {
+    this.#url = url;
+    this.#parts = parts;
+  }
+
+  async open(): Promise<void> {
+    this.#scene ??= this.#url.scene === 'shelf' ? createShelf(this.#url) : Promise.resolve(createGradient(this.#url));
+    await this.#scene;
+  }
+
+  async capture(options: CaptureOptions, signal?: AbortSignal): Promise<Picture> {
+    await this.open();
+    const turn = this.#turn.then(() => this.#draw(options, signal));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  status(): DriverStatus {
+    if (this.#lastFrameAt === undefined || this.#closed) return { state: 'idle' };
+    return { state: 'live', lastFrameAt: this.#lastFrameAt };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turn;
+    this.#scene = undefined;
+  }
+
+  async #draw(options: CaptureOptions, signal?: AbortSignal): Promise<Picture> {
+    signal?.throwIfAborted();
+    const scene = await this.#scene;
+    if (!scene || this.#closed) throw new AppError('camera.unreachable', 'the camera has been closed');
+    const { fps } = this.#url;
+    // The camera's own beat: between two of its pictures the last one is what shows.
+    const count = Math.floor((this.#parts.clock.now() * fps) / 1000);
+    const capturedAt = Math.ceil((count * 1000) / fps);
+    const { width, height } = fitSize(scene.width, scene.height, options);
+    const quality = options.jpegQuality ?? DEFAULT_QUALITY;
+    const raw = { width: scene.width, height: scene.height, channels: 3 } as const;
+    let picture = sharp(scene.render(capturedAt), { raw });
+    if (width !== scene.width || height !== scene.height) picture = picture.resize(width, height, { fit: 'fill' });
+    const jpeg = await picture.jpeg({ quality }).toBuffer();
+    this.#lastFrameAt = capturedAt;
+    return { jpeg, capturedAt, width, height, jpegQuality: quality };
+  }
+}

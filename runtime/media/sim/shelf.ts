@@ -1,0 +1,106 @@
+import type { Scene } from './scene.ts';
+import { drawArm } from './shelf-arm.ts';
+import { drawRoom, drawTaken } from './shelf-room.ts';
+import {
+  PLACES,
+  SHELF_CYCLE_MS,
+  type ShelfMoment,
+  type Spot,
+  STAGE,
+  shelfMoment,
+  shelfTime,
+} from './shelf-timetable.ts';
+import { drawBackdrop, drawSprite, type Frame, lay, type Sprite } from './sprites.ts';
+
+const SPOTS: readonly Spot[] = ['left', 'middle', 'right'];
+const NOISE_SIGMA = 2;
+const NOISE_SIZE = 1 << 16;
+
+/**
+ * The built-in scene: a shelf in warm light, and a hand that takes things and brings them back by `shelfTimetable`. Layers are
+ * drawn once, here; a picture then costs a copy, a few sprites, and one pass for light and sensor noise.
+ */
+export async function createShelf(size: { width: number; height: number }): Promise<Scene> {
+  const { width, height } = size;
+  const scale = { x: width / STAGE.width, y: height / STAGE.height };
+  const room = await drawBackdrop(drawRoom(width, height));
+  const arm = await sprite(drawArm(scale));
+  const standing = await perSpot((spot) => sprite(drawTaken(spot, scale, true)));
+  const carried = await perSpot((spot) => sprite(drawTaken(spot, scale, false)));
+  const frame: Frame = { width, height, pixels: new Uint8Array(room.length) };
+  const noise = makeNoise();
+
+  const compose = ({ present, hand }: ShelfMoment) => {
+    frame.pixels.set(room);
+    for (const spot of SPOTS) {
+      const { x, y } = PLACES[spot];
+      if (present[spot]) lay(frame, standing[spot], x * scale.x, y * scale.y);
+    }
+    if (!hand) return;
+    const { spot, x, y } = hand;
+    if (hand.carried) lay(frame, carried[spot], x * scale.x, (y + PLACES[spot].grip) * scale.y);
+    lay(frame, arm, x * scale.x, y * scale.y);
+  };
+
+  return {
+    width,
+    height,
+    render(atMs) {
+      const cycleMs = shelfTime(atMs);
+      compose(shelfMoment(cycleMs));
+      expose(frame.pixels, width, lightAt(cycleMs), noise, Math.floor(atMs));
+      return frame.pixels;
+    },
+  };
+}
+
+/** Slow change of the light, within 8 % of its mean: a cloud, and a lesser, faster one. */
+export function lightAt(cycleMs: number): number {
+  const turn = (2 * Math.PI * cycleMs) / SHELF_CYCLE_MS;
+  return 1 + 0.055 * Math.sin(turn + 1) + 0.02 * Math.sin(3 * turn);
+}
+
+/** Light and sensor noise in one pass. The noise is grey, and differs from picture to picture. */
+function expose(pixels: Uint8Array, width: number, light: number, noise: Int8Array, seed: number): void {
+  const lit = new Uint8Array(256);
+  for (let value = 0; value < 256; value++) lit[value] = Math.min(255, Math.round(value * light));
+  const row = width * 3;
+  let random = seed >>> 0;
+  for (let start = 0; start < pixels.length; start += row) {
+    random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+    let from = random >>> 16;
+    for (let at = start; at < start + row; at += 3) {
+      const grain = noise[from++ & (NOISE_SIZE - 1)] as number;
+      pixels[at] = clamp((lit[pixels[at] as number] as number) + grain);
+      pixels[at + 1] = clamp((lit[pixels[at + 1] as number] as number) + grain);
+      pixels[at + 2] = clamp((lit[pixels[at + 2] as number] as number) + grain);
+    }
+  }
+}
+
+function clamp(value: number): number {
+  return value < 0 ? 0 : Math.min(value, 255);
+}
+
+/** Gaussian by the sum of twelve uniform numbers; the same in every process. */
+function makeNoise(): Int8Array {
+  const noise = new Int8Array(NOISE_SIZE);
+  let random = 20_261_120;
+  for (let i = 0; i < NOISE_SIZE; i++) {
+    let sum = -6;
+    for (let n = 0; n < 12; n++) {
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+      sum += random / 2 ** 32;
+    }
+    noise[i] = Math.round(sum * NOISE_SIGMA);
+  }
+  return noise;
+}
+
+function sprite(drawing: { svg: string; anchor: { x: number; y: number } }): Promise<Sprite> {
+  return drawSprite(drawing.svg, drawing.anchor);
+}
+
+async function perSpot<T>(make: (spot: Spot) => Promise<T>): Promise<Record<Spot, T>> {
+  return { left: await make('left'), middle: await make('middle'), right: await make('right') };
+}
