@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   'runtime.too_old': 500,
   'data_dir.locked': 500,
   'db.unavailable': 503,
+  'db.newer': 500,
   'disk.full': 503,
   'disk.failed': 503,
   'broker.unavailable': 503,

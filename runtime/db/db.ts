@@ -4,9 +4,17 @@ export interface Result<Row> {
   rowCount: number;
 }
 
-/** A connection or a transaction: whatever can be asked. Parameters are $1, $2 …; JSON goes in as text, cast by `$n::text::jsonb`. */
+/**
+ * A connection or a transaction: whatever can be asked. Parameters are $1, $2 …; JSON goes in as text, cast by `$n::text::jsonb`.
+ * A text without parameters may hold several statements: the answer is the last one's.
+ */
 export interface Queryable {
   query<Row extends object = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Result<Row>>;
+}
+
+export interface TxOptions {
+  /** no time limit on its statements: for migrations, which may rewrite a large table */
+  unhurried?: boolean;
 }
 
 /**
@@ -15,8 +23,11 @@ export interface Queryable {
  */
 export interface Db extends Queryable {
   readonly kind: 'postgres' | 'pglite';
-  /** Runs the work in one transaction; a throw rolls back and is thrown on. */
-  tx<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs the work in one transaction; a throw rolls back and is thrown on. Inside it only `q` may be asked: the database itself
+   * throws there, since the embedded one has a single connection and would wait for itself.
+   */
+  tx<T>(work: (q: Queryable) => Promise<T>, options?: TxOptions): Promise<T>;
   /** Calls back at each NOTIFY on the channel, also after a lost connection came back (then once, with an empty payload). */
   listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
