@@ -39,7 +39,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 
 /** Answers what no route took. */
 export const notFound: RequestHandler = (req, _res, next) => {
-  next(new AppError('route.not_found', `there is nothing at ${req.method} ${req.path.slice(0, 200)}`));
+  next(new AppError('route.not_found', `there is nothing at ${req.method} ${(req.baseUrl + req.path).slice(0, 200)}`));
 };
 
 /** Errors of Express and its body parser carry a status of their own; those are the asker's fault, not ours. */
