@@ -1,0 +1,35 @@
+import { type TSchema, Type } from 'typebox';
+import { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../contracts/mqtt-messages.ts';
+import { parser } from '../lib/validate.ts';
+import type { PublicationKind } from './rights.ts';
+
+const envelope = { v: Type.Literal(1), ts: Type.Integer({ minimum: 0 }) };
+const Anything = Type.Object({});
+const Enveloped = Type.Object(envelope);
+const Motion = Type.Object({ ...envelope, motion: Type.Boolean() });
+const Response = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 100 }),
+  status: Type.Union(['ok', 'error', 'accepted', 'progress'].map((status) => Type.Literal(status))),
+});
+
+const SCHEMAS: Record<PublicationKind, TSchema> = {
+  state: DeviceStateMessage,
+  info: DeviceInfoMessage,
+  heartbeat: HeartbeatMessage,
+  response: Response,
+  'flow-reported': Enveloped,
+  event: Enveloped,
+  'camera-state': Enveloped,
+  'camera-motion': Motion,
+  'camera-set': Anything,
+};
+
+const parsers = Object.fromEntries(Object.entries(SCHEMAS).map(([kind, schema]) => [kind, parser(schema)])) as Record<
+  PublicationKind,
+  (value: unknown) => unknown
+>;
+
+/** The body of a message of that kind; throws in words what is wrong with it. */
+export function parseBody(kind: PublicationKind, payload: Buffer | string): unknown {
+  return parsers[kind](JSON.parse(payload.toString()));
+}
