@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Request, Router } from 'express';
+import type { ServedConfig } from '../../contracts/device-config.ts';
+import { AppError, toAppError } from '../../contracts/errors.ts';
+import { MAX_FRAME_BODY_BYTES } from '../../contracts/frame.ts';
+import type { Clock, Log } from '../../contracts/host.ts';
+import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
+import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
+import { parser } from '../../lib/validate.ts';
+import { answer, refuse } from './answer.ts';
+import { ByteBudget, type Lease } from './byte-budget.ts';
+import { readChunkedForm } from './chunked-form.ts';
+import { parseContentType } from './content-type.ts';
+import { checkOwn, foldCase, isStorable } from './device-claims.ts';
+import { checkBoundary, splitForm } from './multipart.ts';
+import { fromJsonBody, parseFrame, parseJson, type ReadJpegHeader } from './parse-frame.ts';
+import { DeviceRates, type RateLimit } from './rate-limit.ts';
+import { announcedLength, readBody } from './read-body.ts';
+
+export interface IngestOptions {
+  fleet: Pick<FleetService, 'deviceOfKey' | 'servedConfig' | 'heartbeat'>;
+  frames: Pick<FramesService, 'accept'>;
+  /** `readJpegHeader` of runtime/picture, which this room may not know */
+  readJpegHeader: ReadJpegHeader;
+  clock: Clock;
+  log: Log;
+  /** per device; default 60 a second, 120 at once */
+  rateLimit?: RateLimit;
+  /** bytes of bodies in memory at once, all devices together; default 128 MiB */
+  bodyBudgetBytes?: number;
+}
+
+const MAX_HEARTBEAT_BYTES = 64 * 1024;
+const MAX_KEY_CHARS = 512;
+const parseHeartbeat = parser(HeartbeatBody);
+
+/**
+ * The device contract (CONTRACTS §4), to be mounted at /api/v1 before any body parser: frames, heartbeats, and the configuration that
+ * devices fetch. Who asks is known before a body is read. Pictures are never decoded here.
+ */
+export function ingestRoutes(options: IngestOptions): Router {
+  const door = new Door(options);
+  const router = Router();
+  router
+    .route('/ingest/frame')
+    .post((req, res) => door.answer(req, res, () => door.frame(req, res)))
+    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+  router
+    .route('/ingest/heartbeat')
+    .post((req, res) => door.answer(req, res, () => door.heartbeat(req, res)))
+    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+  router
+    .route('/device/config')
+    .get((req, res) => door.answer(req, res, () => door.config(req, res)))
+    .all((req, res) => door.refuseMethod(req, res, 'GET, HEAD'));
+  return router;
+}
+
+class Door {
+  readonly #options: IngestOptions;
+  readonly #rates: DeviceRates;
+  readonly #budget: ByteBudget;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#rates = new DeviceRates(options.rateLimit ?? { perSecond: 60, burst: 120 }, options.clock);
+    this.#budget = new ByteBudget(options.bodyBudgetBytes ?? 128 * 1024 * 1024);
+  }
+
+  /** Runs a route; whatever it throws becomes the answer of the contract. */
+  async answer(req: IncomingMessage, res: ServerResponse, route: () => Promise<void>): Promise<void> {
+    try {
+      await route();
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      const log = this.#options.log;
+      if (error.code === 'internal.error') log.error('a device was not served', { url: req.url, error: thrown });
+      else log.debug('a device was refused', { url: req.url, code: error.code, reason: error.message });
+      refuse(req, res, error, this.#options.clock);
+    }
+  }
+
+  refuseMethod(req: IncomingMessage, res: ServerResponse, allowed: string): void {
+    res.setHeader('Allow', allowed);
+    refuse(req, res, new AppError('route.method_not_allowed', `only ${allowed} here`), this.#options.clock);
+  }
+
+  async frame(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const device = await this.#admit(req);
+    const lease = this.#budget.open(device.id);
+    try {
+      const sent = await readFrame(req, lease);
+      const frame = parseFrame(sent, device, this.#options.readJpegHeader);
+      const accepted = await this.#options.frames.accept(frame);
+      if (accepted.outcome === 'conflict') {
+        const { frameId, lastSeq } = accepted;
+        answer(res, 409, {
+          ok: false,
+          error: 'duplicate device seq',
+          code: 'frame.seq_taken',
+          frame_id: frameId,
+          last_seq: lastSeq,
+        });
+        return;
+      }
+      const duplicate = accepted.outcome === 'duplicate';
+      answer(res, duplicate ? 200 : 201, {
+        ok: true,
+        frame_id: accepted.frameId,
+        received_ts: new Date(accepted.receivedAt).toISOString(),
+        duplicate,
+      });
+    } finally {
+      lease.release();
+    }
+  }
+
+  async heartbeat(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const device = await this.#admit(req);
+    const lease = this.#budget.open(device.id);
+    try {
+      checkEncoding(req);
+      const body = parseJson(await readBody(req, MAX_HEARTBEAT_BYTES, lease), 'body');
+      const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+      const beat = parseHeartbeat(isObject ? foldCase(body, ['device_id']) : body);
+      checkOwn(device, beat.device_id);
+      if (!isStorable(beat)) throw new AppError('request.invalid', 'the body holds characters that cannot be stored');
+      const { lastSeen } = await this.#options.fleet.heartbeat(beat);
+      answer(res, 200, { ok: true, last_seen: new Date(lastSeen).toISOString() });
+    } finally {
+      lease.release();
+    }
+  }
+
+  async config(req: Request, res: ServerResponse): Promise<void> {
+    const device = await this.#admit(req);
+    const { device_id: asked = device.id } = req.query;
+    if (typeof asked !== 'string') {
+      throw new AppError('request.invalid', 'device_id may be given once', { field: 'device_id' });
+    }
+    checkOwn(device, asked.toLowerCase());
+    const config = await this.#options.fleet.servedConfig(device.id);
+    const tag = tagOf(config);
+    const headers = { ETag: tag, 'Cache-Control': 'private, no-cache', 'X-Last-Seq': String(config.last_seq) };
+    if (matches(req.headers['if-none-match'], tag)) {
+      res.writeHead(304, headers);
+      res.end();
+    } else {
+      answer(res, 200, config, headers);
+    }
+  }
+
+  /** Who asks, from headers alone; throws the 401, 403 and 429 of the contract. */
+  async #admit(req: IncomingMessage): Promise<KnownDevice> {
+    const key = req.headers['x-device-key'] ?? req.headers['x-api-key'];
+    if (key === undefined || key === '') throw new AppError('auth.missing', 'the header X-DEVICE-KEY is missing');
+    const usable = typeof key === 'string' && key.length <= MAX_KEY_CHARS;
+    const device = usable ? await this.#options.fleet.deviceOfKey(key) : undefined;
+    if (!device) throw new AppError('auth.invalid', 'the device key is not known');
+    if (device.disabled) throw new AppError('device.disabled', `device ${device.id} is disabled`);
+    const wait = this.#rates.wait(device.id);
+    if (wait > 0) {
+      throw new AppError('ingest.too_fast', `device ${device.id} asks too often`, { retryAfterS: Math.max(1, wait) });
+    }
+    return device;
+  }
+}
+
+/** Reads a frame's body in either dialect. */
+async function readFrame(req: IncomingMessage, lease: Lease): Promise<{ meta: unknown; image: Buffer }> {
+  checkEncoding(req);
+  const { type, parameters } = parseContentType(req.headers['content-type']);
+  if (type === 'multipart/form-data') {
+    const boundary = checkBoundary(parameters.get('boundary'));
+    const isChunked = announcedLength(req, MAX_FRAME_BODY_BYTES) === undefined;
+    const { meta, image } = isChunked
+      ? await readChunkedForm(req, boundary, MAX_FRAME_BODY_BYTES, lease)
+      : splitForm(await readBody(req, MAX_FRAME_BODY_BYTES, lease), boundary);
+    return { meta: parseJson(meta, 'meta'), image };
+  }
+  if (type === 'application/json') {
+    return fromJsonBody(parseJson(await readBody(req, MAX_FRAME_BODY_BYTES, lease), 'body'));
+  }
+  throw new AppError('request.unsupported_type', 'a frame comes as multipart/form-data or application/json', {
+    field: 'Content-Type',
+  });
+}
+
+function checkEncoding(req: IncomingMessage): void {
+  const encoding = req.headers['content-encoding'] ?? 'identity';
+  const { parameters } = parseContentType(req.headers['content-type']);
+  const charset = parameters.get('charset')?.toLowerCase() ?? 'utf-8';
+  if (encoding.toLowerCase() === 'identity' && ['utf-8', 'utf8', 'us-ascii'].includes(charset)) return;
+  throw new AppError('request.unsupported_type', 'bodies are taken uncompressed and in UTF-8', {
+    field: 'Content-Encoding',
+  });
+}
+
+/**
+ * A tag over what the device acts upon. `last_seq` is left out: it rises with every frame, and a device needs it only when its counter is
+ * lost (it stands in `X-Last-Seq` of every answer too).
+ */
+function tagOf(config: ServedConfig): string {
+  const { last_seq: _, ...content } = config;
+  return `W/"${createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 22)}"`;
+}
+
+function matches(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false;
+  const opaque = (text: string) => text.trim().replace(/^W\//, '');
+  return header.split(',').some((candidate) => candidate.trim() === '*' || opaque(candidate) === opaque(tag));
+}

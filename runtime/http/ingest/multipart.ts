@@ -1,0 +1,107 @@
+import { AppError } from '../../contracts/errors.ts';
+import { parseContentType } from './content-type.ts';
+
+/** The two parts that a frame comes in. */
+export interface FrameParts {
+  image: Buffer;
+  meta: Buffer;
+}
+
+/** A form with more parts is no frame. */
+export const MAX_PARTS = 16;
+export const MAX_META_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 8 * 1024;
+const CRLF = Buffer.from('\r\n');
+const HEADER_END = Buffer.from('\r\n\r\n');
+/** RFC 2046 §5.1.1 */
+const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;
+
+/** Checks a multipart boundary; throws `frame.malformed` for a missing or impossible one. */
+export function checkBoundary(boundary: string | undefined): string {
+  if (boundary === undefined || !BOUNDARY.test(boundary)) throw malformed('the form has no usable boundary');
+  return boundary;
+}
+
+/**
+ * Splits a whole multipart body by native searches for its boundary, without copying. Throws `frame.malformed` for a form that is broken, that
+ * does not end, has too many parts, or not exactly one `image` and one `meta`. Source: RFC 2046 §5.1, RFC 7578.
+ */
+export function splitForm(body: Buffer, boundary: string): FrameParts {
+  const collector = new PartCollector();
+  const delimiter = Buffer.from(`\r\n--${checkBoundary(boundary)}`, 'latin1');
+  // A body begins with the delimiter without its line break, unless a preamble comes first.
+  const opening = delimiter.subarray(2);
+  let at = body.subarray(0, opening.length).equals(opening) ? opening.length : afterDelimiter(body, delimiter, 0);
+  for (;;) {
+    if (at < 0) throw malformed('the form does not end with its boundary');
+    if (body[at] === 0x2d && body[at + 1] === 0x2d) return collector.parts();
+    const line = body.indexOf(CRLF, at);
+    if (line < 0) throw malformed('the form does not end with its boundary');
+    // A part may have no header at all: then the empty line follows at once.
+    const headerEnd = body.indexOf(HEADER_END, line);
+    if (headerEnd < 0) throw malformed('a part of the form has no end of its header');
+    if (headerEnd - line > MAX_HEADER_BYTES) throw malformed('a part of the form has too large a header');
+    const start = headerEnd + HEADER_END.length;
+    const end = findDelimiter(body, delimiter, headerEnd + CRLF.length);
+    if (end < start - CRLF.length) throw malformed('the form does not end with its boundary');
+    collector.add(nameIn(body.toString('latin1', line, headerEnd)), body.subarray(start, Math.max(start, end)));
+    at = end + delimiter.length;
+  }
+}
+
+/** Gathers parts by name, and says what is wrong with them. */
+export class PartCollector {
+  #count = 0;
+  readonly #parts = new Map<string, Buffer>();
+
+  add(name: string | undefined, content: Buffer): void {
+    this.#count += 1;
+    if (this.#count > MAX_PARTS) throw malformed(`the form has more than ${MAX_PARTS} parts`);
+    if (name !== 'image' && name !== 'meta') return;
+    if (this.#parts.has(name)) throw malformed(`the form has more than one part ${name}`, name);
+    if (name === 'meta' && content.length > MAX_META_BYTES) throw malformed('meta is too long', 'meta');
+    this.#parts.set(name, content);
+  }
+
+  parts(): FrameParts {
+    const image = this.#parts.get('image');
+    const meta = this.#parts.get('meta');
+    if (!meta) throw malformed('the form has no part meta', 'meta');
+    if (!image) throw malformed('the form has no part image', 'image');
+    return { image, meta };
+  }
+}
+
+/** A `frame.malformed` that is about the body unless a field is named. */
+export function malformed(message: string, field = 'body'): AppError {
+  return new AppError('frame.malformed', message, { field });
+}
+
+function afterDelimiter(body: Buffer, delimiter: Buffer, from: number): number {
+  const found = findDelimiter(body, delimiter, from);
+  return found < 0 ? -1 : found + delimiter.length;
+}
+
+/** The next delimiter that is a whole one: behind it come `--`, or blanks to the end of the line. */
+function findDelimiter(body: Buffer, delimiter: Buffer, from: number): number {
+  let found = body.indexOf(delimiter, from);
+  while (found >= 0) {
+    let next = found + delimiter.length;
+    if (body[next] === 0x2d && body[next + 1] === 0x2d) return found;
+    while (body[next] === 0x20 || body[next] === 0x09) next += 1;
+    if (body[next] === 0x0d && body[next + 1] === 0x0a) return found;
+    found = body.indexOf(delimiter, found + 1);
+  }
+  return -1;
+}
+
+/** The name that a part's header gives it; undefined when it gives none. */
+function nameIn(header: string): string | undefined {
+  for (const line of header.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (line.slice(0, colon).trim().toLowerCase() !== 'content-disposition') continue;
+    const { type, parameters } = parseContentType(line.slice(colon + 1).trim());
+    return type === 'form-data' ? parameters.get('name') : undefined;
+  }
+  return undefined;
+}
