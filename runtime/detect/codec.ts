@@ -21,7 +21,8 @@ interface Pictures {
  */
 export function encodeState(state: DetectionState): Uint8Array {
   const { background, recent, rois, ...rest } = state;
-  const pictures: Uint8Array[] = [background, new Uint8Array(recent.buffer, recent.byteOffset, recent.byteLength)];
+  const { earlier, later } = recent;
+  const pictures: Uint8Array[] = [background, earlier.half, later.half];
   const plainRois = rois.map((roi) => {
     if (!roi.activity) return roi;
     const { reference, after, ...activity } = roi.activity;
@@ -32,7 +33,7 @@ export function encodeState(state: DetectionState): Uint8Array {
     const marks: Pictures = { shared, after: after !== undefined };
     return { ...roi, activity: { ...activity, pictures: marks } };
   });
-  const json = Buffer.from(JSON.stringify({ ...rest, rois: plainRois }));
+  const json = Buffer.from(JSON.stringify({ ...rest, recentAt: [earlier.at, later.at], rois: plainRois }));
   const header = Buffer.alloc(HEADER_BYTES);
   header.set([...MAGIC, STATE_VERSION]);
   header.writeUInt32LE(json.length, 4);
@@ -46,8 +47,9 @@ export function decodeState(bytes: Uint8Array): DetectionState | undefined {
     return undefined;
   const jsonEnd = HEADER_BYTES + buffer.readUInt32LE(4);
   if (jsonEnd > buffer.length) return undefined;
-  const plain = parse(buffer.toString('utf8', HEADER_BYTES, jsonEnd));
-  if (!plain) return undefined;
+  const parsed = parse(buffer.toString('utf8', HEADER_BYTES, jsonEnd));
+  if (!parsed) return undefined;
+  const { recentAt, ...plain } = parsed;
   const { width, height } = plain;
   let position = jsonEnd;
   const take = (length: number) => {
@@ -57,7 +59,9 @@ export function decodeState(bytes: Uint8Array): DetectionState | undefined {
   };
   const half = halfSize(width, height);
   const background = take(width * height);
-  const recent = new Uint16Array(take(half.columns * half.rows * 2).buffer);
+  const [earlier, later] = recentAt.map((at) => ({ at, half: take(half.columns * half.rows) }));
+  if (!earlier || !later) return undefined;
+  const recent = { earlier, later };
   const rois = plain.rois.map((roi) => {
     if (!roi.activity) return roi;
     const { pictures, ...activity } = roi.activity as Activity & { pictures: Pictures };
@@ -69,9 +73,9 @@ export function decodeState(bytes: Uint8Array): DetectionState | undefined {
   return position === buffer.length ? { ...plain, rois, background, recent } : undefined;
 }
 
-function parse(json: string): DetectionState | undefined {
+function parse(json: string): (DetectionState & { recentAt: number[] }) | undefined {
   try {
-    return JSON.parse(json) as DetectionState;
+    return JSON.parse(json) as DetectionState & { recentAt: number[] };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

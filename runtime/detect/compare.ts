@@ -6,13 +6,13 @@ import { HOLDS } from './holds.ts';
 import { fitLight, inLightOf, isSudden } from './illumination.ts';
 import { effectiveThreshold, type Step, step } from './interaction.ts';
 import { type Layout, layoutFor, type RoiLayout } from './layout.ts';
-import { follow, halve, type Motion, motionBetween, movingShare } from './motion.ts';
+import { follow, halve, type Motion, motionSince, movingShare } from './motion.ts';
 import { watchObstruction } from './obstruction.ts';
 import { watchShift } from './shift.ts';
 import { type DetectionState, freshState, type RoiState } from './state.ts';
 import { survey } from './survey.ts';
 import type { Now } from './transitions.ts';
-import { markChanged } from './windows.ts';
+import { changedShare } from './windows.ts';
 
 /**
  * Compares a picture with what is remembered of its camera. Answers the new state and what the picture showed; the state handed in is
@@ -58,7 +58,7 @@ function learn(known: DetectionState, picture: GreyPicture, layout: Layout, now:
     state: {
       ...advanced(known, now),
       background,
-      recent: follow(known.recent, halve(picture.pixels, layout.width, layout.height), now.dt),
+      recent: follow(known.recent, halve(picture.pixels, layout.width, layout.height), now.at),
       adapted: { followedAt: now.at, creptAt: now.at },
       learning: done ? undefined : { ...learning, count: learning.count + 1 },
       rois: known.rois.map((roi) => ({ ...roi, calm })),
@@ -73,13 +73,13 @@ function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: 
   const lit = inLightOf(picture.pixels, known.background, light);
   const seen = survey(lit, known.background, layout, light.gain, picture.pixels);
   const half = halve(lit, layout.width, layout.height);
-  const motion = motionBetween(known.recent, half, layout);
+  const motion = motionSince(known.recent, half, layout);
   const lightJumpAt = isSudden(known.light, light) ? now.at : known.lightJumpAt;
   const state: DetectionState = {
     ...advanced(known, now),
     light,
     lightJumpAt,
-    recent: follow(known.recent, half, now.dt),
+    recent: follow(known.recent, half, now.at),
   };
 
   const obstruction = watchObstruction(known.obstruction, seen, known.frame, now);
@@ -149,9 +149,22 @@ interface Scene {
 function stepRoi(known: RoiState, roi: RoiLayout, scene: Scene, now: Now): Step {
   const { layout, lit, state } = scene;
   const reference = known.activity?.reference ?? state.background;
-  const score = markChanged(lit, reference, roi.windows, layout, new Uint8Array(roi.windows.length));
+  const score = changedShare(lit, reference, roi.windows, layout);
   const moving = movingShare(scene.motion, roi.windows, layout);
-  return step(known, { roi, layout, picture: lit, background: state.background, score, moving, held: scene.held }, now);
+  return step(
+    known,
+    {
+      roi,
+      layout,
+      picture: lit,
+      background: state.background,
+      score,
+      moving,
+      stillSince: scene.motion.since,
+      held: scene.held,
+    },
+    now,
+  );
 }
 
 function atRest(roi: RoiLayout): RoiState {

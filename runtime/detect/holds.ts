@@ -7,13 +7,16 @@ import type { DetectionPlan } from '../contracts/detection.ts';
  * | what is seen                                         | share | at 3 s |
  * |------------------------------------------------------|-------|--------|
  * | the ROI looks again as it did before                 | 0.1   | 0.3 s  |
- * | it looks different, but nothing moves                | 0.6   | 1.8 s  |
- * | most of it looks different (somebody stands there)   | 1.67  | 5 s    |
+ * | it looks different, and not one window moves         | 0.5   | 1.5 s  |
+ * | it looks different, and next to nothing moves        | 0.6   | 1.8 s  |
+ * | the same, but most of it looks different: somebody   | 1.67  | 5 s    |
+ * | may stand there                                      |       |        |
  */
 export const HOLDS = {
   /** an interaction needs `minFrames` in a row that also span this */
   startS: 0.06,
   returnShare: 0.1,
+  deadShare: 0.5,
   stillShare: 0.6,
   crowdedShare: 5 / 3,
   /** a picture this long after motion ceased is sharp enough to be the `post` one */
@@ -45,6 +48,7 @@ export const HOLDS = {
 /** The holds that end an interaction, in ms, for the plan's end timeout. */
 export interface EndHolds {
   returnMs: number;
+  deadMs: number;
   stillMs: number;
   crowdedMs: number;
 }
@@ -54,6 +58,7 @@ export function endHolds(plan: DetectionPlan): EndHolds {
   const timeout = plan.endTimeoutMs.value;
   return {
     returnMs: timeout * HOLDS.returnShare,
+    deadMs: timeout * HOLDS.deadShare,
     stillMs: timeout * HOLDS.stillShare,
     crowdedMs: timeout * HOLDS.crowdedShare,
   };

@@ -17,6 +17,8 @@ export interface Seen {
   score: number;
   /** share of its windows that move */
   moving: number;
+  /** if none does: since when, epoch ms */
+  stillSince: number;
   /** nothing may start now, and why not */
   held: boolean;
 }
@@ -94,7 +96,8 @@ function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
   const activity: Activity = { ...known };
   if (score > activity.peak) Object.assign(activity, { peak: score, during: now.frame });
   watchReturn(activity, score <= LEVELS.back * effectiveThreshold(state, now), now);
-  watchStillness(activity, seen.moving <= LEVELS.still + 2 * state.flutter, seen.picture, now);
+  const stillness = seen.moving === 0 ? 'dead' : seen.moving <= LEVELS.still + 2 * state.flutter ? 'still' : 'moving';
+  watchStillness(activity, stillness, seen, now);
   const why = endOf(activity, score, now);
   if (!why) return { state: { ...state, activity }, transitions: [] };
   const after = activity.after ?? seen.picture;
@@ -125,18 +128,23 @@ function watchReturn(activity: Activity, isBack: boolean, now: Now): void {
   else activity.back = { since: activity.back?.since ?? now.at, post: now.frame };
 }
 
-function watchStillness(activity: Activity, isStill: boolean, picture: Uint8Array, now: Now): void {
-  if (!isStill) {
+function watchStillness(
+  activity: Activity,
+  stillness: 'dead' | 'still' | 'moving',
+  { picture, stillSince }: Seen,
+  now: Now,
+): void {
+  if (stillness === 'moving') {
     activity.still = undefined;
     activity.after = undefined;
     return;
   }
-  // Nothing moved between the picture before and this one, so stillness began with the former.
-  const still = activity.still ?? { since: now.at - now.dt, settled: false, count: 0 };
+  const still = activity.still ?? { since: stillSince, deadSince: stillSince, settled: false, count: 0 };
   const settled = now.at - still.since >= HOLDS.settleS * 1000;
   activity.after = still.count === 0 ? picture : averaged(activity.after ?? picture, picture, still.count);
   activity.still = {
     since: still.since,
+    deadSince: stillness === 'dead' ? still.deadSince : now.at,
     settled,
     post: still.settled ? still.post : now.frame,
     count: Math.min(AFTER_COUNT, still.count + 1),
@@ -151,9 +159,11 @@ function endOf(activity: Activity, score: number, now: Now): string | undefined 
   if (activity.back && (longPause || now.at - activity.back.since >= holds.returnMs)) {
     return 'the ROI looks as before';
   }
+  const { still } = activity;
   const crowded = score > LEVELS.crowded;
-  const hold = crowded ? holds.crowdedMs : holds.stillMs;
-  if (activity.still && now.at - activity.still.since >= hold) {
+  // Living things never stand as still as goods do.
+  const dead = still && now.at - still.deadSince >= holds.deadMs;
+  if (dead || (still && now.at - still.since >= (crowded ? holds.crowdedMs : holds.stillMs))) {
     return crowded
       ? 'most of the ROI looks different, and nothing moves'
       : 'the ROI looks different, and nothing moves';

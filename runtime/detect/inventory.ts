@@ -1,7 +1,7 @@
 import type { DetectionPlan } from '../contracts/detection.ts';
 import type { Layout, RoiLayout } from './layout.ts';
 import { inventoryThreshold } from './thresholds.ts';
-import { markChanged } from './windows.ts';
+import { changedShare } from './windows.ts';
 
 /** Whether the stock of an ROI changed. */
 export interface StockChange {
@@ -20,6 +20,6 @@ export function stockChange(
   plan: DetectionPlan,
 ): StockChange {
   if (roi.roi.kind !== 'inventory') return { changed: null };
-  const share = markChanged(after, before, roi.windows, layout, new Uint8Array(roi.windows.length));
+  const share = changedShare(after, before, roi.windows, layout);
   return { changed: share > inventoryThreshold(plan, roi.roi.name).value, share };
 }

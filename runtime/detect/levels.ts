@@ -4,6 +4,11 @@ export const LEVELS = {
   structure: 0.5,
   /** ... and so would this difference of its mean, in grey levels */
   brightness: 18,
+  /** it differs plainly by this much of either alone, in the units above ... */
+  plainStructure: 0.9,
+  plainBrightness: 2.5,
+  /** ... and this many windows may count for each that does */
+  perPlain: 4,
   /** variance that sensor noise may make; keeps flat windows from being judged by their noise */
   noiseVariance: 60,
   /** a window with more variance than this holds detail */

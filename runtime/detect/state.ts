@@ -1,7 +1,7 @@
 import type { Adapted } from './background.ts';
 import { type Light, SAME_LIGHT } from './illumination.ts';
 import type { Area } from './layout.ts';
-import { halve } from './motion.ts';
+import { halve, type Recent } from './motion.ts';
 
 /** A picture's time and id, as events name them. */
 export interface Moment {
@@ -22,8 +22,8 @@ export interface Activity {
   reference: Uint8Array;
   /** since when it looks like that again */
   back?: { since: number; post?: string };
-  /** since when nothing moves in it, and the mean of up to eight pictures since then */
-  still?: { since: number; post?: string; settled: boolean; count: number };
+  /** since when nothing moves in it (`deadSince`: not even one window), and the mean of up to eight pictures since then */
+  still?: { since: number; deadSince: number; post?: string; settled: boolean; count: number };
   after?: Uint8Array;
 }
 
@@ -78,8 +78,8 @@ export interface DetectionState {
   rois: RoiState[];
   /** the whole picture at rest, in its own light */
   background: Uint8Array;
-  /** the last third of a second at half the size */
-  recent: Uint16Array;
+  /** what it showed a moment ago, at half the size */
+  recent: Recent;
 }
 
 /** A state that knows nothing but this picture. */
@@ -89,6 +89,7 @@ export function freshState(
   roiVersion: number,
 ): DetectionState {
   const { width, height, pixels } = picture;
+  const snapshot = { at: moment.at, half: halve(pixels, width, height) };
   return {
     width,
     height,
@@ -100,6 +101,6 @@ export function freshState(
     adapted: { followedAt: moment.at, creptAt: moment.at },
     rois: [],
     background: pixels,
-    recent: halve(pixels, width, height),
+    recent: { earlier: snapshot, later: snapshot },
   };
 }

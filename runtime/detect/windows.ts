@@ -50,34 +50,43 @@ export function measure(a: Uint8Array, atA: number, b: Uint8Array, atB: number, 
  * and before a flat wall brightness is all there is.
  */
 export function distance(m: Measures): number {
+  return Math.hypot(structureLoss(m), brightnessGap(m));
+}
+
+/** Tells whether the window differs by its structure alone, or so much in brightness that no shadow does that. */
+export function isPlain(m: Measures): boolean {
+  return structureLoss(m) > LEVELS.plainStructure || brightnessGap(m) > LEVELS.plainBrightness;
+}
+
+function structureLoss(m: Measures): number {
   const similarity = (2 * m.cov + LEVELS.noiseVariance) / (m.varA + m.varB + LEVELS.noiseVariance);
-  const structure = (1 - similarity) / LEVELS.structure;
-  const brightness = (m.meanA - m.meanB) / LEVELS.brightness;
-  return Math.hypot(structure, brightness);
+  return (1 - similarity) / LEVELS.structure;
+}
+
+function brightnessGap(m: Measures): number {
+  return Math.abs(m.meanA - m.meanB) / LEVELS.brightness;
 }
 
 const scratch = emptyMeasures();
+const nearby = emptyMeasures();
 
 /**
- * Marks in `into` the windows (by their position in the list) that differ between picture and reference, and answers their share.
- * A window that would match its reference one pixel further in some direction does not differ: cameras shake.
+ * Share of the windows that differ between picture and reference.
+ *
+ * A window that would match its reference one pixel further in some direction does not differ: cameras shake. Windows that differ in
+ * brightness only count when enough others differ plainly: a thing has edges, the soft shadow of somebody outside the picture and a
+ * lamp that lights one side have none.
  */
-export function markChanged(
-  picture: Uint8Array,
-  reference: Uint8Array,
-  windows: Int32Array,
-  layout: Layout,
-  into: Uint8Array,
-): number {
+export function changedShare(picture: Uint8Array, reference: Uint8Array, windows: Int32Array, layout: Layout): number {
   let changed = 0;
-  for (let i = 0; i < windows.length; i += 1) {
-    const at = windows[i] ?? 0;
+  let plain = 0;
+  for (const at of windows) {
     measure(picture, at, reference, at, layout, scratch);
-    const differs = distance(scratch) > 1 && !matchesNearby(picture, reference, at, layout);
-    into[i] = differs ? 1 : 0;
-    if (differs) changed += 1;
+    if (distance(scratch) <= 1 || matchesNearby(picture, reference, at, layout)) continue;
+    changed += 1;
+    if (isPlain(scratch)) plain += 1;
   }
-  return windows.length === 0 ? 0 : changed / windows.length;
+  return windows.length === 0 ? 0 : Math.min(changed, plain * LEVELS.perPlain) / windows.length;
 }
 
 function matchesNearby(picture: Uint8Array, reference: Uint8Array, at: number, layout: Layout): boolean {
@@ -88,8 +97,8 @@ function matchesNearby(picture: Uint8Array, reference: Uint8Array, at: number, l
     if (top + down < 0 || top + down + windowHeight > height) continue;
     for (let across = -1; across <= 1; across += 1) {
       if ((down === 0 && across === 0) || left + across < 0 || left + across + windowWidth > width) continue;
-      measure(picture, at, reference, at + down * width + across, layout, scratch);
-      if (distance(scratch) <= 1) return true;
+      measure(picture, at, reference, at + down * width + across, layout, nearby);
+      if (distance(nearby) <= 1) return true;
     }
   }
   return false;
