@@ -30,7 +30,7 @@ export async function findCamera(search: AutoSearch): Promise<{ url: CameraUrl; 
 /** The first of the programs that is installed, as a path; undefined when none is. */
 export async function findProgram(
   names: readonly string[],
-  path: string = process.env['PATH'] ?? '',
+  path: string = process.env.PATH ?? '',
 ): Promise<string | undefined> {
   for (const name of names) {
     const places = name.includes('/') ? [name] : path.split(delimiter).map((folder) => join(folder, name));

@@ -80,7 +80,7 @@ export class FileDriver implements StillDriver {
     const stderr = await run({ command: ffmpegPath, args, ...limits }).then(
       () => '',
       (error: unknown) => {
-        if (error instanceof AppError && typeof error.details['stderr'] === 'string') return error.details['stderr'];
+        if (error instanceof AppError && typeof error.details.stderr === 'string') return error.details.stderr;
         throw sayHowToInstall(error);
       },
     );

@@ -73,7 +73,7 @@ export class V4l2Driver implements StillDriver {
     const list = await run({ command: this.#parts.ffmpegPath, args, ...limits }).then(
       () => '',
       (error: unknown) => {
-        if (error instanceof AppError && typeof error.details['stderr'] === 'string') return error.details['stderr'];
+        if (error instanceof AppError && typeof error.details.stderr === 'string') return error.details.stderr;
         throw sayHowToInstall(error);
       },
     );

@@ -46,20 +46,20 @@ function knitting(): string {
 
 const ARM =
   '<g transform="rotate(-5 0 80)">' +
+  // fingers that go around the thing on its right, the farthest first, then the thumb on its left
+  `${finger('M40 104 C66 100 80 82 80 56', 28)}` +
+  `${finger('M40 88 C72 80 86 54 80 24', 30)}` +
+  `${finger('M34 74 C70 60 84 24 72 -12', 32)}` +
+  `${finger('M-14 132 C-52 112 -72 66 -62 16', 37)}` +
+  '<path d="M-70 18 Q-69 2 -60 1 Q-52 2 -52 18 Q-61 26 -70 18 Z" fill="#fbe3d0" opacity=".85"/>' +
+  // back of the hand over the roots of all of them
+  '<path d="M-48 184 C-50 160 -62 146 -58 122 C-54 100 -34 92 -18 80 C2 66 24 56 42 60 C58 64 66 84 66 112 C66 140 60 160 62 184 Q8 196 -48 184 Z" fill="url(#skin)"/>' +
+  `<path d="M-22 108 C-14 128 -12 148 -14 170 M8 92 C16 118 18 142 16 168 M34 84 C42 110 42 136 38 162" stroke="${SKIN_DARK}" stroke-width="3.2" opacity=".22" fill="none" stroke-linecap="round"/>` +
+  `<path d="M26 62 q9 6 10 17 M46 66 q9 8 9 20 M56 92 q7 7 7 18" stroke="${SKIN_DARK}" stroke-width="3.4" opacity=".38" fill="none" stroke-linecap="round"/>` +
+  `<path d="M-56 128 C-48 108 -32 98 -14 90" stroke="${SKIN_DARK}" stroke-width="3" opacity=".3" fill="none" stroke-linecap="round"/>` +
   // sleeve with its cuff
   '<path d="M-58 205 C-66 320 -72 430 -78 540 H92 C84 430 76 320 72 205 Z" fill="url(#sleeve)"/>' +
   '<path d="M-60 176 Q6 192 72 174 L75 214 Q6 232 -62 216 Z" fill="url(#sleeve)"/>' +
   '<path d="M-62 216 Q6 232 75 214" stroke="#102430" stroke-width="4" opacity=".4" fill="none"/>' +
   `${knitting()}` +
-  // fingers that go around the thing on its right, the farthest first
-  `${finger('M46 92 C74 84 88 62 84 34', 27)}` +
-  `${finger('M44 78 C76 66 88 38 80 6', 29)}` +
-  `${finger('M40 62 C74 44 84 10 70 -26', 30)}` +
-  // back of the hand
-  `<path d="M-46 182 C-52 140 -64 112 -52 78 C-40 52 8 40 44 52 C66 62 70 92 66 124 C64 148 62 164 62 182 Q8 194 -46 182 Z" fill="url(#skin)"/>` +
-  `<path d="M-6 66 C4 96 6 128 4 166 M22 62 C30 92 32 122 30 158" stroke="${SKIN_DARK}" stroke-width="3" opacity=".28" fill="none" stroke-linecap="round"/>` +
-  `<path d="M44 60 q12 10 14 26" stroke="${SKIN_DARK}" stroke-width="4" opacity=".4" fill="none" stroke-linecap="round"/>` +
-  // thumb on the left, with its nail
-  `${finger('M-34 112 C-64 88 -72 50 -60 8', 35)}` +
-  '<ellipse cx="-59" cy="4" rx="8" ry="11" fill="#f9dcc6" opacity=".9" transform="rotate(8 -59 4)"/>' +
   '</g>';

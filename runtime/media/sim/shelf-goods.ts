@@ -167,7 +167,9 @@ export function breadBasket(width: number, height: number): string {
   });
   const rows: string[] = [];
   for (let y = 6, odd = 0; y < height - 6; y += 11, odd ^= 1) {
-    for (let x = -w + 2 + odd * 9; x < w - 12; x += 18) {
+    // The basket narrows towards its foot.
+    const half = w - 9 + (9 * y) / height;
+    for (let x = -half + 3 + odd * 9; x < half - 15; x += 18) {
       rows.push(`<rect x="${x}" y="${-y - 9}" width="15" height="8" rx="4" fill="#e3bd83" opacity=".8"/>`);
     }
   }

@@ -26,12 +26,11 @@ const DEFS =
   '<radialGradient id="corners" cx=".46" cy=".44" r=".78"><stop offset=".55" stop-color="#2a1405" stop-opacity="0"/><stop offset="1" stop-color="#2a1405" stop-opacity=".42"/></radialGradient>' +
   '<linearGradient id="boardtop" x2="0" y2="1"><stop offset="0" stop-color="#a8713f"/><stop offset="1" stop-color="#c98e55"/></linearGradient>' +
   '<linearGradient id="boardedge" x2="0" y2="1"><stop offset="0" stop-color="#b67a43"/><stop offset=".2" stop-color="#94602f"/><stop offset="1" stop-color="#63391a"/></linearGradient>' +
-  '<linearGradient id="under" x2="0" y2="1"><stop offset="0" stop-color="#2a1405" stop-opacity=".5"/><stop offset="1" stop-color="#2a1405" stop-opacity="0"/></linearGradient>' +
-  '<filter id="soft" x="-30%" y="-30%" width="170%" height="170%"><feGaussianBlur stdDeviation="9"/></filter>' +
+  '<filter id="below" x="-5%" y="-50%" width="110%" height="220%"><feGaussianBlur stdDeviation="15"/></filter>' +
   '<filter id="contact" x="-40%" y="-200%" width="180%" height="500%"><feGaussianBlur stdDeviation="4"/></filter>' +
   '<filter id="shade" x="-20%" y="-20%" width="150%" height="140%"><feColorMatrix values="0 0 0 0 .16  0 0 0 0 .08  0 0 0 0 .02  0 0 0 .46 0"/><feGaussianBlur stdDeviation="10"/></filter>' +
   '<filter id="grain" x="0" y="0" width="100%" height="100%"><feTurbulence type="fractalNoise" baseFrequency=".006 .16" numOctaves="3" seed="7"/><feColorMatrix values="0 0 0 0 .22  0 0 0 0 .11  0 0 0 0 .03  1.5 0 0 0 -.55"/></filter>' +
-  '<filter id="plaster" x="0" y="0" width="100%" height="100%"><feTurbulence type="fractalNoise" baseFrequency=".018 .024" numOctaves="3" seed="3"/><feColorMatrix values="0 0 0 0 .42  0 0 0 0 .29  0 0 0 0 .14  .9 0 0 0 -.36"/></filter>' +
+  '<filter id="plaster" x="0" y="0" width="100%" height="100%"><feTurbulence type="fractalNoise" baseFrequency=".018 .024" numOctaves="2" seed="3"/><feColorMatrix values="0 0 0 0 .42  0 0 0 0 .29  0 0 0 0 .14  .5 0 0 0 -.2"/></filter>' +
   '</defs>';
 
 interface Thing {
@@ -138,27 +137,30 @@ const THINGS: readonly Thing[] = [
 /** Everything that never moves, as one drawing of the given size. */
 export function drawRoom(width: number, height: number): string {
   const board = (y: number) =>
-    `<rect x="0" y="${y + 30}" width="1280" height="86" fill="url(#under)"/>` +
+    `<rect x="52" y="${y + 16}" width="1196" height="76" rx="10" fill="#2a1405" opacity=".34" filter="url(#below)"/>` +
     `<rect x="34" y="${y - 13}" width="1212" height="21" fill="url(#boardtop)"/><rect x="34" y="${y - 13}" width="1212" height="21" filter="url(#grain)" opacity=".7"/>` +
     `<rect x="28" y="${y + 7}" width="1224" height="27" rx="3" fill="url(#boardedge)"/><rect x="28" y="${y + 7}" width="1224" height="27" filter="url(#grain)"/>` +
     `<rect x="28" y="${y + 7}" width="1224" height="2" fill="#f2cd96" opacity=".5"/>`;
-  const shades = THINGS.map(({ x, y, svg }) => `<g transform="translate(${x + 17} ${y - 3})">${svg}</g>`).join('');
+  // One filter each: blurring the whole picture for all of them at once takes twice as long.
+  const shades = THINGS.map(
+    ({ x, y, svg }) => `<g transform="translate(${x + 17} ${y - 3})" filter="url(#shade)">${svg}</g>`,
+  );
   const goods = THINGS.map(
     ({ x, y, foot, svg }) => `<g transform="translate(${x} ${y})">${contact(foot)}${svg}</g>`,
   ).join('');
   return (
     `${open(width, height, 0, 0, STAGE.width, STAGE.height)}<rect width="1280" height="720" fill="url(#wall)"/>` +
     '<rect width="1280" height="720" filter="url(#plaster)"/><rect width="1280" height="720" fill="url(#sun)"/>' +
-    `<g filter="url(#shade)">${shades}</g>${board(UPPER)}${board(MAIN)}` +
+    `${shades.join('')}${board(UPPER)}${board(MAIN)}` +
     `<rect y="${COUNTER - 14}" width="1280" height="60" fill="url(#boardtop)"/><rect y="${COUNTER - 14}" width="1280" height="60" filter="url(#grain)" opacity=".8"/>` +
     `${goods}<rect width="1280" height="720" fill="url(#corners)"/></svg>`
   );
 }
 
-const TAKEN: Record<Spot, { svg: string; foot: number; width: number; height: number }> = {
-  left: { svg: jar('amber', 118, 152, 'lid'), foot: 108, width: 118, height: 152 },
-  middle: { svg: bottle('leafglass', 92, 232, '#f6ecd6', '#b8322a'), foot: 84, width: 92, height: 232 },
-  right: { svg: coffeeBag(124, 172), foot: 112, width: 124, height: 172 },
+const TAKEN: Record<Spot, { svg: string; foot: number; width: number }> = {
+  left: { svg: jar('amber', 118, PLACES.left.height, 'lid'), foot: 108, width: 118 },
+  middle: { svg: bottle('leafglass', 92, PLACES.middle.height, '#f6ecd6', '#b8322a'), foot: 84, width: 92 },
+  right: { svg: coffeeBag(124, PLACES.right.height), foot: 112, width: 124 },
 };
 const MARGIN = 44;
 
@@ -168,7 +170,8 @@ export function drawTaken(
   scale: { x: number; y: number },
   standing: boolean,
 ): { svg: string; anchor: { x: number; y: number } } {
-  const { svg, foot, width, height } = TAKEN[spot];
+  const { svg, foot, width } = TAKEN[spot];
+  const { height } = PLACES[spot];
   const box = {
     left: -width / 2 - MARGIN,
     top: -height - MARGIN,

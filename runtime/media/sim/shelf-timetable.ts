@@ -13,15 +13,16 @@ const AREAS: Record<Spot, { left: number; top: number; right: number; bottom: nu
   right: { left: 856, top: 250, right: 1184, bottom: 570 },
 };
 
-/** Where the thing that is taken stands (middle of its foot), and how far above that it is gripped. */
-export const PLACES: Record<Spot, { x: number; y: number; grip: number }> = {
-  left: { x: 252, y: 519, grip: 70 },
-  middle: { x: 652, y: 519, grip: 82 },
-  right: { x: 1024, y: 519, grip: 76 },
+/** The things that are taken: where each stands (middle of its foot), how far above that it is gripped, how tall it is. */
+export const PLACES: Record<Spot, { x: number; y: number; grip: number; height: number }> = {
+  left: { x: 252, y: 519, grip: 70, height: 152 },
+  middle: { x: 652, y: 519, grip: 82, height: 232 },
+  right: { x: 1024, y: 519, grip: 76, height: 172 },
 };
 
-const REACH_MS = 1800;
-const HOLD_MS = 1000;
+const REACH_MS = 2000;
+const HOLD_MS = 1200;
+const VISIT_MS = 2 * REACH_MS + HOLD_MS;
 /** Where the hand starts from and goes to, below the picture's edge. */
 const OUT_OF_SIGHT = { dx: 46, y: 880 };
 /** The hand's highest point above its grip. */
@@ -45,7 +46,7 @@ const PLAN: readonly (readonly [Spot, Deed])[] = [
 const VISITS_EVERY_MS = SHELF_CYCLE_MS / PLAN.length;
 const FIRST_REACH_MS = 1500;
 
-/** A visit in the cycle: the hand is in the ROI from `startMs` to `endMs`; ms since the cycle began. */
+/** A visit in the cycle: the hand, or what it carries, is in the ROI from `startMs` to `endMs`; ms since the cycle began. */
 export interface ShelfVisit {
   roi: Spot;
   startMs: number;
@@ -72,7 +73,7 @@ export function shelfMoment(cycleMs: number): ShelfMoment {
     const intoMs = cycleMs - reachOf(index);
     if (intoMs < 0) break;
     const gripped = intoMs >= REACH_MS + HOLD_MS / 2;
-    const over = intoMs >= 2 * REACH_MS + HOLD_MS;
+    const over = intoMs >= VISIT_MS;
     if (deed === 'take' && gripped) present[spot] = false;
     if (deed === 'return') present[spot] = gripped;
     if (over) continue;
@@ -85,7 +86,7 @@ export function shelfMoment(cycleMs: number): ShelfMoment {
 /** The ground truth of the scene, for demo and tests. */
 export const shelfTimetable: readonly ShelfVisit[] = PLAN.map(([roi, deed], index) => ({
   roi,
-  ...timesInRoi(roi, reachOf(index)),
+  ...timesInRoi(roi, deed, reachOf(index)),
   stockChanged: deed !== 'touch',
 }));
 
@@ -106,7 +107,7 @@ function reachOf(index: number): number {
 
 function handAt(spot: Spot, intoMs: number): { x: number; y: number } {
   const { x, y, grip } = PLACES[spot];
-  const back = 2 * REACH_MS + HOLD_MS - intoMs;
+  const back = VISIT_MS - intoMs;
   const share = smooth(Math.min(1, Math.min(intoMs, back) / REACH_MS));
   const goal = y - grip;
   return {
@@ -119,9 +120,17 @@ function smooth(share: number): number {
   return share * share * (3 - 2 * share);
 }
 
-function timesInRoi(spot: Spot, reachMs: number): { startMs: number; endMs: number } {
-  const visitMs = 2 * REACH_MS + HOLD_MS;
+function timesInRoi(spot: Spot, deed: Deed, reachMs: number): { startMs: number; endMs: number } {
+  const { grip, height } = PLACES[spot];
+  const loaded = Math.max(FINGERTIPS, height - grip);
+  const entersMs = timeToEnter(spot, deed === 'return' ? loaded : FINGERTIPS);
+  const leavesMs = VISIT_MS - timeToEnter(spot, deed === 'take' ? loaded : FINGERTIPS);
+  return { startMs: reachMs + entersMs, endMs: reachMs + leavesMs };
+}
+
+/** When something that stands so far above the grip comes over the ROI's lower edge, in ms since the hand set out. */
+function timeToEnter(spot: Spot, above: number): number {
   let intoMs = 0;
-  while (handAt(spot, intoMs).y - FINGERTIPS > AREAS[spot].bottom) intoMs += 10;
-  return { startMs: reachMs + intoMs, endMs: reachMs + visitMs - intoMs };
+  while (handAt(spot, intoMs).y - above > AREAS[spot].bottom) intoMs += 10;
+  return intoMs;
 }
