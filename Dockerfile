@@ -23,4 +23,4 @@ EXPOSE 1880 1883
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:1880/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # HOST=0.0.0.0 needs TLS_CERT and TLS_KEY, or TRUST_LAN=1 where a reverse proxy or a trusted network stands in front.
-CMD ["node", "dist/runtime/main.js"]
+CMD ["node", "dist/runtime/cli/server.js"]

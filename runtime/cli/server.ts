@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { readSettings } from '../../settings.ts';
+import { AppError } from '../contracts/errors.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createLog } from '../lib/log.ts';
+import { guardNodeVersion } from '../lib/node-version.ts';
+import { type RunningServer, startServer } from '../main.ts';
+import { answerStarter } from './demo-device.ts';
+
+guardNodeVersion();
+
+/** `npm run server`: settings from the environment; Ctrl-C and SIGTERM end it in order, a second one at once. */
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const log = createLog({ level: settings.LOG_LEVEL });
+  let server: RunningServer | undefined;
+  let state: 'up' | 'ending' = 'up';
+  const end = async (why: string, code: number) => {
+    if (state === 'ending') process.exit(code);
+    state = 'ending';
+    log.info('stopping', { why });
+    await server?.stop();
+    process.exit(code);
+  };
+  process.on('SIGINT', () => void end('SIGINT', 0));
+  process.on('SIGTERM', () => void end('SIGTERM', 0));
+  // What nobody caught leaves the process in a state nobody knows: it ends, and whoever supervises it starts it again.
+  process.on('uncaughtException', (error) => {
+    log.error('unexpected error: the server ends', { error });
+    process.exit(1);
+  });
+  process.on('unhandledRejection', (error) => {
+    log.error('a promise was rejected and nobody looked', { error });
+  });
+  server = await startServer({ settings, log, clock: systemClock, productDir: join(import.meta.dirname, '..', '..') });
+  log.info('ready', { url: server.url, flows: server.flows });
+  if (process.send) answerStarter(server, () => void end('the starter is gone', 0));
+  else if (server.adminPassword !== undefined) {
+    process.stdout.write(
+      `\nRedeye is at ${server.url}\nFirst login: admin / ${server.adminPassword}  (shown this once; change it)\n\n`,
+    );
+  }
+}
+
+main().catch((error) => {
+  const text = error instanceof AppError ? error.message : String((error as Error).stack ?? error);
+  process.stderr.write(`redeye: ${text}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,303 @@
+import { join } from 'node:path';
+import type { Settings } from '../settings.ts';
+import { createBroker } from './broker/broker.ts';
+import { eventSink } from './broker/event-sink.ts';
+import type { Clock, Log } from './contracts/host.ts';
+import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
+import { deviceTopics } from './contracts/topics.ts';
+import { writeAudit } from './db/audit.repo.ts';
+import { migrate } from './db/migrate.ts';
+import { openDatabase } from './db/open.ts';
+import { createUserStore } from './db/users.repo.ts';
+import { eventLog } from './events/event-log.ts';
+import { createEvents } from './events/events.ts';
+import { createOutboxRelay } from './events/outbox-relay.ts';
+import { createFleet } from './fleet/fleet.ts';
+import { createCrashGuard } from './flow-engine/crash-guard.ts';
+import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
+import { seedFlows } from './flow-engine/seed-flows.ts';
+import { createFrames } from './frames/frames.ts';
+import { createFrameIntake } from './frames/intake.ts';
+import { replayFrames } from './frames/replay.ts';
+import { SegmentStore } from './frames/segment-store.ts';
+import { createServerHost } from './host.ts';
+import { createHttpApp } from './http/app.ts';
+import { Accounts } from './http/auth/accounts.ts';
+import { editorAuth } from './http/auth/editor.ts';
+import { ingestRoutes } from './http/ingest/ingest.ts';
+import { HttpServer } from './http/server.ts';
+import { createJobQueue } from './jobs/queue.ts';
+import { lockDataDir } from './lib/data-dir-lock.ts';
+import { ensureFolder } from './lib/files.ts';
+import { uuidv7 } from './lib/ids.ts';
+import type { Part } from './lib/part.ts';
+import { createCipher, openSecrets } from './lib/secrets.ts';
+import { createCameraSet } from './media/camera-set.ts';
+import { parseCameraUrl } from './media/camera-url.ts';
+import { readJpegHeader } from './picture/jpeg-header.ts';
+
+export const VERSION = '0.1.0';
+/** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
+const RESERVED_IDS = new Set([
+  'api',
+  'editor',
+  'healthz',
+  'readyz',
+  'metrics',
+  'mqtt',
+  'hls',
+  'assets',
+  'camera',
+  'cameras',
+  'v1',
+  'v3',
+]);
+
+export interface ServerParts {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  /** root of the built product, where nodes/ and flows/ lie */
+  productDir: string;
+}
+
+export interface RunningServer {
+  /** address for people, as `http://127.0.0.1:1880` */
+  url: string;
+  /** the made-up password of `admin`, at the first start only */
+  adminPassword: string | undefined;
+  /** state of the flows in words */
+  flows: string;
+  fleet: ReturnType<typeof createFleet>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds the server, starts its parts in order and answers once it serves; `stop` ends them in reverse. When a part does not start,
+ * those before it are stopped and its error is thrown.
+ */
+export async function startServer({ settings, log, clock, productDir }: ServerParts): Promise<RunningServer> {
+  const started: { name: string; stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const part of started.splice(0).reverse()) {
+      await part.stop().catch((error) => log.error('a part did not stop', { part: part.name, error }));
+    }
+  };
+  const run = async <P extends Part>(name: string, part: P): Promise<P> => {
+    started.push({ name, stop: () => part.stop() });
+    await part.start();
+    return part;
+  };
+  try {
+    return { ...(await compose({ settings, log, clock, productDir }, run, started)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Run = <P extends Part>(name: string, part: P) => Promise<P>;
+
+async function compose(
+  { settings, log, clock, productDir }: ServerParts,
+  run: Run,
+  started: { name: string; stop(): Promise<void> }[],
+): Promise<Omit<RunningServer, 'stop'>> {
+  // The data folder: one process, its secrets, its database.
+  const dataDir = settings.DATA_DIR;
+  await ensureFolder(dataDir, 0o700);
+  const lock = await lockDataDir(dataDir, { pid: process.pid, clock });
+  started.push({ name: 'lock', stop: () => lock.release() });
+  const secrets = await openSecrets(dataDir, ['tokens', 'pepper', 'urls', 'node']);
+  const nodeId = secrets.node.toString('hex', 0, 6);
+  const opened = await openDatabase({ databaseUrl: settings.DATABASE_URL, dataDir, log, clock });
+  const { db } = opened;
+  started.push({ name: 'database', stop: () => opened.close() });
+  await migrate(db, log);
+
+  // The door is made early, since broker and editor share its port; it answers only when everything behind it is there.
+  const tls =
+    settings.TLS_CERT && settings.TLS_KEY ? { certFile: settings.TLS_CERT, keyFile: settings.TLS_KEY } : undefined;
+  const door = new HttpServer({ host: settings.HOST, port: settings.PORT, tls });
+  const scheme = tls ? 'https' : 'http';
+  const publicUrl = new URL(
+    settings.PUBLIC_URL ??
+      `${scheme}://${settings.HOST.includes(':') ? `[${settings.HOST}]` : settings.HOST}:${settings.PORT}`,
+  );
+  const basePath = publicUrl.pathname.replace(/\/$/, '');
+
+  // Stages.
+  const fleet = createFleet({
+    db,
+    clock,
+    log: log.child('fleet'),
+    site: settings.SITE,
+    pepper: secrets.pepper,
+    urlCipher: createCipher(secrets.urls),
+    checkUrl: (url) => void parseCameraUrl(url),
+    reservedCameraIds: RESERVED_IDS,
+    mqttUrl: () => broker.url(),
+    localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
+    notifyConfig: (device, version) => tellConfig(device, version),
+    onRevoked: (device) => broker.disconnect(device),
+  });
+  const broker = createBroker({
+    site: settings.SITE,
+    host: settings.HOST,
+    port: settings.MQTT_PORT,
+    clock,
+    log: log.child('broker'),
+    async authenticate(_username, password) {
+      const device = await fleet.deviceOfKey(password.toString('utf8'));
+      return device && !device.disabled ? { kind: 'device', id: device.id } : undefined;
+    },
+    handlers: {
+      onConnected: (device) => log.info('device connected', { device }),
+      async onDisconnected(device) {
+        log.info('device disconnected', { device });
+        await fleet.markOffline(device);
+      },
+      onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
+      onState: (device, { state, session }) => fleet.markOnline(device, state, session),
+      onInfo: (device, message) => fleet.noteInfo(device, message),
+      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ device_id: device, ...message })),
+    },
+  });
+  const tellConfig = (device: string, version: number) => {
+    const topic = deviceTopics(settings.SITE, device).configDesired;
+    broker
+      .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
+      .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
+  };
+  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath: settings.FFMPEG_PATH });
+  const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
+  const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7 });
+  const frames = createFrames({ db, store, nodeId, intake });
+  const jobs = createJobQueue({ db, clock, log, owner: `${nodeId}:${process.pid}`, readFrame: frames.read });
+  const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
+  const relay = createOutboxRelay({
+    db,
+    clock,
+    log,
+    sinks: [events.sink, { name: 'mqtt', deliver: eventSink({ broker, site: settings.SITE }) }, eventLog(log)],
+  });
+
+  await fleet.registerBuiltIn();
+  await fleet.forgetSessions();
+  await run('fleet', fleet);
+  await run('segments', store);
+  await replayFrames({ db, store, nodeId, log: log.child('frames') });
+  await run('frames', intake);
+  await run('cameras', cameras);
+  await followCameras(fleet, cameras, log);
+  await run('jobs', jobs);
+  await run('events', events);
+
+  // Flows, and the people who may edit them.
+  const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
+  const adminPassword = await accounts.ensureAdmin(settings.ADMIN_PASSWORD);
+  const userDir = join(dataDir, 'node-red');
+  await seedFlows({
+    shippedDir: join(productDir, 'flows'),
+    flowsDir: settings.FLOWS_DIR,
+    memoryFile: join(userDir, 'shipped.json'),
+    log: log.child('flows'),
+  });
+  const guard = createCrashGuard({ file: join(userDir, 'starts.json'), clock, log: log.child('flows') });
+  const safeMode = await guard.begin();
+  started.push({ name: 'crash guard', stop: () => guard.end() });
+  const engine = createFlowEngine({
+    userDir,
+    flowsDir: settings.FLOWS_DIR,
+    nodesDir: join(productDir, 'nodes'),
+    host: createServerHost({
+      clock,
+      log: log.child('nodes'),
+      newId: uuidv7,
+      db,
+      cameras,
+      ingest: intake,
+      jobs,
+      events,
+      fleet,
+    }),
+    log: log.child('flows'),
+    server: door.server,
+    editor: settings.EDITOR ? { root: '/editor', auth: editorAuth(accounts) } : false,
+    unsafeNodes: settings.UNSAFE_NODES,
+    safeMode,
+    onAudit: ({ event, user, ip, path, fields }) =>
+      void writeAudit(db, {
+        actor: user ? `user:${user}` : 'editor',
+        action: `editor.${event}`,
+        object: path ?? 'flows',
+        ip,
+        details: fields,
+      }).catch((error) => log.error('an audit entry was not written', { error })),
+  });
+
+  door.serve(
+    createHttpApp({
+      version: VERSION,
+      accounts,
+      fleet,
+      frames,
+      jobs,
+      events,
+      checks: [
+        { name: 'database', trouble: async () => void (await db.query('select 1')) },
+        { name: 'frames', trouble: () => frames.trouble() },
+        { name: 'flows', trouble: () => flowTrouble(engine.state()) },
+        { name: 'events', trouble: () => relay.trouble() },
+      ],
+      ingest: ingestRoutes({ fleet, frames, readJpegHeader, clock, log: log.child('ingest') }),
+      flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
+      clock,
+      log,
+      trustProxy: settings.TRUST_PROXY,
+      corsOrigins: settings.CORS_ORIGINS,
+      openPaths: settings.OPEN_PATHS,
+      basePath,
+    }),
+  );
+  await run('broker', broker);
+  broker.attachWebSocket(door.server, '/mqtt');
+  await run('http', { start: async () => void (await door.start()), stop: () => door.stop() });
+  await run('flows', engine);
+  // Only now: nodes that wait for events must be there before the first one is told.
+  await run('outbox', relay);
+  return {
+    url: publicUrl.href.replace(/\/$/, ''),
+    adminPassword,
+    flows: flowTrouble(engine.state()) ?? 'running',
+    fleet,
+  };
+}
+
+function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string | undefined {
+  return state === 'running' ? undefined : `flows are ${state}${reason ? `: ${reason}` : ''}`;
+}
+
+/** Keeps the drivers in step with the register of the server's own cameras. */
+async function followCameras(
+  fleet: ReturnType<typeof createFleet>,
+  cameras: ReturnType<typeof createCameraSet>,
+  log: Log,
+): Promise<void> {
+  const known = new Set<string>();
+  const follow = async () => {
+    const wanted = await fleet.serverCameras();
+    for (const camera of wanted) {
+      known.add(camera.id);
+      cameras.define(camera);
+    }
+    for (const id of [...known].filter((one) => !wanted.some((camera) => camera.id === one))) {
+      known.delete(id);
+      await cameras.remove(id);
+    }
+  };
+  fleet.onCamerasChanged(
+    () => void follow().catch((error) => log.error('the cameras could not be followed', { error })),
+  );
+  await follow();
+}
