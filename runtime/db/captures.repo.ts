@@ -74,7 +74,7 @@ export async function insertFrames(q: Queryable, batch: FrameBatch): Promise<Set
                             $8::int[], $9::int[], $10::int[], $11::bigint[], $12::bigint[], $13::bigint[],
                             $14::boolean[], $15::text[])
          as t(id, device_id, camera_id, seq, captured_ms, received_ms, width, height, quality, size, crc32, segment,
-              segment_offset, analyse, meta)
+              segment_offset, wants_job, meta)
      ), stored as (
        insert into captures (${COLUMNS})
        select id, device_id, camera_id, seq, to_timestamp(captured_ms / 1000), to_timestamp(received_ms / 1000), width,
@@ -86,7 +86,7 @@ export async function insertFrames(q: Queryable, batch: FrameBatch): Promise<Set
        insert into jobs (camera_id, device_id, seq, capture_id)
        select s.camera_id, s.device_id, s.seq, s.id
          from stored s join input i on i.id = s.id
-        where i.analyse order by s.camera_id, s.seq
+        where i.wants_job order by s.camera_id, s.seq
        returning camera_id
      ), woken as (
        insert into camera_lanes as lane (camera_id, enqueued)

@@ -30,6 +30,8 @@ export interface BatchOptions {
   /** highest committed `seq` per device, as far as this process knows; brought up to date here */
   committed: Map<string, number>;
   lookUpAll: boolean;
+  /** called for each new frame in the same turn in which it is answered */
+  onStored(frame: StoredFrame): void;
 }
 
 type KnownRow = CaptureRow & { last_seq: number };
@@ -38,10 +40,9 @@ type KnownRow = CaptureRow & { last_seq: number };
 type Group = [WaitingFrame, ...WaitingFrame[]];
 
 /**
- * Stores a batch and answers each of its frames; gives back those that are new. Throws when the batch as a whole failed: then none of
- * its frames was answered.
+ * Stores a batch and answers each of its frames. Throws when the batch as a whole failed: then none of its frames was answered.
  */
-export async function writeBatch(batch: readonly WaitingFrame[], options: BatchOptions): Promise<StoredFrame[]> {
+export async function writeBatch(batch: readonly WaitingFrame[], options: BatchOptions): Promise<void> {
   const groups = groupByKey(batch);
   const firsts = [...groups.values()].map(([first]) => first);
   const known = await lookUp(
@@ -50,7 +51,6 @@ export async function writeBatch(batch: readonly WaitingFrame[], options: BatchO
   );
   const fresh = firsts.filter((first) => !known.has(keyOf(first)));
   const written = await write(fresh, options);
-  const stored: StoredFrame[] = [];
   const repeated: { group: Group; row: KnownRow }[] = [];
   const raced: Group[] = [];
   for (const [key, group] of groups) {
@@ -60,14 +60,13 @@ export async function writeBatch(batch: readonly WaitingFrame[], options: BatchO
     else if (answer === undefined) raced.push(group);
     else if (answer instanceof AppError) rejectAll(group, answer);
     else {
-      stored.push(answer);
       answerStored(group, answer, options.committed.get(answer.device) ?? answer.seq);
+      options.onStored(answer);
     }
   }
   // Comparing reads from the disk: whoever is stored does not wait for it.
   for (const { group, row } of repeated) await answerKnown(group, row, options);
   if (raced.length > 0) await answerRaced(raced, options);
-  return stored;
 }
 
 function groupByKey(batch: readonly WaitingFrame[]): Map<string, Group> {

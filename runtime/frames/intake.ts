@@ -103,31 +103,29 @@ class Intake implements FrameIntake {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       const batch = this.#queue.take(this.#limits.batchFrames);
-      const stored = await this.#write(batch);
-      for (const frame of stored) this.#tell(frame);
+      await this.#write(batch);
     }
     this.#pump = undefined;
   }
 
-  async #write(batch: WaitingFrame[]): Promise<StoredFrame[]> {
+  async #write(batch: WaitingFrame[]): Promise<void> {
     const { clock, log } = this.#options;
     try {
-      const stored = await writeBatch(batch, {
+      await writeBatch(batch, {
         ...this.#options,
         receivedAt: clock.now(),
         committed: this.#committed,
         // After an error nobody knows what was committed: each key is then looked up before its bytes are written again.
         lookUpAll: this.#databaseTrouble !== undefined,
+        onStored: (frame) => this.#tell(frame),
       });
       this.#databaseTrouble = undefined;
-      return stored;
     } catch (error) {
       if (error instanceof AppError && error.code === 'db.unavailable') {
         if (!this.#databaseTrouble) log.error('the database does not take frames', { error });
         this.#databaseTrouble = error.message;
       }
       for (const waiting of batch) waiting.reject(error);
-      return [];
     }
   }
 
