@@ -29,6 +29,14 @@ export async function appendOutbox(
   return row.id;
 }
 
+/** The highest id that is there; 0 for an empty outbox. */
+export async function outboxTop(q: Queryable, kind: string): Promise<number> {
+  const { rows } = await q.query<{ top: number }>(`select coalesce(max(id), 0) as top from outbox where kind = $1`, [
+    kind,
+  ]);
+  return rows[0]?.top ?? 0;
+}
+
 /** Messages above an id, in order. */
 export async function outboxAfter(q: Queryable, kind: string, after: number, limit: number): Promise<OutboxRow[]> {
   const { rows } = await q.query<OutboxRow>(

@@ -1,7 +1,7 @@
 import type { EventMessage } from '../contracts/events.ts';
 import type { Clock, Log, Release } from '../contracts/host.ts';
 import type { Db } from '../db/db.ts';
-import { outboxAfter } from '../db/outbox.repo.ts';
+import { outboxAfter, outboxTop } from '../db/outbox.repo.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { messageOf } from './record.ts';
 
@@ -13,6 +13,8 @@ interface Subscriber {
   /** the highest `n` it got: nothing is given twice */
   last: number;
   live: boolean;
+  /** `last` has been held against what is there */
+  checked: boolean;
   /** a message passed by while it was catching up */
   behind: boolean;
 }
@@ -34,7 +36,7 @@ export class Subscribers {
   /** From now on; with `after` first what the outbox still holds above that `n`, then live, without gap or repetition. */
   subscribe(onEvent: (message: EventMessage) => void, options: { after?: number } = {}): Release {
     const live = options.after === undefined;
-    const subscriber: Subscriber = { onEvent, last: options.after ?? 0, live, behind: false };
+    const subscriber: Subscriber = { onEvent, last: options.after ?? 0, live, checked: live, behind: false };
     this.#subscribers.add(subscriber);
     if (!live) void this.#catchUp(subscriber);
     return () => {
@@ -63,6 +65,11 @@ export class Subscribers {
     while (this.#subscribers.has(subscriber)) {
       subscriber.behind = false;
       try {
+        if (!subscriber.checked) {
+          // Numbers go back when the database was put back from a backup; an `after` from before would silence what comes.
+          subscriber.last = Math.min(subscriber.last, await outboxTop(this.#db, 'event'));
+          subscriber.checked = true;
+        }
         const rows = await outboxAfter(this.#db, 'event', subscriber.last, PAGE);
         for (const row of rows) this.#give(subscriber, messageOf(row));
         if (rows.length < PAGE && !subscriber.behind) {
