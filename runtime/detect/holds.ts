@@ -7,8 +7,8 @@ import type { DetectionPlan } from '../contracts/detection.ts';
  * | what is seen                                         | share | at 3 s |
  * |------------------------------------------------------|-------|--------|
  * | the ROI looks again as it did before                 | 0.1   | 0.3 s  |
- * | it looks different, and not one window moves         | 0.5   | 1.5 s  |
- * | it looks different, and next to nothing moves        | 0.6   | 1.8 s  |
+ * | it looks different, and not one window moves         | 0.4   | 1.2 s  |
+ * | it looks different, and next to nothing moves        | 0.5   | 1.5 s  |
  * | the same, but most of it looks different: somebody   | 1.67  | 5 s    |
  * | may stand there                                      |       |        |
  */
@@ -16,8 +16,8 @@ export const HOLDS = {
   /** an interaction needs `minFrames` in a row that also span this */
   startS: 0.06,
   returnShare: 0.1,
-  deadShare: 0.5,
-  stillShare: 0.6,
+  deadShare: 0.4,
+  stillShare: 0.5,
   crowdedShare: 5 / 3,
   /** a picture this long after motion ceased is sharp enough to be the `post` one */
   settleS: 0.3,

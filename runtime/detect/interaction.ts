@@ -96,9 +96,9 @@ function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
   const activity: Activity = { ...known };
   if (score > activity.peak) Object.assign(activity, { peak: score, during: now.frame });
   watchReturn(activity, score <= LEVELS.back * effectiveThreshold(state, now), now);
-  const stillness = seen.moving === 0 ? 'dead' : seen.moving <= LEVELS.still + 2 * state.flutter ? 'still' : 'moving';
+  const stillness = seen.moving === 0 ? 'dead' : seen.moving <= LEVELS.still + 2 * state.flutter + LEVELS.stillPerChange * score ? 'still' : 'moving';
   watchStillness(activity, stillness, seen, now);
-  const why = endOf(activity, score, now);
+  const why = endOf(activity, score, LEVELS.crowded[seen.roi.roi.kind], now);
   if (!why) return { state: { ...state, activity }, transitions: [] };
   const after = activity.after ?? seen.picture;
   const stock = stockChange(seen.roi, activity.reference, activity.back ? seen.picture : after, seen.layout, now.plan);
@@ -152,7 +152,7 @@ function watchStillness(
 }
 
 /** Says why the interaction ends now, if it does. */
-function endOf(activity: Activity, score: number, now: Now): string | undefined {
+function endOf(activity: Activity, score: number, crowdedFrom: number, now: Now): string | undefined {
   const holds = endHolds(now.plan);
   // At one picture in many seconds there is no sense in waiting for another one to say the same.
   const longPause = now.dt > holds.stillMs;
@@ -160,7 +160,7 @@ function endOf(activity: Activity, score: number, now: Now): string | undefined 
     return 'the ROI looks as before';
   }
   const { still } = activity;
-  const crowded = score > LEVELS.crowded;
+  const crowded = score > crowdedFrom;
   // Living things never stand as still as goods do.
   const dead = still && now.at - still.deadSince >= holds.deadMs;
   if (dead || (still && now.at - still.since >= (crowded ? holds.crowdedMs : holds.stillMs))) {

@@ -22,10 +22,11 @@ export const LEVELS = {
   motion: 2.5,
   /** ... or this many times what the middle window of the picture does, which is noise */
   motionNoise: 3,
-  /** an ROI is still when no more than this share of its windows moves */
+  /** an ROI is still when no more than this share of its windows moves, and this share of those that changed (water, leaves) */
   still: 0.02,
-  /** more than this share of the ROI changed: somebody stands in it */
-  crowded: 0.55,
+  stillPerChange: 0.12,
+  /** more than this share of the ROI changed: somebody stands in it. Goods may fill an ROI that was drawn around them. */
+  crowded: { interaction: 0.55, inventory: 0.8, ignore: 1 },
   /** stock changed: share of windows that differ after from before */
   inventory: 0.08,
   /** share of the detail that is gone when the camera is obstructed, and share below which it is clear again */
