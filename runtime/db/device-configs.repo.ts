@@ -25,7 +25,7 @@ export async function activateConfig(
   await q.query('update device_configs set active = false where device_id = $1 and active', [device]);
   const { rows } = await q.query<{ version: number }>(
     `insert into device_configs (device_id, version, config, active, created_at, created_by)
-     select $1::text, coalesce(max(version), 0) + 1, $2::text::jsonb, true, $4::timestamptz, $3::text from device_configs where device_id = $1
+     select $1::text, coalesce(max(version), 0) + 1, $2::text::jsonb, true, $3::timestamptz, $4::text from device_configs where device_id = $1
      returning version`,
     [device, JSON.stringify(config), by.at, by.actor],
   );
