@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /** Emits the JavaScript of all sources into dist/; false when it found type errors. */
@@ -26,6 +35,23 @@ export function isBuilt(root: string): boolean {
   return [...outputs, ...copies.map((copy) => copy.to)].every((path) => existsSync(join(root, path)));
 }
 
+/**
+ * Sources below these folders whose output in dist/ is missing or older. Unlike `isBuilt` it does not mind what is wrong elsewhere:
+ * for who needs a part of dist/ only.
+ */
+export function staleBelow(root: string, folders: string[]): string[] {
+  const { sources, copies } = plan(root);
+  const inside = (file: string) => folders.some((folder) => file.startsWith(`${folder}/`));
+  const older = sources.filter((file) => {
+    const output = join(root, outputOf(file));
+    return !existsSync(output) || statSync(output).mtimeMs < statSync(join(root, file)).mtimeMs;
+  });
+  const differing = copies
+    .filter((copy) => !isSame(join(root, copy.from), join(root, copy.to)))
+    .map((copy) => copy.from);
+  return [...older, ...differing].filter(inside);
+}
+
 /** Compiles, copies what changed, removes what has lost its source. Stamped only when all of it went well. */
 export function makeDist(root: string, compile: Compile): { ok: boolean; copied: number; removed: number } {
   const { outputs, copies, fingerprint } = plan(root);
@@ -42,7 +68,12 @@ export function makeDist(root: string, compile: Compile): { ok: boolean; copied:
   return { ok, copied, removed };
 }
 
-function plan(root: string): { outputs: string[]; copies: { from: string; to: string }[]; fingerprint: string } {
+function plan(root: string): {
+  sources: string[];
+  outputs: string[];
+  copies: { from: string; to: string }[];
+  fingerprint: string;
+} {
   const sources = CODE.flatMap((folder) => filesBelow(root, folder))
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts') && !file.startsWith('runtime/console/'))
     .concat(existsSync(join(root, 'settings.ts')) ? ['settings.ts'] : []);
@@ -60,12 +91,19 @@ function plan(root: string): { outputs: string[]; copies: { from: string; to: st
         .digest(),
     );
   }
-  const outputs = sources.map((file) => join('dist', file.replace(/\.ts$/, '.js')));
-  return { outputs, copies, fingerprint: hash.digest('hex') };
+  return { sources, outputs: sources.map(outputOf), copies, fingerprint: hash.digest('hex') };
+}
+
+function outputOf(source: string): string {
+  return join('dist', source.replace(/\.ts$/, '.js'));
+}
+
+function isSame(from: string, to: string): boolean {
+  return existsSync(to) && readFileSync(to).equals(readFileSync(from));
 }
 
 function copyIfChanged(from: string, to: string): boolean {
-  if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return false;
+  if (isSame(from, to)) return false;
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
   return true;

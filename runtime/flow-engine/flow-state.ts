@@ -6,7 +6,14 @@ export interface FlowState {
 
 interface RuntimeEvent {
   id?: string;
-  payload?: { state?: string; error?: string; types?: string[]; modules?: { module: string }[]; text?: string };
+  payload?: {
+    state?: string;
+    deploy?: boolean;
+    error?: string;
+    types?: string[];
+    modules?: { module: string }[];
+    text?: string;
+  };
 }
 
 /**
@@ -15,7 +22,7 @@ interface RuntimeEvent {
  */
 export function stateOfRuntimeEvent(event: RuntimeEvent, safeReason: string | undefined): FlowState | undefined {
   if (event.id !== 'runtime-state' || !event.payload) return undefined;
-  const { error, state, types = [], modules = [] } = event.payload;
+  const { error, state, deploy, types = [], modules = [] } = event.payload;
   if (error === 'missing-types') return { state: 'failed', reason: `node types not available: ${types.join(', ')}` };
   if (error === 'missing-modules') {
     return { state: 'failed', reason: `modules not available: ${modules.map((entry) => entry.module).join(', ')}` };
@@ -24,6 +31,7 @@ export function stateOfRuntimeEvent(event: RuntimeEvent, safeReason: string | un
   // Flows run on without the credentials that could not be decrypted.
   if (error === 'credentials_load_failed') return undefined;
   if (error) return { state: 'failed', reason: `flows cannot be loaded: ${error}` };
-  if (state === 'stop') return { state: 'stopped', reason: 'stopped in the editor' };
+  // Every deploy stops the old flows on its way to the new ones.
+  if (state === 'stop' && !deploy) return { state: 'stopped', reason: 'stopped in the editor' };
   return undefined;
 }

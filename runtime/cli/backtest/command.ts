@@ -45,7 +45,7 @@ export async function backtest(args: string[], env: NodeJS.ProcessEnv, lines: Li
     let state: DetectionState | undefined;
     let first: number | undefined;
     let last = 0;
-    for await (const { jpeg, at, name } of play(options.clip, options.fps, env['FFMPEG_PATH'] || 'ffmpeg')) {
+    for await (const { jpeg, at, name } of play(options.clip, options.fps, env.FFMPEG_PATH || 'ffmpeg')) {
       first ??= at;
       last = at;
       pictures += 1;

@@ -24,7 +24,7 @@ export function tableLine(event: Transition, first: number): string {
   const stock = event.stockChanged === null ? '-' : event.stockChanged ? 'changed' : 'same';
   const end = event.endedAt === undefined ? '-' : seconds(event.endedAt - first).toFixed(2);
   const cells = [event.type, event.rois[0] ?? '-', seconds(event.startedAt - first).toFixed(2), end, stock];
-  const decision = event.details['decision'] as { ended?: string } | undefined;
+  const decision = event.details.decision as { ended?: string } | undefined;
   return row([...cells, event.score.toFixed(2)], decision?.ended ?? '');
 }
 

@@ -1,0 +1,294 @@
+import type { CameraStatus, CaptureOptions } from '../../runtime/contracts/cameras.ts';
+import type { DetectionReport } from '../../runtime/contracts/detection.ts';
+import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
+import { defaultDeviceConfig, withMilliseconds } from '../../runtime/contracts/device-config.ts';
+import { AppError } from '../../runtime/contracts/errors.ts';
+import type { EventMessage, ImageRole } from '../../runtime/contracts/events.ts';
+import type { FrameInfo, Still } from '../../runtime/contracts/frame.ts';
+import type { DetectionMemory, Host, Log, StoredFrame, UploadStatus } from '../../runtime/contracts/host.ts';
+import type { JobHandle } from '../../runtime/contracts/jobs.ts';
+import type { Side } from '../../runtime/contracts/node-types.ts';
+import { systemClock } from '../../runtime/lib/clock.ts';
+import { silentLog } from '../../runtime/lib/log.ts';
+
+/** A real JPEG of 64 x 48. */
+export const TINY_JPEG = Buffer.from(
+  '/9j/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wAARCAAwAEADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAME/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/aAAwDAQACEQMRAD8AlAZUwAAAAAAAAAAAAAAAAAAAAAH/2Q==',
+  'base64',
+);
+
+/** A stored frame with sensible values. */
+export function storedFrame(change: Partial<StoredFrame> = {}): StoredFrame {
+  const at = Date.UTC(2026, 10, 20, 12, 0, 0);
+  return {
+    id: '0193491c-6c00-7000-8000-000000000001',
+    device: 'demo-pi',
+    camera: 'gate',
+    seq: 1,
+    capturedAt: at,
+    receivedAt: at + 50,
+    width: 64,
+    height: 48,
+    jpegQuality: 40,
+    ...change,
+  };
+}
+
+/** A configuration as the server would serve it. */
+export function servedConfig(change: Partial<Omit<ServedConfig, 'ok'>> = {}): ServedConfig {
+  return {
+    ok: true,
+    device_id: 'demo-pi',
+    version: 1,
+    last_seq: -1,
+    mode: 'baseline',
+    burst_until: null,
+    mqtt: { url: 'mqtt://127.0.0.1:1883', root: 'redeye/v1/home' },
+    config: withMilliseconds(defaultDeviceConfig()),
+    ...change,
+  };
+}
+
+/**
+ * A Host whose every part remembers what it was asked and does what the test says. `host` is what nodes get; the rest are the strings
+ * to pull: `fake.jobs.offer(job, frame)`, `fake.cameras.failing = new AppError(…)`, `fake.upload.spooled`.
+ */
+export class FakeHost {
+  readonly host: Host;
+  readonly cameras = new FakeCameras();
+  readonly detection = new FakeDetection();
+  readonly ingest = new FakeIngest();
+  readonly jobs = new FakeJobs();
+  readonly events = new FakeEvents();
+  readonly upload = new FakeUpload();
+  readonly config = new FakeConfig();
+
+  constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
+    const side = options.side ?? 'server';
+    const both = {
+      side,
+      device: options.device ?? (side === 'server' ? 'server' : 'demo-pi'),
+      clock: options.clock ?? systemClock,
+      log: options.log ?? silentLog,
+      cameras: this.cameras,
+      detection: this.detection,
+    };
+    this.host =
+      side === 'server'
+        ? { ...both, ingest: this.ingest, jobs: this.jobs, events: this.events }
+        : { ...both, upload: this.upload, config: this.config };
+  }
+}
+
+class FakeCameras {
+  ids = ['gate'];
+  readonly declared = new Map<string, string>();
+  readonly captured: { camera: string; options: CaptureOptions | undefined }[] = [];
+  /** thrown by `capture` while set */
+  failing: Error | undefined;
+  jpeg: Buffer = TINY_JPEG;
+
+  list(): CameraStatus[] {
+    return [...this.ids, ...this.declared.keys()].map((id) => ({ id, driver: 'sim', state: 'live' }));
+  }
+
+  resolve(camera: string): string {
+    const known = this.list().map(({ id }) => id);
+    const found = camera === '' ? known[0] : known.find((id) => id === camera);
+    if (found === undefined) throw new AppError('camera.not_found', `there is no camera ${camera}`, { camera });
+    return found;
+  }
+
+  declare(camera: { id: string; url: string }) {
+    this.declared.set(camera.id, camera.url);
+    return () => {
+      this.declared.delete(camera.id);
+    };
+  }
+
+  async capture(camera: string, options?: CaptureOptions): Promise<Still> {
+    this.captured.push({ camera, options });
+    if (this.failing) throw this.failing;
+    return {
+      jpeg: this.jpeg,
+      camera,
+      capturedAt: Date.now(),
+      width: 64,
+      height: 48,
+      jpegQuality: options?.jpegQuality ?? 80,
+    };
+  }
+}
+
+class FakeDetection {
+  readonly jobs: { job: JobHandle; frame: StoredFrame; jpeg: Buffer; flow: string }[] = [];
+  readonly frames: { frame: FrameInfo; jpeg: Buffer; memory: DetectionMemory }[] = [];
+  failing: Error | undefined;
+  /** what every comparison finds, over a quiet picture */
+  finds: Partial<DetectionReport> = {};
+
+  async compareJob(job: JobHandle, frame: StoredFrame, jpeg: Buffer, by: { flow: string }): Promise<DetectionReport> {
+    this.jobs.push({ job, frame, jpeg, flow: by.flow });
+    return this.#report(frame);
+  }
+
+  async compareFrame(frame: FrameInfo, jpeg: Buffer, memory: DetectionMemory): Promise<DetectionReport> {
+    this.frames.push({ frame, jpeg, memory });
+    return this.#report(frame);
+  }
+
+  #report(frame: FrameInfo): DetectionReport {
+    if (this.failing) throw this.failing;
+    const roi = { name: 'frame', score: 0.01, threshold: 0.08, active: false };
+    return { camera: frame.camera, at: frame.capturedAt, decision: 'quiet', rois: [roi], events: [], ...this.finds };
+  }
+}
+
+type Taker = Parameters<NonNullable<Host['ingest']>['attach']>[0];
+
+class FakeIngest {
+  readonly takers = new Set<Taker>();
+
+  attach(taker: Taker) {
+    this.takers.add(taker);
+    return () => {
+      this.takers.delete(taker);
+    };
+  }
+
+  /** A frame has been stored. */
+  arrive(frame: StoredFrame = storedFrame()): void {
+    for (const taker of this.takers) if (!taker.camera || taker.camera === frame.camera) taker.onFrame(frame);
+  }
+}
+
+type Worker = {
+  options: { camera?: string; concurrency: number };
+  onJob: (job: JobHandle, frame: StoredFrame, jpeg: Buffer) => void;
+};
+
+class FakeJobs {
+  readonly workers = new Set<Worker>();
+  readonly finished: JobHandle[] = [];
+  readonly failed: { job: JobHandle; error: Error }[] = [];
+  answer: 'done' | 'gone' = 'done';
+
+  work(options: Worker['options'], onJob: Worker['onJob']) {
+    const worker = { options, onJob };
+    this.workers.add(worker);
+    return () => {
+      this.workers.delete(worker);
+    };
+  }
+
+  async done(job: JobHandle): Promise<'done' | 'gone'> {
+    this.finished.push(job);
+    return this.answer;
+  }
+
+  async fail(job: JobHandle, error: Error): Promise<void> {
+    this.failed.push({ job, error });
+  }
+
+  /** Puts a job into the hands of every worker that takes its camera. */
+  offer(change: Partial<JobHandle> = {}, frame: StoredFrame = storedFrame(), jpeg: Buffer = TINY_JPEG): JobHandle {
+    const job = { id: 1, camera: frame.camera, seq: frame.seq, attempt: 1, epoch: 1, ...change };
+    for (const { options, onJob } of this.workers) {
+      if (!options.camera || options.camera === job.camera) onJob(job, frame, jpeg);
+    }
+    return job;
+  }
+}
+
+type Subscriber = {
+  filter: { types?: string[]; camera?: string; phase?: string };
+  onEvent: (message: EventMessage) => void;
+};
+
+class FakeEvents {
+  readonly subscribers = new Set<Subscriber>();
+  /** `<event>/<role>` → bytes */
+  readonly images = new Map<string, Buffer>();
+
+  subscribe(filter: Subscriber['filter'], onEvent: Subscriber['onEvent']) {
+    const subscriber = { filter, onEvent };
+    this.subscribers.add(subscriber);
+    return () => {
+      this.subscribers.delete(subscriber);
+    };
+  }
+
+  async image(event: string, role: ImageRole): Promise<Buffer | undefined> {
+    return this.images.get(`${event}/${role}`);
+  }
+
+  /** An event goes out to those whose filter fits. */
+  publish(message: EventMessage): void {
+    for (const { filter, onEvent } of this.subscribers) {
+      if (filter.types && filter.types.length > 0 && !filter.types.includes(message.event.type)) continue;
+      if (filter.camera && filter.camera !== message.event.camera) continue;
+      if (filter.phase && filter.phase !== message.phase) continue;
+      onEvent(message);
+    }
+  }
+}
+
+class FakeUpload {
+  readonly spooled: Still[] = [];
+  failing: Error | undefined;
+  current: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 };
+  readonly #watchers = new Set<(status: UploadStatus) => void>();
+
+  async spool(still: Still): Promise<{ seq: number }> {
+    if (this.failing) throw this.failing;
+    this.spooled.push(still);
+    return { seq: this.spooled.length };
+  }
+
+  status(): UploadStatus {
+    return this.current;
+  }
+
+  watch(onChange: (status: UploadStatus) => void) {
+    this.#watchers.add(onChange);
+    return () => {
+      this.#watchers.delete(onChange);
+    };
+  }
+
+  /** The upload's state changes. */
+  change(status: Partial<UploadStatus>): void {
+    this.current = { ...this.current, ...status };
+    for (const watcher of this.#watchers) watcher(this.current);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+}
+
+class FakeConfig {
+  #current: ServedConfig | undefined;
+  readonly #watchers = new Set<(config: ServedConfig) => void>();
+
+  current(): ServedConfig | undefined {
+    return this.#current;
+  }
+
+  watch(onChange: (config: ServedConfig) => void) {
+    this.#watchers.add(onChange);
+    return () => {
+      this.#watchers.delete(onChange);
+    };
+  }
+
+  /** A configuration arrives from the server. */
+  serve(config: ServedConfig = servedConfig()): void {
+    this.#current = config;
+    for (const watcher of this.#watchers) watcher(config);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+}
