@@ -89,6 +89,11 @@ export class AppError extends Error {
     this.details = details;
   }
 
+  /** By its looks, not its origin: a node package of its own, and a test beside the built nodes, bring a second copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'AppError' && 'code' in value && 'details' in value;
+  }
+
   /** HTTP status of this error's code. */
   get status(): number {
     return ERROR_CODES[this.code];
