@@ -1,0 +1,243 @@
+import { join } from 'node:path';
+import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
+import { toAppError } from '../../runtime/contracts/errors.ts';
+import type { Clock, Log } from '../../runtime/contracts/host.ts';
+import type { DeviceStateMessage } from '../../runtime/contracts/mqtt-messages.ts';
+import type { Part } from '../../runtime/lib/part.ts';
+import type { AgentView, ChildView, ToAgent } from '../ipc.ts';
+import type { Settings } from '../settings.ts';
+import { Reservation } from '../spool/reservation.ts';
+import { Spool } from '../spool/spool.ts';
+import { Child } from './child.ts';
+import { Config } from './config.ts';
+import { framePost } from './frame-post.ts';
+import { measureMachine } from './health.ts';
+import { type Heartbeat, HeartbeatLoop } from './heartbeat.ts';
+import { Link } from './link.ts';
+import { lockFolder } from './lock.ts';
+import { ServerHttp } from './server-http.ts';
+import { ServerTime } from './server-time.ts';
+import { SessionNumber } from './session-number.ts';
+import { Upload } from './upload.ts';
+
+/** The child's pages and nodes learn of changes within this time; a spool that empties fast is not told frame by frame. */
+const TELL_CHILD_MS = 200;
+const MB = 1024 * 1024;
+
+export interface AgentOptions {
+  settings: Settings;
+  key: string;
+  version: string;
+  clock: Clock;
+  log: Log;
+  child: { entry: string; execArgv?: string[]; env: NodeJS.ProcessEnv };
+}
+
+/**
+ * The process that must not die: it alone talks to the server (HTTP, MQTT), numbers frames and keeps them, and looks after the child
+ * that runs the flows. Whatever the child does, this one goes on sending what is spooled and answers the fleet.
+ */
+export class Agent implements Part {
+  readonly #options: AgentOptions;
+  readonly #http: ServerHttp;
+  readonly #time: ServerTime;
+  readonly #spool: Spool;
+  readonly #upload: Upload;
+  readonly #config: Config;
+  readonly #child: Child;
+  readonly #link: Link;
+  readonly #heartbeat: HeartbeatLoop;
+  readonly #startedAt: number;
+  #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
+  #toTell: Partial<AgentView> = {};
+  #telling: (() => void) | undefined;
+  #unlock: (() => void) | undefined;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { settings, key, version, clock, log, child } = options;
+    const { DEVICE_ID: device, EDGE_DATA_DIR: folder } = settings;
+    this.#startedAt = clock.monotonicMs();
+    this.#http = new ServerHttp({ url: settings.SERVER_URL, key, clock });
+    this.#time = new ServerTime(clock);
+    const { call } = this.#http;
+    this.#spool = new Spool({
+      folder: join(folder, 'spool'),
+      reservation: new Reservation(join(folder, 'sequence.json')),
+      maxBytes: settings.SPOOL_MAX_MB * MB,
+      clock,
+      log: log.child('spool'),
+    });
+    this.#upload = new Upload({
+      spool: this.#spool,
+      post: framePost({ call, device, firmware: version, now: () => clock.now() }),
+      clock,
+      log: log.child('upload'),
+    });
+    this.#config = new Config({
+      file: join(folder, 'config.json'),
+      device,
+      call,
+      time: this.#time,
+      clock,
+      log: log.child('config'),
+      onAnswer: ({ last_seq }) => this.#spool.settle(last_seq),
+    });
+    this.#child = new Child({
+      ...child,
+      pidFile: join(folder, 'child.pid'),
+      clock,
+      log: log.child('child'),
+      onMessage: (message) => this.#hearChild(message),
+      onStart: () => this.#child.send({ type: 'view', ...this.#view() }),
+      onChange: () => this.#link.tellState(),
+    });
+    this.#link = new Link({
+      device,
+      key,
+      sessions: new SessionNumber(new Reservation(join(folder, 'session.json')), clock),
+      clock,
+      log: log.child('link'),
+      state: () => this.#state(),
+      info: () => this.#info(),
+      cameras: () => this.#childView.cameras,
+      onConfigDesired: () => this.#config.refresh(),
+      onServerOnline: () => this.#serverIsBack(),
+    });
+    this.#heartbeat = new HeartbeatLoop({
+      device,
+      measure: () => this.#measure(),
+      beat: (body) => this.#link.beat(body),
+      call,
+      clock,
+      log: log.child('heartbeat'),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#unlock = await lockFolder(this.#options.settings.EDGE_DATA_DIR);
+    await this.#spool.start();
+    this.#config.watch((config) => this.#follow(config));
+    this.#upload.watch((upload) => this.#tellChild({ upload }));
+    this.#link.watch((connected) => {
+      this.#tellChild({ link: this.#view().link });
+      if (!connected) return;
+      this.#heartbeat.now();
+      this.#serverIsBack();
+    });
+    await this.#config.start();
+    await this.#child.start();
+    await this.#upload.start();
+    await this.#link.start();
+    await this.#heartbeat.start();
+  }
+
+  /** In an order that loses nothing: first who makes frames, last what keeps them. */
+  async stop(): Promise<void> {
+    await this.#child.stop();
+    await this.#heartbeat.stop();
+    await this.#upload.stop();
+    await this.#config.stop();
+    await this.#link.stop();
+    await this.#spool.stop();
+    this.#telling?.();
+    this.#http.close();
+    this.#unlock?.();
+  }
+
+  /** When the agent itself must end at once: nothing may be left behind. */
+  abandon(): void {
+    this.#child.kill();
+  }
+
+  #follow(config: ServedConfig): void {
+    this.#link.use(config.mqtt);
+    this.#tellChild({ config });
+  }
+
+  #serverIsBack(): void {
+    this.#upload.hurry();
+    this.#config.refresh();
+  }
+
+  #hearChild(message: Exclude<ToAgent, { type: 'alive' }>): void {
+    if (message.type === 'report') {
+      const { type: _type, ...view } = message;
+      const typesBefore = this.#childView.nodeTypes.length;
+      this.#childView = view;
+      this.#link.tellCameras();
+      if (view.nodeTypes.length !== typesBefore) this.#link.tellInfo();
+      return;
+    }
+    const { call, still } = message;
+    const { jpeg, ...meta } = still;
+    this.#spool.add({ meta, jpeg }).then(
+      ({ seq }) => this.#child.send({ type: 'answer', call, seq }),
+      (thrown: unknown) => {
+        const { code, message: why } = toAppError(thrown);
+        this.#options.log.warn('a frame could not be spooled', { code, why });
+        this.#child.send({ type: 'refusal', call, code, message: why });
+      },
+    );
+  }
+
+  #view(): AgentView {
+    const trouble = this.#config.trouble();
+    return {
+      config: this.#config.current(),
+      upload: this.#upload.status(),
+      link: {
+        mqtt: this.#link.connected ? 'connected' : 'disconnected',
+        ...(trouble === undefined ? {} : { trouble }),
+      },
+    };
+  }
+
+  #tellChild(change: Partial<AgentView>): void {
+    this.#toTell = { ...this.#toTell, ...change };
+    this.#telling ??= this.#options.clock.after(TELL_CHILD_MS, () => {
+      this.#child.send({ type: 'view', ...this.#toTell, link: this.#view().link });
+      this.#toTell = {};
+      this.#telling = undefined;
+    });
+  }
+
+  #state(): DeviceStateMessage['state'] {
+    return this.#child.status().alive ? 'online' : 'degraded';
+  }
+
+  #info() {
+    return {
+      version: this.#options.version,
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+      node_types: this.#childView.nodeTypes.slice(0, 500),
+      cameras: this.#childView.cameras.map(({ id, driver, state }) => ({ id, driver, state })).slice(0, 64),
+    };
+  }
+
+  async #measure(): Promise<Heartbeat> {
+    const { clock, settings, version } = this.#options;
+    const machine = await measureMachine({
+      folder: settings.EDGE_DATA_DIR,
+      uptimeS: (clock.monotonicMs() - this.#startedAt) / 1000,
+      childRssMb: this.#childView.rssMb,
+    });
+    const { frames, bytes, dropped, rejected } = this.#spool.counts();
+    const clockOk = this.#time.clockOk();
+    return {
+      fw_version: version,
+      health: {
+        ...machine,
+        spool_frames: frames,
+        spool_bytes: bytes,
+        dropped_frames: dropped,
+        rejected_frames: rejected,
+        ...(clockOk === undefined ? {} : { clock_ok: clockOk }),
+        last_seq: this.#spool.lastSeq,
+        mode: this.#config.current()?.mode ?? 'baseline',
+        flows: this.#child.status().alive ? this.#childView.flows.slice(0, 40) : 'not running',
+      },
+    };
+  }
+}

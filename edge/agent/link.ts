@@ -1,0 +1,300 @@
+import type { MqttClient } from 'mqtt';
+import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
+import type { Clock, Log, Release } from '../../runtime/contracts/host.ts';
+import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../../runtime/contracts/mqtt-messages.ts';
+import { deviceTopics, serverStateTopic, TOPIC_ROOT } from '../../runtime/contracts/topics.ts';
+import { Backoff } from '../../runtime/lib/backoff.ts';
+import type { Part } from '../../runtime/lib/part.ts';
+import { answerTo } from './commands.ts';
+import { Pause } from './pause.ts';
+import { objectIn } from './server-http.ts';
+import type { SessionNumber } from './session-number.ts';
+
+/** A half-open connection is noticed after one and a half of these. */
+const KEEPALIVE_S = 30;
+const CONNECT_TIMEOUT_MS = 10_000;
+const GOODBYE_TIMEOUT_MS = 2000;
+
+/** Body of a message without what every message has. */
+type Body<M> = Omit<M, 'v' | 'ts'>;
+
+export interface LinkOptions {
+  device: string;
+  key: string;
+  sessions: SessionNumber;
+  clock: Clock;
+  log: Log;
+  /** how the device is while it is connected */
+  state: () => DeviceStateMessage['state'];
+  info: () => Body<DeviceInfoMessage>;
+  cameras: () => CameraStatus[];
+  /** the server says that a new configuration is there */
+  onConfigDesired: () => void;
+  /** the server is back, as far as the broker knows */
+  onServerOnline: () => void;
+  random?: () => number;
+}
+
+export interface MqttTarget {
+  url: string;
+  /** `redeye/v1/<site>` */
+  root: string;
+}
+
+/**
+ * The device's only MQTT connection (3.1.1; CONTRACTS §5). Where to comes with the configuration; without it, or without MQTT there,
+ * it rests. Connecting again takes 1 to 5 s, at random, so that a fleet does not come as one; then longer, up to a minute.
+ */
+export class Link implements Part {
+  readonly #options: LinkOptions;
+  readonly #pause: Pause;
+  readonly #watchers = new Set<(connected: boolean) => void>();
+  readonly #retries: Backoff;
+  #target: MqttTarget | undefined;
+  #client: MqttClient | undefined;
+  #session = -1;
+  #connected = false;
+  #told: DeviceStateMessage['state'] = 'offline';
+  #running = false;
+  #mayHearItself = true;
+  #toldCameras = new Map<string, string>();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#pause = new Pause(options.clock);
+    this.#retries = new Backoff({ firstMs: 5000, maxMs: 60_000, random: options.random });
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    this.#loop = this.#run();
+  }
+
+  /** Says goodbye (`offline`) when connected; the will is not needed then. */
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    const client = this.#client;
+    if (client && this.#connected) {
+      const goodbye = this.#send(this.#topics.state, this.#state('offline'), { retain: true, qos: 1 });
+      await Promise.race([goodbye, this.#options.clock.sleep(GOODBYE_TIMEOUT_MS)]);
+    }
+    this.#pause.end();
+    client?.end();
+    // On a half-open connection the polite end never comes.
+    const cancel = this.#options.clock.after(GOODBYE_TIMEOUT_MS, () => client?.end(true));
+    await this.#loop;
+    cancel();
+    await this.#options.sessions.release();
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  watch(onChange: (connected: boolean) => void): Release {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  /** Where the broker is; a change moves the connection. */
+  use(target: MqttTarget): void {
+    if (this.#target?.url === target.url && this.#target.root === target.root) return;
+    this.#target = target;
+    if (this.#client) this.#client.end(true);
+    else this.#pause.cut();
+  }
+
+  /** Sends a heartbeat; false when there is no connection to send it on. */
+  beat(body: Body<HeartbeatMessage>): boolean {
+    if (!this.#connected) return false;
+    void this.#send(this.#topics.heartbeat, body, { qos: 0 });
+    return true;
+  }
+
+  /** Publishes the device's state when it is not what was last published. */
+  tellState(): void {
+    if (this.#connected && this.#options.state() !== this.#told) void this.#publishState();
+  }
+
+  /** Publishes what the device is made of, again. */
+  tellInfo(): void {
+    if (this.#connected) void this.#send(this.#topics.info, this.#options.info(), { retain: true, qos: 1 });
+  }
+
+  #publishState(): Promise<void> {
+    this.#told = this.#options.state();
+    return this.#send(this.#topics.state, this.#state(this.#told), { retain: true, qos: 1 });
+  }
+
+  /** Publishes the cameras whose state is not what was last published. */
+  tellCameras(): void {
+    if (!this.#connected) return;
+    for (const { id, driver, state, reason } of this.#options.cameras()) {
+      const body = { state, driver, ...(reason === undefined ? {} : { reason }) };
+      const face = JSON.stringify(body);
+      if (this.#toldCameras.get(id) === face) continue;
+      this.#toldCameras.set(id, face);
+      void this.#send(this.#topics.cameraState(id), body, { retain: true, qos: 1 });
+    }
+  }
+
+  get #site(): string {
+    return this.#target?.root.slice(TOPIC_ROOT.length + 1) ?? '';
+  }
+
+  get #topics() {
+    return deviceTopics(this.#site, this.#options.device);
+  }
+
+  async #run(): Promise<void> {
+    const { log, random = Math.random } = this.#options;
+    let failures = 0;
+    while (this.#running) {
+      const target = this.#target;
+      if (!target || !isUsable(target)) {
+        await this.#pause.wait();
+        continue;
+      }
+      const before = performance.now();
+      let reason = 'closed';
+      try {
+        reason = await this.#connection(target);
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+      }
+      const wasConnected = this.#connected;
+      this.#become(false);
+      if (!this.#running) return;
+      if (target !== this.#target) continue;
+      if (wasConnected || failures === 0) {
+        log.warn(wasConnected ? 'MQTT connection lost' : 'no MQTT connection', { reason });
+      }
+      log.debug('MQTT attempt ended', { reason, after_ms: Math.round(performance.now() - before) });
+      if (wasConnected) {
+        failures = 0;
+        this.#retries.reset();
+      }
+      await this.#pause.wait(failures === 0 ? 1000 + 4000 * random() : this.#retries.next());
+      failures += 1;
+    }
+  }
+
+  /** One connection from its beginning to its end; answers why it ended. */
+  async #connection(target: MqttTarget): Promise<string> {
+    const { device, key, sessions } = this.#options;
+    this.#session = await sessions.next();
+    const { connect } = await import('mqtt');
+    if (!this.#running || target !== this.#target) return 'no longer wanted';
+    const client = connect(target.url, {
+      protocolVersion: 4,
+      clientId: device,
+      username: device,
+      password: key,
+      clean: true,
+      keepalive: KEEPALIVE_S,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+      will: {
+        topic: this.#topics.state,
+        payload: Buffer.from(JSON.stringify(this.#enveloped(this.#state('offline')))),
+        qos: 1,
+        retain: true,
+      },
+    });
+    this.#client = client;
+    let reason = 'closed by the broker';
+    client.on('error', (error) => {
+      reason = error.message || String((error as NodeJS.ErrnoException).code ?? error.name);
+    });
+    client.on('message', (topic, payload, packet) => this.#hear(topic, payload, packet.retain));
+    client.on('connect', () => {
+      this.#greet(client).catch((error: unknown) => {
+        reason = `greeting failed: ${error instanceof Error ? error.message : String(error)}`;
+        client.end(true);
+      });
+    });
+    try {
+      return await new Promise((resolve) => {
+        client.once('close', () => resolve(reason));
+        client.once('end', () => resolve(reason));
+      });
+    } finally {
+      this.#client = undefined;
+      client.end(true);
+    }
+  }
+
+  async #greet(client: MqttClient): Promise<void> {
+    const topics = this.#topics;
+    const filters = [topics.commands, topics.flowDesired, topics.configDesired, topics.cameraControls];
+    await client.subscribeAsync([...filters, serverStateTopic(this.#site)], { qos: 1 });
+    await this.#publishState();
+    await this.#send(topics.info, this.#options.info(), { retain: true, qos: 1 });
+    this.#toldCameras.clear();
+    this.#become(true);
+    this.tellCameras();
+    if (!this.#mayHearItself) return;
+    // A broker that keeps a late farewell over our word would leave us offline; one that refuses this filter is asked once.
+    client.subscribe(topics.state, { qos: 1 }, (error, granted) => {
+      if (error || granted?.some(({ qos }) => qos > 2)) this.#mayHearItself = false;
+    });
+  }
+
+  #hear(topic: string, payload: Buffer, retained: boolean): void {
+    const { log, onConfigDesired, onServerOnline, sessions, device } = this.#options;
+    const topics = this.#topics;
+    const body = objectIn(payload);
+    if (!body) {
+      log.warn('MQTT message is no JSON object', { topic });
+    } else if (topic === topics.configDesired) {
+      onConfigDesired();
+    } else if (topic === serverStateTopic(this.#site)) {
+      if (body.state === 'online') onServerOnline();
+    } else if (topic === topics.state) {
+      const { session, state } = body as Partial<DeviceStateMessage>;
+      if (session === this.#session && state === this.#told) return;
+      if (typeof session === 'number' && session > this.#session) {
+        // Another device with our name, or our own future from before a restored backup: be above it from the next connection on.
+        log.warn('the broker knows a later session of this device', { seen: session, own: this.#session });
+        sessions.raise(session);
+      }
+      void this.#publishState();
+    } else if (topic.startsWith(`${topics.root}/cmd/`)) {
+      // A retained command would run again at each connect: never.
+      const answer = retained ? undefined : answerTo(topic.slice(`${topics.root}/cmd/`.length), body);
+      if (answer) void this.#send(topics.response(answer.to), answer.body, { qos: 1 });
+    } else log.debug('MQTT message for a part that is not here', { topic, device });
+  }
+
+  #state(state: DeviceStateMessage['state']): Body<DeviceStateMessage> {
+    return { state, session: this.#session };
+  }
+
+  #enveloped(body: object): object {
+    return { v: 1, ts: this.#options.clock.now(), ...body };
+  }
+
+  async #send(topic: string, body: object, options: { retain?: boolean; qos: 0 | 1 }): Promise<void> {
+    try {
+      await this.#client?.publishAsync(topic, JSON.stringify(this.#enveloped(body)), options);
+    } catch (error) {
+      this.#options.log.debug('MQTT message not sent', { topic, error });
+    }
+  }
+
+  #become(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    if (connected) this.#options.log.info('MQTT connected', { session: this.#session });
+    for (const watcher of this.#watchers) watcher(connected);
+  }
+}
+
+function isUsable({ url, root }: MqttTarget): boolean {
+  return url !== '' && /^redeye\/v1\/[a-z0-9][a-z0-9_-]{0,62}$/.test(root);
+}

@@ -1,0 +1,57 @@
+import type { DetectionReport } from '../runtime/contracts/detection.ts';
+import { AppError } from '../runtime/contracts/errors.ts';
+import type { FrameInfo } from '../runtime/contracts/frame.ts';
+import type { CameraHost, Clock, DetectionHost, DetectionMemory, Host, Log } from '../runtime/contracts/host.ts';
+import type { DetectionState } from '../runtime/detect/state.ts';
+import { uuidv7 } from '../runtime/lib/ids.ts';
+import type { AgentPort } from './runtime/agent-port.ts';
+
+/** The powers of nodes on a device: its cameras, comparison of plain frames, the agent's spool and configuration. */
+export function createEdgeHost(parts: {
+  device: string;
+  clock: Clock;
+  log: Log;
+  cameras: CameraHost;
+  agent: AgentPort;
+}): Host {
+  const { device, clock, log, cameras, agent } = parts;
+  return Object.freeze({
+    side: 'edge' as const,
+    device,
+    clock,
+    log,
+    cameras,
+    detection: plainDetection(agent),
+    upload: {
+      spool: (still) => agent.spool(still),
+      status: () => agent.upload(),
+      watch: (onChange) => agent.watchUpload(onChange),
+    },
+    config: {
+      current: () => agent.config(),
+      watch: (onChange) => agent.watchConfig(onChange),
+    },
+  } satisfies Host);
+}
+
+function plainDetection(agent: AgentPort): DetectionHost {
+  return {
+    async compareJob(): Promise<DetectionReport> {
+      throw new AppError('host.not_here', 'jobs are on the server; a device compares plain frames');
+    },
+    async compareFrame(frame: FrameInfo, jpeg: Buffer, memory: DetectionMemory): Promise<DetectionReport> {
+      // Loaded by the first comparison: a device that only sends pictures is spared the decoder's memory.
+      const [{ decodeGrey }, { compare }, { planWithoutRois }] = await Promise.all([
+        import('../runtime/picture/grey.ts'),
+        import('../runtime/detect/compare.ts'),
+        import('../runtime/detect/default-plan.ts'),
+      ]);
+      const picture = await decodeGrey(jpeg);
+      const plan = planWithoutRois(frame.camera, agent.config()?.config);
+      const known = memory.state as DetectionState | undefined;
+      const { state, report } = compare(known, picture, frame.capturedAt, frame.id, plan, uuidv7);
+      memory.state = state;
+      return report;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { CameraStatus } from '../runtime/contracts/cameras.ts';
+import type { ServedConfig } from '../runtime/contracts/device-config.ts';
+import type { ErrorCode } from '../runtime/contracts/errors.ts';
+import type { Still } from '../runtime/contracts/frame.ts';
+import type { UploadStatus } from '../runtime/contracts/host.ts';
+
+/** The child says that it lives this often; an agent that hears nothing for `SILENCE_MS` ends it. */
+export const ALIVE_EVERY_MS = 5_000;
+export const SILENCE_MS = 30_000;
+
+/** What the agent knows of the outside, for the child's pages and nodes. */
+export interface AgentView {
+  config: ServedConfig | undefined;
+  upload: UploadStatus;
+  link: LinkView;
+}
+
+export interface LinkView {
+  mqtt: 'connected' | 'disconnected';
+  /** why the server does not answer; undefined when it does */
+  trouble?: string;
+}
+
+/** What the child knows of itself. */
+export interface ChildView {
+  cameras: CameraStatus[];
+  flows: string;
+  nodeTypes: string[];
+  rssMb: number;
+}
+
+export type ToChild =
+  | ({ type: 'view' } & Partial<AgentView>)
+  | { type: 'answer'; call: number; seq?: number }
+  | { type: 'refusal'; call: number; code: ErrorCode; message: string }
+  | { type: 'stop' };
+
+export type ToAgent =
+  | { type: 'alive' }
+  | ({ type: 'report' } & ChildView)
+  | { type: 'spool'; call: number; still: Still };
+
+/**
+ * Reads a message from the child. A flow may get hold of `process.send`, so what is not one of ours in every field that the agent
+ * relies on is answered with undefined.
+ */
+export function parseToAgent(message: unknown): ToAgent | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { type } = message as { type?: unknown };
+  if (type === 'alive') return { type };
+  if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
+  if (type !== 'spool') return undefined;
+  const { call, still } = message as { call?: unknown; still?: Partial<Still> };
+  const jpeg = bufferOf(still?.jpeg);
+  if (!Number.isSafeInteger(call) || !still || !jpeg) return undefined;
+  const { camera, capturedAt, width, height, jpegQuality } = still;
+  const numbers = [capturedAt, width, height, jpegQuality];
+  const isDate = !Number.isNaN(new Date(Number(capturedAt)).getTime());
+  if (typeof camera !== 'string' || !numbers.every(Number.isFinite) || !isDate) return undefined;
+  return { type, call: Number(call), still: { ...(still as Still), jpeg } };
+}
+
+function isChildView(view: Partial<ChildView>): boolean {
+  return (
+    Array.isArray(view.cameras) &&
+    Array.isArray(view.nodeTypes) &&
+    typeof view.flows === 'string' &&
+    Number.isFinite(view.rssMb)
+  );
+}
+
+function bufferOf(bytes: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : undefined;
+}

@@ -1,0 +1,91 @@
+import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
+import { AppError } from '../../runtime/contracts/errors.ts';
+import type { Still } from '../../runtime/contracts/frame.ts';
+import type { Release, UploadStatus } from '../../runtime/contracts/host.ts';
+import type { AgentView, LinkView, ToAgent, ToChild } from '../ipc.ts';
+
+/** The channel to the agent, as `process` has it in a forked child. */
+export interface Channel {
+  send(message: ToAgent): void;
+  onMessage(hear: (message: ToChild) => void): void;
+}
+
+const NOTHING_YET: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 };
+
+/** The agent as the child knows it: its view of the outside, kept up to date, and its spool. */
+export class AgentPort {
+  readonly #channel: Channel;
+  readonly #calls = new Map<number, { resolve: (answer: { seq?: number }) => void; reject: (error: Error) => void }>();
+  readonly #configWatchers = new Set<(config: ServedConfig) => void>();
+  readonly #uploadWatchers = new Set<(status: UploadStatus) => void>();
+  readonly #ready: Promise<void>;
+  #view: AgentView = { config: undefined, upload: NOTHING_YET, link: { mqtt: 'disconnected' } };
+  #lastCall = 0;
+
+  constructor(channel: Channel, onStop: () => void) {
+    this.#channel = channel;
+    this.#ready = new Promise((resolve) => {
+      channel.onMessage((message) => {
+        if (message.type === 'view') {
+          this.#see(message);
+          resolve();
+        } else if (message.type === 'stop') onStop();
+        else this.#settle(message);
+      });
+    });
+  }
+
+  /** Resolves when the agent has said for the first time how things are: flows start with the right configuration. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  config(): ServedConfig | undefined {
+    return this.#view.config;
+  }
+
+  upload(): UploadStatus {
+    return this.#view.upload;
+  }
+
+  link(): LinkView {
+    return this.#view.link;
+  }
+
+  watchConfig(onChange: (config: ServedConfig) => void): Release {
+    this.#configWatchers.add(onChange);
+    return () => this.#configWatchers.delete(onChange);
+  }
+
+  watchUpload(onChange: (status: UploadStatus) => void): Release {
+    this.#uploadWatchers.add(onChange);
+    return () => this.#uploadWatchers.delete(onChange);
+  }
+
+  /** Hands a picture over; resolves once the agent has it on disk. */
+  spool(still: Still): Promise<{ seq?: number }> {
+    this.#lastCall += 1;
+    const call = this.#lastCall;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { resolve, reject });
+      this.#channel.send({ type: 'spool', call, still });
+    });
+  }
+
+  #see({ config, upload, link }: Partial<AgentView>): void {
+    this.#view = {
+      config: config ?? this.#view.config,
+      upload: upload ?? this.#view.upload,
+      link: link ?? this.#view.link,
+    };
+    if (config) for (const watcher of [...this.#configWatchers]) watcher(config);
+    if (upload) for (const watcher of [...this.#uploadWatchers]) watcher(upload);
+  }
+
+  #settle(message: Extract<ToChild, { type: 'answer' | 'refusal' }>): void {
+    const waiting = this.#calls.get(message.call);
+    this.#calls.delete(message.call);
+    if (message.type === 'refusal') waiting?.reject(new AppError(message.code, message.message));
+    else waiting?.resolve(message.seq === undefined ? {} : { seq: message.seq });
+  }
+}

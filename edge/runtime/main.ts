@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
+import { firstCameraOf } from '../../runtime/contracts/ids.ts';
+import { createFlowEngine } from '../../runtime/flow-engine/flow-engine.ts';
+import { seedFlows } from '../../runtime/flow-engine/seed-flows.ts';
+import { systemClock } from '../../runtime/lib/clock.ts';
+import { createLog } from '../../runtime/lib/log.ts';
+import { guardNodeVersion } from '../../runtime/lib/node-version.ts';
+import { createCameraSet } from '../../runtime/media/camera-set.ts';
+import { createEdgeHost } from '../host.ts';
+import { ALIVE_EVERY_MS, type ToAgent, type ToChild } from '../ipc.ts';
+import { readSettings } from '../settings.ts';
+import { productVersion } from '../version.ts';
+import { AgentPort } from './agent-port.ts';
+import { createEdgeStorage } from './flow-storage.ts';
+import { type DeviceHealthPage, Pages } from './pages.ts';
+
+/** The child of the agent: Node-RED, the cameras and the HTTP port. It lives as long as its agent does, and no longer. */
+guardNodeVersion();
+
+const STOP_TIMEOUT_MS = 8_000;
+const SHIPPED = join(import.meta.dirname, '..', '..');
+const clock = systemClock;
+const settings = readSettings(process.env);
+const log = createLog({ level: settings.LOG_LEVEL });
+const version = productVersion();
+const { DEVICE_ID: device, EDGE_DATA_DIR: folder, FLOWS_DIR: flowsDir } = settings;
+
+const say = (message: ToAgent) => {
+  // Once the agent is gone there is nobody to tell; `disconnect` ends this process.
+  if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+};
+const agent = new AgentPort(
+  { send: say, onMessage: (hear) => process.on('message', (message) => hear(message as ToChild)) },
+  () => void end(0),
+);
+process.on('disconnect', () => void end(0));
+// Ctrl-C and systemd reach this process too; the agent says when to stop.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => log.debug('left to the agent', { signal }));
+process.on('uncaughtException', (error) => die('uncaught exception', error));
+process.on('unhandledRejection', (error) => die('unhandled rejection', error));
+say({ type: 'alive' });
+
+const cameras = createCameraSet({ clock, log: log.child('camera'), ffmpegPath: settings.FFMPEG_PATH });
+const host = createEdgeHost({ device, clock, log, cameras, agent });
+const pages = new Pages({
+  port: settings.EDGE_PORT,
+  host: settings.EDGE_HOST,
+  clock,
+  log: log.child('http'),
+  health,
+});
+const userDir = join(folder, 'node-red');
+const engine = createFlowEngine({
+  userDir,
+  flowsDir,
+  nodesDir: join(SHIPPED, 'nodes'),
+  host,
+  log: log.child('flow-engine'),
+  editor: false,
+  httpNodeRoot: false,
+  slim: true,
+  storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine') }),
+});
+
+const alive = setInterval(report, ALIVE_EVERY_MS);
+engine.onState(report);
+await cameras.start();
+try {
+  cameras.define({ id: firstCameraOf(device), url: settings.CAMERA });
+} catch (error) {
+  log.error('the camera of CAMERA cannot be used', { error });
+}
+await pages.start();
+await agent.ready();
+await seedFlows({
+  shippedDir: join(SHIPPED, 'flows'),
+  flowsDir,
+  memoryFile: join(folder, 'shipped-flows.json'),
+  log: log.child('flow-engine'),
+});
+await engine.start();
+report();
+
+function report(): void {
+  say({
+    type: 'report',
+    cameras: cameras.list(),
+    flows: engine.state().state,
+    nodeTypes: engine.state().state === 'stopped' ? [] : nodeTypes(),
+    rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+  });
+}
+
+function nodeTypes(): string[] {
+  try {
+    return engine.nodeTypes();
+  } catch {
+    return [];
+  }
+}
+
+function health(): DeviceHealthPage {
+  const { state, frames, bytes, sent, dropped, rejected } = agent.upload();
+  const { mqtt, trouble } = agent.link();
+  const camera = cameras.list()[0];
+  const flows = engine.state();
+  const well = flows.state === 'running' && trouble === undefined && camera !== undefined && isWell(camera);
+  return {
+    status: well ? 'ok' : 'degraded',
+    device,
+    version,
+    uptime_s: Math.round(process.uptime()),
+    mode: agent.config()?.mode ?? 'baseline',
+    camera: camera ? cameraRow(camera) : null,
+    spool: { state, frames, bytes, sent, dropped, rejected },
+    link: { mqtt, server: trouble === undefined ? 'reached' : 'not reached', ...(trouble ? { reason: trouble } : {}) },
+    flows,
+  };
+}
+
+function isWell({ state }: CameraStatus): boolean {
+  return state === 'live' || state === 'idle';
+}
+
+function cameraRow({ id, driver, state, lastFrameAt, reason }: CameraStatus): NonNullable<DeviceHealthPage['camera']> {
+  const last_frame = lastFrameAt === undefined ? null : new Date(lastFrameAt).toISOString();
+  return { id, driver, state, last_frame, ...(reason === undefined ? {} : { reason }) };
+}
+
+async function end(code: number): Promise<void> {
+  clearInterval(alive);
+  setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
+  for (const part of [engine, cameras, pages]) {
+    try {
+      await part.stop();
+    } catch (error) {
+      log.warn('did not stop cleanly', { error });
+    }
+  }
+  process.exit(code);
+}
+
+function die(what: string, error: unknown): void {
+  log.error(what, { error });
+  process.exit(1);
+}
