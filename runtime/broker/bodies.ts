@@ -29,7 +29,16 @@ const parsers = Object.fromEntries(Object.entries(SCHEMAS).map(([kind, schema]) 
   (value: unknown) => unknown
 >;
 
+/** Of these the schema names every field; what a device adds goes no further, since handlers build records of them. */
+const CLOSED: Partial<Record<PublicationKind, readonly string[]>> = {
+  state: Object.keys(DeviceStateMessage.properties),
+  info: Object.keys(DeviceInfoMessage.properties),
+  heartbeat: Object.keys(HeartbeatMessage.properties),
+};
+
 /** The body of a message of that kind; throws in words what is wrong with it. */
 export function parseBody(kind: PublicationKind, payload: Buffer | string): unknown {
-  return parsers[kind](JSON.parse(payload.toString()));
+  const body = parsers[kind](JSON.parse(payload.toString()));
+  const known = CLOSED[kind];
+  return known ? Object.fromEntries(Object.entries(body as object).filter(([name]) => known.includes(name))) : body;
 }

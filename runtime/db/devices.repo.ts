@@ -44,16 +44,27 @@ export async function findDevice(q: Queryable, id: string): Promise<DeviceRow | 
   return (await q.query<DeviceRow>(`${LIVING} and d.id = $1`, [id])).rows[0];
 }
 
-/** Registers a device, or takes a deleted one's row up again, `last_seq` as it was; false when the id is in use. */
+/**
+ * Registers a device, or takes up the row of a deleted one, or one that only frames put back after the database was lost (it has
+ * no configuration); `last_seq` as it was. False when the id is in use. Inside a transaction only.
+ */
 export async function insertDevice(q: Queryable, device: { id: string; name: string; at: Date }): Promise<boolean> {
+  const { id, name, at } = device;
+  const fresh = await q.query(
+    'insert into devices (id, name, created_at) values ($1, $2, $3) on conflict (id) do nothing',
+    [id, name, at],
+  );
+  if (fresh.rowCount > 0) return true;
+  // Lock first, look then: a simultaneous registration is over when the next statement asks.
+  await q.query('select id from devices where id = $1 for update', [id]);
   const { rowCount } = await q.query(
-    `insert into devices as d (id, name, created_at) values ($1, $2, $3)
-     on conflict (id) do update
-        set name = excluded.name, created_at = excluded.created_at, deleted_at = null, disabled_at = null, state = 'offline',
-            session = null, burst_until = null, burst_ready_at = null, info = '{}', health = '{}', rssi = null,
-            battery_mv = null, fw_version = null, last_seen_at = null
-      where d.deleted_at is not null`,
-    [device.id, device.name, device.at],
+    `update devices d
+        set name = $2, created_at = $3, deleted_at = null, disabled_at = null, state = 'offline', session = null,
+            burst_until = null, burst_ready_at = null, info = '{}', health = '{}', rssi = null, battery_mv = null,
+            fw_version = null, last_seen_at = null
+      where id = $1
+        and (deleted_at is not null or not exists (select from device_configs v where v.device_id = d.id))`,
+    [id, name, at],
   );
   return rowCount > 0;
 }
@@ -130,18 +141,21 @@ export async function updateDeviceInfo(q: Queryable, id: string, info: object, a
   ]);
 }
 
-/** Notes that a device was heard of, never backwards in time. */
+// Who is away by MQTT and speaks by HTTP has lost the broker, not its power: from then on only its requests tell.
+const SPEAKS_HTTP = `session = case when state = 'offline' then null else session end`;
+
+/** Notes that a device was heard of by HTTP, never backwards in time. */
 export async function updateDeviceSeen(q: Queryable, id: string, at: Date): Promise<void> {
-  await q.query('update devices set last_seen_at = greatest(last_seen_at, $2) where id = $1 and deleted_at is null', [
-    id,
-    at,
-  ]);
+  await q.query(
+    `update devices set last_seen_at = greatest(last_seen_at, $2), ${SPEAKS_HTTP} where id = $1 and deleted_at is null`,
+    [id, at],
+  );
 }
 
 /** Notes that a device fetched its configuration. */
 export async function updateConfigFetched(q: Queryable, id: string, at: Date): Promise<void> {
   await q.query(
-    `update devices set last_config_at = $2, last_seen_at = greatest(last_seen_at, $2)
+    `update devices set last_config_at = $2, last_seen_at = greatest(last_seen_at, $2), ${SPEAKS_HTTP}
       where id = $1 and deleted_at is null`,
     [id, at],
   );

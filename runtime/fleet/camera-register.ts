@@ -90,10 +90,11 @@ export class CameraRegister {
   async announce(device: string, cameras: DeviceInfoMessage['cameras']): Promise<void> {
     let added = false;
     for (const camera of cameras) {
-      const owner = await findCameraDevice(this.#context.db, camera.id);
+      const possible = isId(camera.id) && !this.#context.reservedCameraIds.has(camera.id);
+      const owner = possible ? await findCameraDevice(this.#context.db, camera.id) : undefined;
       if (owner === device) {
         await updateCameraDriver(this.#context.db, camera.id, camera.driver);
-      } else if (owner !== undefined || !isId(camera.id) || this.#context.reservedCameraIds.has(camera.id)) {
+      } else if (!possible || owner !== undefined) {
         this.#context.log.warn('camera announced under an id that it cannot have', { device, camera: camera.id });
       } else {
         const made = { id: camera.id, device, name: camera.id, driver: camera.driver, at: this.#now() };

@@ -50,7 +50,7 @@ describe('broker', () => {
       const response = { id: 'a', status: 'ok', code: 0 };
       await client.publishAsync(`${D1}/state`, stateBody('online', 17), { qos: 1, retain: true });
       await client.publishAsync(`${D1}/info`, JSON.stringify(info), { qos: 1, retain: true });
-      await client.publishAsync(`${D1}/hb`, JSON.stringify({ v: 1, ts: at, rssi: -50 }), { qos: 0 });
+      await client.publishAsync(`${D1}/hb`, JSON.stringify({ v: 1, ts: at, rssi: -50, device_id: 'pi-2' }), { qos: 0 });
       await client.publishAsync(`${D1}/rsp/server`, JSON.stringify(response), { qos: 1 });
       await until('all came', () => bench.toldOf('onMessage', 'pi-1').length === 1);
       assert.deepEqual(bench.told, [

@@ -166,6 +166,13 @@ describeOnBothDatabases('devices', (database) => {
     assert.equal((await fleet.deviceOfKey(again.api_key))?.id, 'pi-1');
   });
 
+  it('that only frames put back after the database was lost can be registered again', async () => {
+    await db.query(`insert into devices (id, name, last_seq) values ('pi-1', 'pi-1', 77)`);
+    const made = await bench.fleet.createDevice({ id: 'pi-1', name: 'Pi' }, ANNA);
+    assert.deepEqual([made.last_seq, made.name, made.cameras, made.config_version], [77, 'Pi', ['pi-1-cam'], 1]);
+    await assert.rejects(bench.fleet.createDevice({ id: 'pi-1', name: 'Pi' }, ANNA), { code: 'device.exists' });
+  });
+
   it('include a built-in one without a key, which cannot be shut out or deleted', async () => {
     const { fleet } = bench;
     await fleet.registerBuiltIn();
@@ -247,6 +254,16 @@ describeOnBothDatabases('devices', (database) => {
       assert.equal((await fleet.device('pi-1')).state, 'online');
       await fleet.markOffline('pi-1');
       assert.equal((await fleet.device('pi-1')).state, 'offline');
+    });
+
+    it('counts a device that lost the broker but still fetches its configuration as online', async () => {
+      const { fleet, clock } = bench;
+      await fleet.markOnline('pi-1', 'online', 4);
+      await fleet.markOnline('pi-1', 'offline', 4);
+      assert.equal((await fleet.device('pi-1')).state, 'offline');
+      await clock.advance(15_000);
+      await fleet.servedConfig('pi-1');
+      assert.equal((await fleet.device('pi-1')).state, 'online');
     });
 
     it('takes nobody for online after the broker began anew', async () => {
