@@ -31,19 +31,25 @@ export function splitForm(body: Buffer, boundary: string): FrameParts {
   const delimiter = Buffer.from(`\r\n--${checkBoundary(boundary)}`, 'latin1');
   // A body begins with the delimiter without its line break, unless a preamble comes first.
   const opening = delimiter.subarray(2);
-  let at = body.subarray(0, opening.length).equals(opening) ? opening.length : afterDelimiter(body, delimiter, 0);
+  let at = opening.length;
+  if (!body.subarray(0, at).equals(opening)) {
+    const first = body.indexOf(delimiter);
+    if (first < 0) throw malformed('the form does not begin with its boundary');
+    at = first + delimiter.length;
+  }
   for (;;) {
-    if (at < 0) throw malformed('the form does not end with its boundary');
     if (body[at] === 0x2d && body[at + 1] === 0x2d) return collector.parts();
     const line = body.indexOf(CRLF, at);
     if (line < 0) throw malformed('the form does not end with its boundary');
-    // A part may have no header at all: then the empty line follows at once.
+    // The line of a boundary holds nothing else: the boundary of another form may only begin with ours.
+    if (body.toString('latin1', at, Math.min(line, at + 100)).trim() !== '') throw malformed('a boundary goes on');
     const headerEnd = body.indexOf(HEADER_END, line);
     if (headerEnd < 0) throw malformed('a part of the form has no end of its header');
     if (headerEnd - line > MAX_HEADER_BYTES) throw malformed('a part of the form has too large a header');
     const start = headerEnd + HEADER_END.length;
-    const end = findDelimiter(body, delimiter, headerEnd + CRLF.length);
-    if (end < start - CRLF.length) throw malformed('the form does not end with its boundary');
+    // An empty part shares its line break with the end of its header.
+    const end = body.indexOf(delimiter, start - CRLF.length);
+    if (end < 0) throw malformed('the form does not end with its boundary');
     collector.add(nameIn(body.toString('latin1', line, headerEnd)), body.subarray(start, Math.max(start, end)));
     at = end + delimiter.length;
   }
@@ -75,24 +81,6 @@ export class PartCollector {
 /** A `frame.malformed` that is about the body unless a field is named. */
 export function malformed(message: string, field = 'body'): AppError {
   return new AppError('frame.malformed', message, { field });
-}
-
-function afterDelimiter(body: Buffer, delimiter: Buffer, from: number): number {
-  const found = findDelimiter(body, delimiter, from);
-  return found < 0 ? -1 : found + delimiter.length;
-}
-
-/** The next delimiter that is a whole one: behind it come `--`, or blanks to the end of the line. */
-function findDelimiter(body: Buffer, delimiter: Buffer, from: number): number {
-  let found = body.indexOf(delimiter, from);
-  while (found >= 0) {
-    let next = found + delimiter.length;
-    if (body[next] === 0x2d && body[next + 1] === 0x2d) return found;
-    while (body[next] === 0x20 || body[next] === 0x09) next += 1;
-    if (body[next] === 0x0d && body[next + 1] === 0x0a) return found;
-    found = body.indexOf(delimiter, found + 1);
-  }
-  return -1;
 }
 
 /** The name that a part's header gives it; undefined when it gives none. */
