@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   'data_dir.locked': 500,
   'db.unavailable': 503,
   'db.newer': 500,
+  'db.broken': 500,
   'disk.full': 503,
   'disk.failed': 503,
   'broker.unavailable': 503,

@@ -103,7 +103,7 @@ async function emptyPglite(): Promise<Blob> {
   if (!readdirSync(folder).includes(file.pathname.split('/').at(-1) ?? '')) {
     const fresh = await openPglite({ log: silentLog });
     const temporary = new URL(`${file.href}.${process.pid}`);
-    await writeFile(temporary, Buffer.from(await (await fresh.dump('none')).arrayBuffer()));
+    await writeFile(temporary, Buffer.from(await (await fresh.dump()).arrayBuffer()));
     await fresh.close();
     await rename(temporary, file);
   }
