@@ -58,7 +58,11 @@ export const ServerSettings = Type.Object({
     pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
     description: 'name of this site: a topic prefix, nothing more',
   }),
-  EDITOR: Type.Boolean({ default: true, description: 'serve the flow editor at /editor' }),
+  EDITOR: Type.Boolean({
+    default: true,
+    description:
+      'on or off: serve the flow editor at /editor; any other value is some text editor of the shell, and ignored',
+  }),
   UNSAFE_NODES: Type.Boolean({ default: false, description: 'allow the exec, file, tcp and udp nodes in flows' }),
   OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*"),
   CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
@@ -79,7 +83,7 @@ export type Settings = Readonly<Omit<Values, 'FLOWS_DIR'> & { FLOWS_DIR: string 
  * `setting.invalid` with the setting's name and what is allowed.
  */
 export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Settings {
-  const values = readEnvironment(ServerSettings, env);
+  const values = readEnvironment(ServerSettings, withoutTextEditor(env));
   const dataDir = resolve(cwd, values.DATA_DIR);
   if ((values.TLS_CERT === undefined) !== (values.TLS_KEY === undefined)) {
     const name = values.TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY';
@@ -100,6 +104,12 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
     DATA_DIR: dataDir,
     FLOWS_DIR: isAbsolute(flowsDir) ? flowsDir : values.FLOWS_DIR ? resolve(cwd, flowsDir) : resolve(dataDir, flowsDir),
   });
+}
+
+/** Shells and npm itself set EDITOR to a program (`vi`): only what can be meant for us is ours. */
+function withoutTextEditor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ours = /^(on|off|true|false|yes|no|0|1)$/i.test(env.EDITOR ?? '');
+  return ours ? env : { ...env, EDITOR: undefined };
 }
 
 /** Tells whether an address of HOST is reachable from this machine only. */

@@ -38,6 +38,11 @@ describe('settings of the server', () => {
     assert.deepEqual(settings.OPEN_PATHS, ['/a', '/b/*']);
   });
 
+  it('do not mistake the text editor of the shell for the flow editor', () => {
+    assert.equal(readSettings({ EDITOR: 'vi' }).EDITOR, true);
+    assert.equal(readSettings({ EDITOR: 'Off' }).EDITOR, false);
+  });
+
   it('take a secret from a file, and say which file cannot be read', async () => {
     const file = join(await temporaryFolder(), 'password');
     await writeFile(file, 'correct horse battery\n');
