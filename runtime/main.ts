@@ -152,11 +152,8 @@ async function compose(
       return device && !device.disabled ? { kind: 'device', id: device.id } : undefined;
     },
     handlers: {
-      onConnected: (device) => log.info('device connected', { device }),
-      async onDisconnected(device) {
-        log.info('device disconnected', { device });
-        await fleet.markOffline(device);
-      },
+      onConnected: () => undefined,
+      onDisconnected: (device) => fleet.markOffline(device),
       onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
       onState: (device, { state, session }) => fleet.markOnline(device, state, session),
       onInfo: (device, message) => fleet.noteInfo(device, message),
