@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { toAppError } from '../../../runtime/contracts/errors.ts';
 import type { Db } from '../../../runtime/db/db.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
 import { until } from '../../support/until.ts';
@@ -75,7 +76,7 @@ describeOnBothDatabases('devices', (database) => {
     ]);
     assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     const refused = both.find((result) => result.status === 'rejected');
-    assert.equal((refused?.reason as { code: string }).code, 'device.exists');
+    assert.ok(refused && toAppError(refused.reason).code === 'device.exists');
   });
 
   it('are unknown under any other key', async () => {
