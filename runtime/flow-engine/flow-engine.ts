@@ -32,7 +32,7 @@ export interface FlowEngineOptions {
   editor: { root: string; auth: EditorAuth } | false;
   /** path below which http-in nodes are reached; false: nowhere. Default `/` */
   httpNodeRoot?: string | false;
-  /** leave out what a Pi can do without, to save memory */
+  /** leave out heavy nodes that the stored flows do not use, to save memory; what a later deploy needs of them takes a restart */
   slim?: boolean;
   unsafeNodes?: boolean;
   /** start with flows stopped; the text says why */
@@ -104,13 +104,13 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
     }
   };
 
-  const storage = (knownTypes: () => string[]): FlowStorage =>
+  const storage =
     options.storage ??
     createFlowStorage({
       flowsDir: options.flowsDir,
       userDir: options.userDir,
       log,
-      check: (flows) => refuseUnknownTypes(flows, knownTypes()),
+      check: (flows) => refuseUnknownTypes(flows, typesOf(running())),
     });
 
   return {
@@ -133,11 +133,11 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
         nodesDir: options.nodesDir,
         host: options.host,
         log,
-        storage: storage(() => typesOf(engine)),
+        storage,
         onAudit: options.onAudit ?? (() => undefined),
         editor: options.editor,
         httpNodeRoot: options.httpNodeRoot ?? '/',
-        slim: options.slim ?? false,
+        slim: options.slim ? { usedTypes: await storedTypes(storage) } : false,
         unsafeNodes: options.unsafeNodes ?? false,
         safeMode: options.safeMode !== undefined,
       });
@@ -215,6 +215,11 @@ function refuseUnknownTypes(flows: FlowElement[], known: string[]): void {
     'flow.invalid',
     `this deploy would stop every flow: node types not available here: ${unknown.join(', ')}`,
   );
+}
+
+async function storedTypes(storage: FlowStorage): Promise<ReadonlySet<string>> {
+  await storage.init();
+  return new Set((await storage.getFlows()).map((element) => element.type));
 }
 
 function typesOf(engine: typeof RED): string[] {
