@@ -51,7 +51,7 @@ export interface SegmentStoreOptions {
   log: Log;
   /** a batch that would make the file longer goes into a new one */
   segmentBytes?: number;
-  /** with less than this free on the disk no frame is taken, so that the rest of the server goes on working */
+  /** with less than this free on the disk no frame is taken, so that the rest of the server goes on working; 0: no check */
   minFreeBytes?: number;
   disk?: SegmentDisk;
 }
@@ -224,6 +224,7 @@ export class SegmentStore implements Part {
   }
 
   async #checkSpace(bytes: number): Promise<void> {
+    if (this.#minFreeBytes === 0) return;
     this.#unchecked += bytes;
     if (this.#unchecked < this.#minFreeBytes / 4) return;
     const free = await this.#disk.freeBytes(this.#folder);

@@ -6,7 +6,7 @@ import { hasBody } from './read-body.ts';
 
 /** How much of a refused body is still taken in, and for how long, so that its sender gets to read the answer. */
 const LINGER_BYTES = 256 * 1024;
-const LINGER_MS = 1000;
+const LINGER_MS = 500;
 
 /** Sends a JSON answer. */
 export function answer(res: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
