@@ -6,8 +6,11 @@ export interface Tuning extends CaptureOptions {
 }
 
 /** Pictures per second that a decoder gives; each serves captures of up to half its rate without showing one twice. */
-const RATES = [5, 15, 30];
-const REMEMBERED = 4;
+const FASTEST = 30;
+const RATES = [5, 15, FASTEST];
+/** Captures are counted over so long; a few quick ones are no reason to start a decoder anew. */
+const WINDOW_MS = 5000;
+const SUSTAINED_MS = 2500;
 /** Captures in a row that must want the same before a running process is given up for one that fits. */
 const CONVINCED = 3;
 
@@ -18,7 +21,7 @@ export class CaptureDemand {
 
   /** Notes a capture at a time on the monotonic clock. */
   note(options: CaptureOptions, atMs: number): void {
-    this.#times = [...this.#times, atMs].slice(-REMEMBERED);
+    this.#times = [...this.#times.filter((time) => time > atMs - WINDOW_MS), atMs];
     this.#options = [...this.#options, options].slice(-CONVINCED);
   }
 
@@ -32,17 +35,17 @@ export class CaptureDemand {
   better(now: Tuning): Tuning | undefined {
     const [first, ...others] = this.#options;
     if (this.#options.length < CONVINCED || !first || !others.every((other) => same(first, other))) return undefined;
-    const fps = Math.max(now.fps, this.#times.length === REMEMBERED ? rateFor(this.#times) : now.fps);
+    const fps = Math.max(now.fps, rateFor(this.#times));
     return fps === now.fps && same(first, now) ? undefined : { ...first, fps };
   }
 }
 
 function rateFor(times: number[]): number {
-  const gaps = times.slice(1).map((time, i) => time - (times[i] ?? time));
-  const middle = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)];
-  const [slowest = 5] = RATES;
-  if (middle === undefined || middle <= 0) return slowest;
-  return RATES.find((rate) => rate >= 2000 / middle) ?? RATES.at(-1) ?? slowest;
+  const spanMs = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  const capturesPerSecond = spanMs < SUSTAINED_MS ? 0 : ((times.length - 1) * 1000) / spanMs;
+  // A little below twice, so that captures that are a few ms early do not tip it over.
+  const needed = 1.9 * capturesPerSecond;
+  return RATES.find((rate) => rate >= needed) ?? FASTEST;
 }
 
 function same(a: CaptureOptions, b: CaptureOptions): boolean {

@@ -55,6 +55,8 @@ function launchRtsp(command: string, url: string, tuning: Tuning): Launch {
     `file '${url.replaceAll("'", "'\\''")}'`,
     'option rtsp_transport tcp',
     'option allowed_media_types video',
+    // Guessing the frame rate would cost 1.5 s before the first picture.
+    'option fpsprobesize 0',
     `option timeout ${SOCKET_US}`,
   ];
   const input = ['-protocol_whitelist', PROTOCOLS, '-f', 'concat', '-safe', '0', '-i', 'pipe:0'];
