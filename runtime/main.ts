@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Settings } from '../settings.ts';
+import { isLoopback, type Settings } from '../settings.ts';
 import { createBroker } from './broker/broker.ts';
 import { eventSink } from './broker/event-sink.ts';
 import type { Clock, Log } from './contracts/host.ts';
@@ -27,6 +27,7 @@ import { editorAuth } from './http/auth/editor.ts';
 import { ingestRoutes } from './http/ingest/ingest.ts';
 import { HttpServer } from './http/server.ts';
 import { createJobQueue } from './jobs/queue.ts';
+import { hostInUrl, reachableHost } from './lib/addresses.ts';
 import { lockDataDir } from './lib/data-dir-lock.ts';
 import { ensureFolder } from './lib/files.ts';
 import { uuidv7 } from './lib/ids.ts';
@@ -119,10 +120,8 @@ async function compose(
   const tls =
     settings.TLS_CERT && settings.TLS_KEY ? { certFile: settings.TLS_CERT, keyFile: settings.TLS_KEY } : undefined;
   const door = new HttpServer({ host: settings.HOST, port: settings.PORT, tls });
-  const scheme = tls ? 'https' : 'http';
   const publicUrl = new URL(
-    settings.PUBLIC_URL ??
-      `${scheme}://${settings.HOST.includes(':') ? `[${settings.HOST}]` : settings.HOST}:${settings.PORT}`,
+    settings.PUBLIC_URL ?? `${tls ? 'https' : 'http'}://${hostInUrl(reachableHost(settings.HOST))}:${settings.PORT}`,
   );
   const basePath = publicUrl.pathname.replace(/\/$/, '');
 
@@ -136,20 +135,25 @@ async function compose(
     urlCipher: createCipher(secrets.urls),
     checkUrl: (url) => void parseCameraUrl(url),
     reservedCameraIds: RESERVED_IDS,
-    mqttUrl: () => broker.url(),
+    mqttUrl: () => mqttUrl(settings, publicUrl, basePath),
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
     notifyConfig: (device, version) => tellConfig(device, version),
     onRevoked: (device) => broker.disconnect(device),
   });
   const broker = createBroker({
     site: settings.SITE,
-    host: settings.HOST,
+    host: plainMqttHost(settings),
     port: settings.MQTT_PORT,
     clock,
     log: log.child('broker'),
     async authenticate(_username, password) {
       const device = await fleet.deviceOfKey(password.toString('utf8'));
-      return device && !device.disabled ? { kind: 'device', id: device.id } : undefined;
+      if (!device || device.disabled) return undefined;
+      const stillValid = async () => {
+        const now = await fleet.deviceOfKey(password.toString('utf8'));
+        return now?.id === device.id && !now.disabled;
+      };
+      return { kind: 'device', id: device.id, stillValid };
     },
     handlers: {
       onConnected: () => undefined,
@@ -157,7 +161,7 @@ async function compose(
       onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
       onState: (device, { state, session }) => fleet.markOnline(device, state, session),
       onInfo: (device, message) => fleet.noteInfo(device, message),
-      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ device_id: device, ...message })),
+      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
     },
   });
   const tellConfig = (device: string, version: number) => {
@@ -258,7 +262,8 @@ async function compose(
     }),
   );
   await run('broker', broker);
-  broker.attachWebSocket(door.server, '/mqtt');
+  const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
+  broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
   await run('http', { start: async () => void (await door.start()), stop: () => door.stop() });
   await run('flows', engine);
   // Only now: nodes that wait for events must be there before the first one is told.
@@ -297,4 +302,16 @@ async function followCameras(
     () => void follow().catch((error) => log.error('the cameras could not be followed', { error })),
   );
   await follow();
+}
+
+/** MQTT without TLS goes to the network only where that was asked for; else devices come by WebSocket, over TLS. */
+function plainMqttHost({ HOST, TRUST_LAN }: Settings): string {
+  return isLoopback(HOST) || TRUST_LAN ? HOST : '127.0.0.1';
+}
+
+/** Where devices find the broker. */
+function mqttUrl(settings: Settings, publicUrl: URL, basePath: string): string {
+  const plain = settings.MQTT_PORT > 0 && plainMqttHost(settings) === settings.HOST;
+  if (plain) return `mqtt://${publicUrl.hostname}:${settings.MQTT_PORT}`;
+  return `${publicUrl.protocol === 'https:' ? 'wss' : 'ws'}://${publicUrl.host}${basePath}/mqtt`;
 }

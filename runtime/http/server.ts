@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { AppError } from '../contracts/errors.ts';
 
 /** Slow clients are cut off: headers within 10 s, the whole request within 60 s (a listening default of Node held 800 of 800). */
@@ -17,6 +18,8 @@ export class HttpServer {
   readonly server: Server;
   readonly #host: string;
   readonly #port: number;
+  /** Every open connection: upgraded ones (MQTT, the editor) leave the server's own books. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(options: { host: string; port: number; tls?: { certFile: string; keyFile: string } }) {
     const { tls } = options;
@@ -29,6 +32,10 @@ export class HttpServer {
         })
       : createPlainServer(LIMITS);
     this.server.maxConnections = MAX_CONNECTIONS;
+    this.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#host = options.host;
     this.#port = options.port;
   }
@@ -58,7 +65,9 @@ export class HttpServer {
     if (!this.server.listening) return;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeIdleConnections();
-    const cut = setTimeout(() => this.server.closeAllConnections(), 1000);
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, 1000);
     await closed;
     clearTimeout(cut);
   }
