@@ -38,7 +38,7 @@ export default (RED: NodeAPI) =>
         try {
           send(await take({}));
         } catch (error) {
-          fail(error, {} as never);
+          fail(error, {});
         }
       });
       pace.set(config.interval_s * 1000);
@@ -48,7 +48,7 @@ export default (RED: NodeAPI) =>
         async onInput(msg, reply) {
           const { capture } = msg as { capture?: unknown };
           if (typeof capture !== 'object' || capture === null) {
-            reply((await take(msg as unknown as Record<string, unknown>)) as never);
+            reply(await take(msg));
             return;
           }
           const { interval_ms, ...wanted } = parseFields(

@@ -24,7 +24,7 @@ export default (RED: NodeAPI) =>
       };
       return {
         async onInput(msg, send) {
-          const detection = await compare(msg as unknown as Record<string, unknown>);
+          const detection = await compare(msg);
           const active = detection.rois.filter((roi) => roi.active).map((roi) => roi.name);
           if (active.length > 0) status.working(`${detection.camera}: ${active.join(', ')}`);
           else status.ok(`${detection.camera}: ${detection.decision}`);

@@ -1,7 +1,6 @@
 import type { NodeAPI } from 'node-red';
 import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { defineNode, partOf } from '../lib/define-node.ts';
-import type { RedeyeMessage } from '../lib/messages.ts';
 import * as shape from './config.ts';
 
 /** Tells the flow how the server wants the device to work: at once, and at each change. */
@@ -20,7 +19,7 @@ export default (RED: NodeAPI) =>
           topic: 'device-config',
           payload: served,
           capture: { interval_ms, jpeg_quality, width, height },
-        } as unknown as RedeyeMessage);
+        });
       };
       const current = source.current();
       if (!current) status.waiting('no configuration yet');

@@ -18,7 +18,7 @@ export default (RED: NodeAPI) =>
       const tell = async ({ n, phase, event }: EventMessage) => {
         const image = config.picture === '' ? undefined : await events.image(event.id, config.picture);
         status.counted('event');
-        send({ topic: event.type, payload: event, phase, n, ...(image && { image }) } as never);
+        send({ topic: event.type, payload: event, phase, n, ...(image && { image }) });
       };
       status.waiting('waits for events');
       const release = events.subscribe(

@@ -16,7 +16,7 @@ export default (RED: NodeAPI) =>
         { concurrency: config.concurrency, ...(camera !== '' && { camera }) },
         (job, frame, jpeg) => {
           status.counted();
-          send({ topic: frame.camera, payload: jpeg, frame, job } as never);
+          send({ topic: frame.camera, payload: jpeg, frame, job });
         },
       );
       return { onClose: () => release() };

@@ -23,9 +23,8 @@ export default (RED: NodeAPI) =>
       const release = upload.watch(show);
       return {
         async onInput(msg, send) {
-          const fields = msg as unknown as Record<string, unknown>;
-          const { seq } = await upload.spool(stillOf(fields));
-          send({ ...msg, frame: { ...frameOf(fields), seq } });
+          const { seq } = await upload.spool(stillOf(msg));
+          send({ ...msg, frame: { ...frameOf(msg), seq } });
         },
         onClose: () => release(),
       };

@@ -17,7 +17,7 @@ export default (RED: NodeAPI) =>
         analyse: config.analyse,
         onFrame(frame) {
           status.counted();
-          send({ topic: frame.camera, payload: frame, frame } as never);
+          send({ topic: frame.camera, payload: frame, frame });
         },
       });
       return { onClose: () => release() };

@@ -13,7 +13,7 @@ export default (RED: NodeAPI) =>
       const jobs = partOf(host, 'jobs');
       return {
         async onInput(msg, send) {
-          const job = jobOf(msg as unknown as Record<string, unknown>);
+          const job = jobOf(msg);
           if (!job) throw new AppError('message.invalid', 'msg.job is missing', { field: 'msg.job' });
           const { error } = msg as { error?: { message?: string } };
           let payload = 'failed';

@@ -12,6 +12,8 @@ import { FrameShape, JobShape } from './shapes.ts';
  * Clones of a message share their buffers, so a buffer is never edited in place.
  */
 export interface RedeyeMessage extends NodeMessage {
+  /** flows put on a message whatever they like */
+  [property: string]: unknown;
   frame?: FrameInfo;
   job?: JobHandle;
   detection?: DetectionReport;

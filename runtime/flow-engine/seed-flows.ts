@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Log } from '../contracts/host.ts';
+import type { Side } from '../contracts/node-types.ts';
 import { ensureFolder, writeFileDurably } from '../lib/files.ts';
 import { INDEX_FILE } from './flow-files.ts';
 
@@ -29,15 +30,17 @@ export async function seedFlows(options: {
   flowsDir: string;
   /** where to remember what was shipped */
   memoryFile: string;
+  /** the folders of it that this host runs or shows; default: both */
+  sides?: readonly Side[];
   log: Log;
 }): Promise<SeedReport> {
-  const { shippedDir, flowsDir, memoryFile, log } = options;
+  const { shippedDir, flowsDir, memoryFile, sides = ['server', 'edge'], log } = options;
   const report: SeedReport = { added: [], updated: [], removed: [], kept: [] };
   const before = await readMemory(memoryFile, log);
   const first = before === undefined;
-  const foreign = first && (await flowFilesBelow(flowsDir)).length > 0;
+  const foreign = first && (await flowFilesBelow(flowsDir, sides)).length > 0;
   const memory: Record<string, Remembered> = {};
-  const shippedFiles = await flowFilesBelow(shippedDir);
+  const shippedFiles = await flowFilesBelow(shippedDir, sides);
 
   for (const file of shippedFiles) {
     const text = await readFile(join(shippedDir, file), 'utf8');
@@ -84,9 +87,9 @@ function say(log: Log, { added, updated, removed, kept }: SeedReport, first: boo
     log.warn(`flows edited here are kept; a newer version is shipped: ${kept.join(', ')}`, { files: kept });
 }
 
-async function flowFilesBelow(root: string): Promise<string[]> {
+async function flowFilesBelow(root: string, sides: readonly Side[]): Promise<string[]> {
   const files: string[] = [];
-  for (const side of ['server', 'edge']) {
+  for (const side of sides) {
     for (const name of (await ifThere(() => readdir(join(root, side)))) ?? []) {
       if (name.endsWith('.json') && !name.startsWith('.')) files.push(`${side}/${name}`);
     }

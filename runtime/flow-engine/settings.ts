@@ -76,7 +76,6 @@ export function nodeRedSettings(options: EngineSettings): Record<string, unknown
     editorTheme: {
       page: { title: 'Redeye' },
       header: { title: 'Redeye' },
-      palette: { editable: false },
       projects: { enabled: false },
       tours: false,
     },

@@ -1,6 +1,5 @@
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
-import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { EventsService, FleetService, FramesService, JobsService } from '../contracts/services.ts';
 import type { Accounts } from './auth/accounts.ts';
@@ -88,7 +87,6 @@ export function createHttpApp(parts: HttpParts): Express {
     app.use(
       '/editor',
       helmet({ contentSecurityPolicy: false, hsts: false, crossOriginEmbedderPolicy: false }),
-      refuseUrlTokens,
       parts.flows.editor,
     );
   }
@@ -100,12 +98,3 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(errorHandler(parts.log.child('http')));
   return app;
 }
-
-/** Node-RED takes `?access_token=`; addresses end up in logs and histories, so we do not let it through. */
-const refuseUrlTokens: RequestHandler = (req, _res, next) => {
-  next(
-    'access_token' in req.query
-      ? new AppError('auth.invalid', 'a token in the address is not accepted; use the Authorization header')
-      : undefined,
-  );
-};
