@@ -6,8 +6,10 @@ import type { Clock, Log } from './contracts/host.ts';
 import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
 import { deviceTopics } from './contracts/topics.ts';
 import { writeAudit } from './db/audit.repo.ts';
+import { createBackups } from './db/backup.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open.ts';
+import { createUpkeep } from './db/upkeep.ts';
 import { createUserStore } from './db/users.repo.ts';
 import { eventLog } from './events/event-log.ts';
 import { createEvents } from './events/events.ts';
@@ -53,6 +55,10 @@ const RESERVED_IDS = new Set([
   'v1',
   'v3',
 ]);
+
+/** Two days of automatic backups of the embedded database. */
+const BACKUP_EVERY_MS = 6 * 3600_000;
+const BACKUPS_KEPT = 8;
 
 export interface ServerParts {
   settings: Settings;
@@ -113,8 +119,16 @@ async function compose(
   const nodeId = secrets.node.toString('hex', 0, 6);
   const opened = await openDatabase({ databaseUrl: settings.DATABASE_URL, dataDir, log, clock });
   const { db } = opened;
-  started.push({ name: 'database', stop: () => opened.close() });
+  started.push({ name: 'database', stop: () => db.close() });
   await migrate(db, log);
+  if (opened.embedded) {
+    await run('upkeep', createUpkeep({ db: opened.embedded, clock, log }));
+    const folder = join(dataDir, 'backups');
+    await run(
+      'backups',
+      createBackups({ db: opened.embedded, folder, clock, log, everyMs: BACKUP_EVERY_MS, keep: BACKUPS_KEPT }),
+    );
+  }
 
   // The door is made early, since broker and editor share its port; it answers only when everything behind it is there.
   const tls =

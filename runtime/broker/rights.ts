@@ -97,6 +97,7 @@ export function mayReceive(site: string, who: Principal, topic: string): boolean
   if (who.kind === 'device') {
     if (parsed.device !== who.id) return false;
     if (branch === 'cmd') return parsed.path.length === 2;
+    if (branch === 'state') return parsed.path.length === 1;
     if (branch === 'c') return parsed.path.length === 4 && fourth === 'set';
     return (branch === 'flow' || branch === 'cfg') && second === 'desired' && parsed.path.length === 2;
   }
@@ -108,7 +109,15 @@ export function mayReceive(site: string, who: Principal, topic: string): boolean
 /** The filters of a device, and no others. */
 export function deviceFilters(site: string, device: string): string[] {
   const topics = deviceTopics(site, device);
-  return [topics.commands, topics.flowDesired, topics.configDesired, topics.cameraControls, serverStateTopic(site)];
+  return [
+    topics.commands,
+    topics.flowDesired,
+    topics.configDesired,
+    topics.cameraControls,
+    // Its own, so that it sees the will of a session it has long left (decision 0020).
+    topics.state,
+    serverStateTopic(site),
+  ];
 }
 
 function sees(who: UserPrincipal, camera: string): boolean {
