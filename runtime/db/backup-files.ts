@@ -2,6 +2,7 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
 import { promisify } from 'node:util';
 import { createGzip, gunzip } from 'node:zlib';
 import { AppError } from '../contracts/errors.ts';
@@ -38,9 +39,9 @@ export function backupPath(folder: string, at: number): string {
 /** Writes the whole embedded database into one file, durably: it is there whole or not at all. Answers its size in bytes. */
 export async function writeBackup(db: EmbeddedDb, path: string): Promise<number> {
   const chunks: Buffer[] = [];
-  const tar = await db.dump();
+  const tar = (await db.dump()).stream() as ReadableStream<Uint8Array>;
   // Packed off the main thread: PGlite's own gzip holds everything up for 0.6 s with a database of 40 MB.
-  await pipeline(Readable.fromWeb(tar.stream()), createGzip({ level: 3 }), async (packed: AsyncIterable<Buffer>) => {
+  await pipeline(Readable.fromWeb(tar), createGzip({ level: 3 }), async (packed: AsyncIterable<Buffer>) => {
     for await (const chunk of packed) chunks.push(chunk);
   });
   const bytes = Buffer.concat(chunks);

@@ -94,7 +94,7 @@ async function empty(db: Db): Promise<void> {
  * A fresh embedded database takes 5–8 s to make and 0.5 s to load from a file: the file is kept beside the installed packages,
  * named after PGlite's version.
  */
-async function emptyPglite(): Promise<Blob> {
+export async function emptyPglite(): Promise<Blob> {
   const root = new URL('../../node_modules/', import.meta.url);
   const manifest = readFileSync(new URL('@electric-sql/pglite/package.json', root), 'utf8');
   const folder = new URL('.cache/redeye/', root);
