@@ -36,7 +36,7 @@ import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
 import { createCipher, openSecrets } from './lib/secrets.ts';
 import { createCameraSet } from './media/camera-set.ts';
-import { parseCameraUrl } from './media/camera-url.ts';
+import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
 
 export const VERSION = '0.1.0';
@@ -147,7 +147,7 @@ async function compose(
     site: settings.SITE,
     pepper: secrets.pepper,
     urlCipher: createCipher(secrets.urls),
-    checkUrl: (url) => void parseCameraUrl(url),
+    checkUrl: createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') }),
     reservedCameraIds: RESERVED_IDS,
     mqttUrl: () => mqttUrl(settings, publicUrl, basePath),
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,

@@ -45,7 +45,7 @@ export class CameraRegister {
   /** Puts a camera into the register; only the server's own have a URL, since a device knows its cameras itself. */
   async create(body: CameraCreate, actor: Actor): Promise<CameraRecord> {
     const device = body.device ?? SERVER_DEVICE;
-    if (body.url !== undefined) this.#mayHaveUrl(device, body.url);
+    if (body.url !== undefined) await this.#mayHaveUrl(device, body.url);
     if (body.id !== undefined) this.#refuseReserved(body.id);
     const record = await this.#context.db.tx(async (q) => {
       if (!(await lockDevice(q, device)))
@@ -62,10 +62,15 @@ export class CameraRegister {
   /** Changes name or URL; without a URL the old one stays. */
   async patch(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord> {
     const { url } = change;
+    // Before the transaction: looking a name up may take seconds.
+    if (url !== undefined) {
+      const camera = await findCamera(this.#context.db, id);
+      if (camera === undefined) throw unknown(id);
+      await this.#mayHaveUrl(camera.device_id, url);
+    }
     const record = await this.#context.db.tx(async (q) => {
       const row = await findCamera(q, id);
       if (row === undefined) throw unknown(id);
-      if (url !== undefined) this.#mayHaveUrl(row.device_id, url);
       await updateCamera(q, id, { name: change.name, ...this.#sealed(url) });
       await audit(q, actor, 'camera.patch', `camera/${id}`, { name: change.name, url_changed: url !== undefined });
       await this.#context.notices.send(q, 'cameras', id);
@@ -157,12 +162,12 @@ export class CameraRegister {
     return { url: this.#context.urlCipher.seal(url), driver: driverOf(url) };
   }
 
-  #mayHaveUrl(device: string, url: string): void {
+  async #mayHaveUrl(device: string, url: string): Promise<void> {
     if (device !== SERVER_DEVICE) {
       const message = 'Only cameras of the server have a URL here; a device is told its own in its settings.';
       throw new AppError('request.invalid', message, { field: 'url' });
     }
-    this.#context.checkUrl(url);
+    await this.#context.checkUrl(url);
   }
 
   #refuseReserved(id: string): void {

@@ -14,8 +14,8 @@ export interface FleetOptions {
   mqttUrl: () => string;
   /** keeps camera URLs, which may hold passwords, unreadable in the database */
   urlCipher: { seal(text: string): string; open(text: string): string };
-  /** throws `camera.url_invalid`; media's parser knows what a URL may be */
-  checkUrl: (url: string) => void;
+  /** throws `camera.url_invalid` for what is no camera's URL, or lies where the server must not reach */
+  checkUrl: (url: string) => Promise<void> | void;
   /** ids that no camera may have: first path segments in use */
   reservedCameraIds: ReadonlySet<string>;
   /** what the server's own cameras are doing now */
