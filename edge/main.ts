@@ -1,81 +1,8 @@
-import { join } from 'node:path';
-import { AppError } from '../runtime/contracts/errors.ts';
-import { systemClock } from '../runtime/lib/clock.ts';
-import { createLog } from '../runtime/lib/log.ts';
 import { guardNodeVersion } from '../runtime/lib/node-version.ts';
-import { parseCameraUrl } from '../runtime/media/camera-url.ts';
-import { Agent } from './agent/agent.ts';
-import { childEnvironment } from './agent/child-environment.ts';
-import { deviceKey, EdgeSettings, readSettings, type Settings } from './settings.ts';
-import { productVersion } from './version.ts';
+import { keepHeapSmall } from './agent/small-heap.ts';
 
-/** Node-RED with our nodes fits well into this; frames lie outside the heap. One young space of 1 MB spares 20 MB. */
-const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=1'];
-/** What runs from source is tested from source. */
-const EXTENSION = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-
+/** `npm run edge`: the agent process, which forks the one that runs the flows. */
 guardNodeVersion();
-await main();
-
-/** `npm run edge`: the agent process. Ends with one sentence on a wrong setting, and by itself on nothing else. */
-async function main(): Promise<void> {
-  const { settings, key } = readOrEnd();
-  const log = createLog({ level: settings.LOG_LEVEL });
-  const agent = new Agent({
-    settings,
-    key,
-    version: productVersion(),
-    clock: systemClock,
-    log,
-    child: {
-      entry: join(import.meta.dirname, 'runtime', `main.${EXTENSION}`),
-      execArgv: CHILD_FLAGS,
-      env: childEnvironment(process.env, Object.keys(EdgeSettings.properties)),
-    },
-  });
-  let ending = false;
-  const end = async (signal: string) => {
-    if (ending) return;
-    ending = true;
-    log.info('stopping', { signal });
-    await agent.stop();
-    process.exit(0);
-  };
-  process.on('SIGINT', () => void end('SIGINT'));
-  process.on('SIGTERM', () => void end('SIGTERM'));
-  // Started by another process of ours (npm start): without it there is nobody to stop this one.
-  process.on('disconnect', () => void end('disconnect'));
-  process.on('uncaughtException', (error) => {
-    log.error('the agent failed', { error });
-    agent.abandon();
-    process.exit(1);
-  });
-  try {
-    await agent.start();
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    endWith(error);
-  }
-  log.info('the edge runs', { device: settings.DEVICE_ID, server: settings.SERVER_URL });
-}
-
-function readOrEnd(): { settings: Settings; key: string } {
-  try {
-    const settings = readSettings(process.env);
-    try {
-      parseCameraUrl(settings.CAMERA);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new AppError('setting.invalid', `CAMERA: ${why}`, { field: 'CAMERA' }, { cause });
-    }
-    return { settings, key: deviceKey(settings) };
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return endWith(error);
-  }
-}
-
-function endWith(error: AppError): never {
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
+keepHeapSmall();
+const { runEdge } = await import('./agent/run.ts');
+await runEdge();

@@ -3,6 +3,8 @@ import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import type { DeviceStateMessage } from '../../runtime/contracts/mqtt-messages.ts';
+import { type DataDirLock, lockDataDir } from '../../runtime/lib/data-dir-lock.ts';
+import { ensureFolder } from '../../runtime/lib/files.ts';
 import type { Part } from '../../runtime/lib/part.ts';
 import type { AgentView, ChildView, ToAgent } from '../ipc.ts';
 import type { Settings } from '../settings.ts';
@@ -14,7 +16,6 @@ import { framePost } from './frame-post.ts';
 import { measureMachine } from './health.ts';
 import { type Heartbeat, HeartbeatLoop } from './heartbeat.ts';
 import { Link } from './link.ts';
-import { lockFolder } from './lock.ts';
 import { ServerHttp } from './server-http.ts';
 import { ServerTime } from './server-time.ts';
 import { SessionNumber } from './session-number.ts';
@@ -51,7 +52,7 @@ export class Agent implements Part {
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   #toTell: Partial<AgentView> = {};
   #telling: (() => void) | undefined;
-  #unlock: (() => void) | undefined;
+  #lock: DataDirLock | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -115,7 +116,10 @@ export class Agent implements Part {
   }
 
   async start(): Promise<void> {
-    this.#unlock = await lockFolder(this.#options.settings.EDGE_DATA_DIR);
+    const { clock, settings } = this.#options;
+    await ensureFolder(settings.EDGE_DATA_DIR, 0o700);
+    // Two agents on one spool would number frames twice.
+    this.#lock = await lockDataDir(settings.EDGE_DATA_DIR, { pid: process.pid, clock });
     await this.#spool.start();
     this.#config.watch((config) => this.#follow(config));
     this.#upload.watch((upload) => this.#tellChild({ upload }));
@@ -142,7 +146,7 @@ export class Agent implements Part {
     await this.#spool.stop();
     this.#telling?.();
     this.#http.close();
-    this.#unlock?.();
+    await this.#lock?.release();
   }
 
   /** When the agent itself must end at once: nothing may be left behind. */
@@ -203,7 +207,9 @@ export class Agent implements Part {
   }
 
   #state(): DeviceStateMessage['state'] {
-    return this.#child.status().alive ? 'online' : 'degraded';
+    // The first start takes a while and is no reason for concern.
+    const { alive, starts } = this.#child.status();
+    return alive || starts <= 1 ? 'online' : 'degraded';
   }
 
   #info() {

@@ -49,7 +49,7 @@ export class Child implements Part {
   constructor(options: ChildOptions) {
     this.#options = options;
     this.#pause = new Pause(options.clock);
-    this.#backoff = new Backoff({ firstMs: 1000, maxMs: 60_000, random: options.random });
+    this.#backoff = new Backoff({ firstMs: 1000, maxMs: 60_000, random: options.random ?? Math.random });
   }
 
   async start(): Promise<void> {

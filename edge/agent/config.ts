@@ -48,7 +48,7 @@ export class Config implements Part, ConfigHost {
   constructor(options: ConfigOptions) {
     this.#options = options;
     this.#pause = new Pause(options.clock);
-    this.#backoff = new Backoff({ firstMs: 1000, maxMs: DEFAULT_POLL_S * 1000, random: options.random });
+    this.#backoff = new Backoff({ firstMs: 1000, maxMs: DEFAULT_POLL_S * 1000, random: options.random ?? Math.random });
   }
 
   async start(): Promise<void> {

@@ -63,7 +63,7 @@ export class Link implements Part {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#pause = new Pause(options.clock);
-    this.#retries = new Backoff({ firstMs: 5000, maxMs: 60_000, random: options.random });
+    this.#retries = new Backoff({ firstMs: 5000, maxMs: 60_000, random: options.random ?? Math.random });
   }
 
   async start(): Promise<void> {

@@ -39,7 +39,7 @@ export class Upload implements Part {
 
   constructor(options: UploadOptions) {
     this.#options = options;
-    this.#backoff = new Backoff({ firstMs: 1000, maxMs: 60_000, random: options.random });
+    this.#backoff = new Backoff({ firstMs: 1000, maxMs: 60_000, random: options.random ?? Math.random });
     this.#arrival = new Pause(options.clock);
     this.#rest = new Pause(options.clock);
   }
