@@ -58,5 +58,10 @@ export function rebase(background: Uint8Array, from: Uint8Array, roi: RoiLayout)
 
 /** The mean of `count` pictures, one more taken in. */
 export function averaged(mean: Uint8Array, picture: Uint8Array, count: number): Uint8Array {
-  return mean.map((value, pixel) => Math.round(value + ((picture[pixel] ?? 0) - value) / (count + 1)));
+  const next = new Uint8Array(mean.length);
+  for (let i = 0; i < mean.length; i += 1) {
+    const was = mean[i] ?? 0;
+    next[i] = Math.round(was + ((picture[i] ?? 0) - was) / (count + 1));
+  }
+  return next;
 }

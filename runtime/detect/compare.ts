@@ -6,6 +6,7 @@ import { HOLDS } from './holds.ts';
 import { fitLight, inLightOf, isSudden } from './illumination.ts';
 import { effectiveThreshold, type Step, step } from './interaction.ts';
 import { type Layout, layoutFor, type RoiLayout } from './layout.ts';
+import { LEVELS } from './levels.ts';
 import { follow, halve, type Motion, motionSince, movingShare } from './motion.ts';
 import { watchObstruction } from './obstruction.ts';
 import { watchShift } from './shift.ts';
@@ -71,7 +72,7 @@ function learn(known: DetectionState, picture: GreyPicture, layout: Layout, now:
 function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: Now): Outcome {
   const light = fitLight(picture.pixels, known.background, layout, known.light);
   const lit = inLightOf(picture.pixels, known.background, light);
-  const seen = survey(lit, known.background, layout, light.gain, picture.pixels);
+  const seen = survey(lit, known.background, layout, light);
   const half = halve(lit, layout.width, layout.height);
   const motion = motionSince(known.recent, half, layout);
   const lightJumpAt = isSudden(known.light, light) ? now.at : known.lightJumpAt;
@@ -96,6 +97,7 @@ function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: 
   const moving = movingShare(motion, layout.grid, layout);
   const shift = watchShift(known.upheaval, seen, moving, layout.grid.length, known.frame, now);
   state.upheaval = shift.upheaval;
+  if (moving > LEVELS.stirred) state.stirredAt = now.at;
   if (shift.relearn) {
     const closed = closeAll(state, now.at, 'the camera was moved', now);
     const fresh = {
@@ -161,6 +163,7 @@ function stepRoi(known: RoiState, roi: RoiLayout, scene: Scene, now: Now): Step 
       score,
       moving,
       stillSince: scene.motion.since,
+      stirredAt: state.stirredAt ?? 0,
       held: scene.held,
     },
     now,
@@ -182,9 +185,9 @@ function frozenPixels(rois: RoiState[], layout: Layout): Uint8Array | undefined 
   if (busy.length === 0) return undefined;
   const frozen = new Uint8Array(layout.width * layout.height);
   for (const roi of busy) {
-    roi.cover.forEach((covered, pixel) => {
-      if (covered) frozen[pixel] = 1;
-    });
+    for (let pixel = 0; pixel < frozen.length; pixel += 1) {
+      if (roi.cover[pixel]) frozen[pixel] = 1;
+    }
   }
   return frozen;
 }

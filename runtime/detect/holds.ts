@@ -7,10 +7,12 @@ import type { DetectionPlan } from '../contracts/detection.ts';
  * | what is seen                                         | share | at 3 s |
  * |------------------------------------------------------|-------|--------|
  * | the ROI looks again as it did before                 | 0.1   | 0.3 s  |
- * | it looks different, and not one window moves         | 0.4   | 1.2 s  |
- * | it looks different, and next to nothing moves        | 0.5   | 1.5 s  |
- * | the same, but most of it looks different: somebody   | 1.67  | 5 s    |
- * | may stand there                                      |       |        |
+ * | it looks different, not one of its windows moves     | 0.4   | 1.2 s  |
+ * | it looks different, next to nothing in it moves      | 0.5   | 1.5 s  |
+ * | the same, but something moves elsewhere in the       | 1     | 3 s    |
+ * | picture: hands cast shadows                          |       |        |
+ * | most of it looks different (somebody may stand       | 1.67  | 5 s    |
+ * | there), next to nothing moves                        |       |        |
  */
 export const HOLDS = {
   /** an interaction needs `minFrames` in a row that also span this */
@@ -18,6 +20,7 @@ export const HOLDS = {
   returnShare: 0.1,
   deadShare: 0.4,
   stillShare: 0.5,
+  quietShare: 1,
   crowdedShare: 5 / 3,
   /** a picture this long after motion ceased is sharp enough to be the `post` one */
   settleS: 0.3,
@@ -50,6 +53,7 @@ export interface EndHolds {
   returnMs: number;
   deadMs: number;
   stillMs: number;
+  quietMs: number;
   crowdedMs: number;
 }
 
@@ -60,6 +64,7 @@ export function endHolds(plan: DetectionPlan): EndHolds {
     returnMs: timeout * HOLDS.returnShare,
     deadMs: timeout * HOLDS.deadShare,
     stillMs: timeout * HOLDS.stillShare,
+    quietMs: timeout * HOLDS.quietShare,
     crowdedMs: timeout * HOLDS.crowdedShare,
   };
 }

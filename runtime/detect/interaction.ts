@@ -19,7 +19,9 @@ export interface Seen {
   moving: number;
   /** if none does: since when, epoch ms */
   stillSince: number;
-  /** nothing may start now, and why not */
+  /** last time when something moved anywhere in the picture, epoch ms */
+  stirredAt: number;
+  /** nothing may start now */
   held: boolean;
 }
 
@@ -96,9 +98,14 @@ function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
   const activity: Activity = { ...known };
   if (score > activity.peak) Object.assign(activity, { peak: score, during: now.frame });
   watchReturn(activity, score <= LEVELS.back * effectiveThreshold(state, now), now);
-  const stillness = seen.moving === 0 ? 'dead' : seen.moving <= LEVELS.still + 2 * state.flutter + LEVELS.stillPerChange * score ? 'still' : 'moving';
+  const stillness =
+    seen.moving === 0
+      ? 'dead'
+      : seen.moving <= LEVELS.still + 2 * state.flutter + LEVELS.stillPerChange * score
+        ? 'still'
+        : 'moving';
   watchStillness(activity, stillness, seen, now);
-  const why = endOf(activity, score, LEVELS.crowded[seen.roi.roi.kind], now);
+  const why = endOf(activity, seen, now);
   if (!why) return { state: { ...state, activity }, transitions: [] };
   const after = activity.after ?? seen.picture;
   const stock = stockChange(seen.roi, activity.reference, activity.back ? seen.picture : after, seen.layout, now.plan);
@@ -152,7 +159,7 @@ function watchStillness(
 }
 
 /** Says why the interaction ends now, if it does. */
-function endOf(activity: Activity, score: number, crowdedFrom: number, now: Now): string | undefined {
+function endOf(activity: Activity, { score, roi, stirredAt }: Seen, now: Now): string | undefined {
   const holds = endHolds(now.plan);
   // At one picture in many seconds there is no sense in waiting for another one to say the same.
   const longPause = now.dt > holds.stillMs;
@@ -160,10 +167,12 @@ function endOf(activity: Activity, score: number, crowdedFrom: number, now: Now)
     return 'the ROI looks as before';
   }
   const { still } = activity;
-  const crowded = score > crowdedFrom;
-  // Living things never stand as still as goods do.
-  const dead = still && now.at - still.deadSince >= holds.deadMs;
-  if (dead || (still && now.at - still.since >= (crowded ? holds.crowdedMs : holds.stillMs))) {
+  const crowded = score > LEVELS.crowded[roi.roi.kind];
+  const elsewhere = now.at - stirredAt < holds.deadMs / 2;
+  // Living things never stand as still as goods do; and while something moves beside the ROI, its shadow may rest here.
+  const dead = still && !elsewhere && now.at - still.deadSince >= holds.deadMs;
+  const hold = crowded ? holds.crowdedMs : elsewhere ? holds.quietMs : holds.stillMs;
+  if (dead || (still && now.at - still.since >= hold)) {
     return crowded
       ? 'most of the ROI looks different, and nothing moves'
       : 'the ROI looks different, and nothing moves';

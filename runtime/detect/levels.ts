@@ -4,6 +4,8 @@ export const LEVELS = {
   structure: 0.5,
   /** ... and so would this difference of its mean, in grey levels */
   brightness: 18,
+  /** a place may lose this share of its light to a shadow before it differs by its brightness alone */
+  shadow: 0.15,
   /** it differs plainly by this much of either alone, in the units above ... */
   plainStructure: 0.9,
   plainBrightness: 2.5,
@@ -25,6 +27,8 @@ export const LEVELS = {
   /** an ROI is still when no more than this share of its windows moves, and this share of those that changed (water, leaves) */
   still: 0.02,
   stillPerChange: 0.12,
+  /** something moves elsewhere when more than this share of all windows do */
+  stirred: 0.05,
   /** more than this share of the ROI changed: somebody stands in it. Goods may fill an ROI that was drawn around them. */
   crowded: { interaction: 0.55, inventory: 0.8, ignore: 1 },
   /** stock changed: share of windows that differ after from before */

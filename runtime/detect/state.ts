@@ -72,6 +72,8 @@ export interface DetectionState {
   learning?: { since: number; count: number };
   light: Light;
   lightJumpAt?: number;
+  /** last time when something moved anywhere */
+  stirredAt?: number;
   adapted: Adapted;
   obstruction?: Obstruction;
   upheaval?: Upheaval;

@@ -1,3 +1,4 @@
+import type { Light } from './illumination.ts';
 import type { Layout } from './layout.ts';
 import { LEVELS } from './levels.ts';
 import { distance, emptyMeasures, measure } from './windows.ts';
@@ -8,7 +9,7 @@ const TELLING_WINDOWS = 5;
 /** A window's detail is gone when this share of its variance is left. */
 const GONE = 0.1;
 /** Correlation below which a window shows something else. */
-const ELSEWHERE = 0.3;
+const ELSEWHERE = 0.5;
 const DARK = 10;
 const LIT = 40;
 
@@ -30,16 +31,12 @@ export interface Survey {
 
 const m = emptyMeasures();
 
-/** Looks over the grid. `picture` is in the light of the background, `gain` says what that took. */
-export function survey(
-  picture: Uint8Array,
-  background: Uint8Array,
-  layout: Layout,
-  gain: number,
-  raw: Uint8Array,
-): Survey {
+/** Looks over the grid. `picture` has been brought into the background's light, out of `light`. */
+export function survey(picture: Uint8Array, background: Uint8Array, layout: Layout, light: Light): Survey {
   const changed = new Uint8Array(layout.grid.length);
   let changedCount = 0;
+  let brightnessNow = 0;
+  let brightnessThen = 0;
   let detailNow = 0;
   let detailThen = 0;
   let lost = 0;
@@ -50,7 +47,9 @@ export function survey(
       changed[i] = 1;
       changedCount += 1;
     }
-    const variance = m.varA * gain * gain;
+    brightnessNow += m.meanA * light.gain + light.offset;
+    brightnessThen += m.meanB;
+    const variance = m.varA * light.gain * light.gain;
     if (variance > LEVELS.detailVariance) detailNow += 1;
     if (m.varB <= LEVELS.detailVariance) return;
     detailThen += 1;
@@ -59,7 +58,7 @@ export function survey(
   });
   const count = layout.grid.length;
   const telling = detailThen >= Math.max(TELLING_WINDOWS, TELLING_SHARE * count);
-  const wentDark = mean(raw) < DARK && mean(background) > LIT;
+  const wentDark = brightnessNow < DARK * count && brightnessThen > LIT * count;
   return {
     changed,
     changedShare: count === 0 ? 0 : changedCount / count,
@@ -69,10 +68,4 @@ export function survey(
     detailNow,
     detailThen,
   };
-}
-
-function mean(picture: Uint8Array): number {
-  let sum = 0;
-  for (const value of picture) sum += value;
-  return sum / picture.length;
 }

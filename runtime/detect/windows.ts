@@ -50,7 +50,8 @@ export function measure(a: Uint8Array, atA: number, b: Uint8Array, atB: number, 
  * and before a flat wall brightness is all there is.
  */
 export function distance(m: Measures): number {
-  return Math.hypot(structureLoss(m), brightnessGap(m));
+  // Not Math.hypot, which is ten times slower.
+  return Math.sqrt(structureLoss(m) ** 2 + brightnessGap(m) ** 2);
 }
 
 /** Tells whether the window differs by its structure alone, or so much in brightness that no shadow does that. */
@@ -64,7 +65,9 @@ function structureLoss(m: Measures): number {
 }
 
 function brightnessGap(m: Measures): number {
-  return Math.abs(m.meanA - m.meanB) / LEVELS.brightness;
+  const gap = m.meanA - m.meanB;
+  // A shadow takes a share of the light, so bright places may darken by more.
+  return gap > 0 ? gap / LEVELS.brightness : -gap / Math.max(LEVELS.brightness, LEVELS.shadow * m.meanB);
 }
 
 const scratch = emptyMeasures();
