@@ -15,9 +15,9 @@ sharp.cache(false);
  * a camera that changes its resolution keeps its background), the other follows the aspect ratio; brightness is BT.601 luma.
  * Throws `frame.malformed` for what is not a picture, is cut short, or claims more than 50 megapixels.
  *
- * CPU per frame on a busy 2-core machine: 6.0 ms at 1080p, 4.2 ms at 640x480 (3.1 and 2.0 when idle), of which the JPEG's entropy
- * coding is most. Tried beside it: `extractChannel(1)` 5.9 / 4.3 (but green, and it fails on grey JPEGs), `.greyscale()` in sharp
- * 5.8 / 5.5, kernel `nearest` 6.0 / 4.2. `linear` costs no more than `nearest` and halves the sensor's noise.
+ * CPU per frame, measured on a busy 2-core machine (an idle one takes about half): 6.0 ms at 1080p, 4.2 ms at 640x480, most of it the
+ * JPEG's entropy coding. Beside it: `extractChannel(1)` 5.9 / 4.3 (but green, and grey JPEGs have no such channel), `.greyscale()` in
+ * sharp 5.8 / 5.5, kernel `nearest` 6.0 / 4.2. `linear` costs no more than `nearest` and averages where that one skips pixels.
  */
 export async function decodeGrey(jpeg: Uint8Array, options: { width?: number } = {}): Promise<GreyPicture> {
   const side = options.width ?? COMPARE_WIDTH;
