@@ -15,7 +15,7 @@ sharp.cache(false);
  * a camera that changes its resolution keeps its background), the other follows the aspect ratio; brightness is BT.601 luma.
  * Throws `frame.malformed` for what is not a picture, is cut short, or claims more than 50 megapixels.
  *
- * CPU per frame, measured on a busy 2-core machine (an idle one takes about half): 6.0 ms at 1080p, 4.2 ms at 640x480, most of it the
+ * CPU per frame, measured on a busy 2-core machine: 6.0 ms at 1080p, 4.2 ms at 640x480, most of it the
  * JPEG's entropy coding. Beside it: `extractChannel(1)` 5.9 / 4.3 (but green, and grey JPEGs have no such channel), `.greyscale()` in
  * sharp 5.8 / 5.5, kernel `nearest` 6.0 / 4.2. `linear` costs no more than `nearest` and averages where that one skips pixels.
  */
