@@ -9,8 +9,10 @@ export function eventLog(log: Log): OutboxSink {
     name: 'log',
     async deliver({ phase, event }: EventMessage) {
       const fields = { id: event.id, type: event.type, camera: event.camera, rois: event.rois };
-      if (phase === 'start') events.info('event started', fields);
-      else events.info('event ended', { ...fields, seconds: durationS(event), stock_changed: event.stock_changed });
+      // What happens in a moment is said once, at its end.
+      if (phase === 'start') {
+        if (event.ended_at === null) events.info('event started', fields);
+      } else events.info('event ended', { ...fields, seconds: durationS(event), stock_changed: event.stock_changed });
     },
   };
 }
