@@ -38,7 +38,6 @@ export function explain(error: ErrorObject | null | undefined): { field: string;
   if (error.keyword === 'enum') {
     return { field, message: `${field} must be one of ${(params.allowedValues as unknown[]).join(', ')}` };
   }
-  if (error.keyword === 'const')
-    return { field, message: `${field} must be ${JSON.stringify(params.allowedValue)}` };
+  if (error.keyword === 'const') return { field, message: `${field} must be ${JSON.stringify(params.allowedValue)}` };
   return { field, message: `${field} ${error.message ?? 'is not valid'}` };
 }
