@@ -16,6 +16,7 @@ const STOP_TIMEOUT_MS = 10_000;
 export interface ChildOptions {
   /** the module to fork */
   entry: string;
+  argv?: readonly string[];
   execArgv?: string[];
   env: NodeJS.ProcessEnv;
   /** remembers the child's pid, so that one left behind by a killed agent is found */
@@ -105,8 +106,8 @@ export class Child implements Part {
 
   /** One child from start to end; answers how it ended. */
   #life(): Promise<string> {
-    const { clock, entry, env, execArgv, log, onStart, pidFile } = this.#options;
-    const child = fork(entry, {
+    const { argv, clock, entry, env, execArgv, log, onStart, pidFile } = this.#options;
+    const child = fork(entry, argv ?? [], {
       env,
       execArgv: execArgv ?? [],
       serialization: 'advanced',
