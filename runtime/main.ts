@@ -26,6 +26,7 @@ import { createServerHost } from './host.ts';
 import { createHttpApp } from './http/app.ts';
 import { Accounts } from './http/auth/accounts.ts';
 import { editorAuth } from './http/auth/editor.ts';
+import { consolePages } from './http/console.ts';
 import { ingestRoutes } from './http/ingest/ingest.ts';
 import { HttpServer } from './http/server.ts';
 import { createJobQueue } from './jobs/queue.ts';
@@ -267,6 +268,7 @@ async function compose(
       ],
       ingest: ingestRoutes({ fleet, frames, readJpegHeader, clock, log: log.child('ingest') }),
       flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
+      console: consolePages(join(productDir, 'console'), basePath),
       clock,
       log,
       trustProxy: settings.TRUST_PROXY,

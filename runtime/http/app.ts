@@ -31,6 +31,8 @@ export interface HttpParts {
   ingest: RequestHandler;
   /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
   flows: { editor?: RequestHandler; node: RequestHandler };
+  /** the operators' pages; none while they are not built */
+  console?: RequestHandler | undefined;
   clock: Clock;
   log: Log;
   trustProxy?: string;
@@ -44,7 +46,7 @@ export interface HttpParts {
 export function apiRoutes(parts: HttpParts): RouteSpec[] {
   const idempotency = new IdempotencyCache(parts.clock);
   return [
-    ...authRoutes(parts.accounts),
+    ...authRoutes(parts.accounts, parts.basePath),
     ...deviceRoutes(parts.fleet, idempotency),
     ...cameraRoutes(parts.fleet, idempotency),
     ...captureRoutes(parts.frames),
@@ -90,10 +92,15 @@ export function createHttpApp(parts: HttpParts): Express {
       parts.flows.editor,
     );
   }
-  app.get('/', (_req, res) => {
-    res.redirect(302, `${parts.basePath}/editor/`);
-  });
-  app.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
+  if (!parts.console) {
+    app.get('/', (_req, res) => {
+      res.redirect(302, `${parts.basePath}/editor/`);
+    });
+  }
+  const flows = Router();
+  flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
+  app.use(flows);
+  if (parts.console) app.use(parts.console);
   app.use(notFound);
   app.use(errorHandler(parts.log.child('http')));
   return app;

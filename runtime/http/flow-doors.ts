@@ -13,6 +13,9 @@ export function flowDoor(options: {
   fleet: Pick<FleetService, 'deviceOfKey'>;
 }): RequestHandler {
   return async (req, _res, next) => {
+    // A browser that is not logged in gets the console, which asks for the login, not a flow's page and not a bare 401.
+    const refuse = (error: unknown) =>
+      req.method === 'GET' && req.accepts(['json', 'html']) === 'html' ? next('router') : next(error);
     try {
       if (isOpen(req.path, options.openPaths)) {
         next();
@@ -24,7 +27,7 @@ export function flowDoor(options: {
       if (!device) await options.authenticate(req);
       next();
     } catch (error) {
-      next(error);
+      refuse(error);
     }
   };
 }

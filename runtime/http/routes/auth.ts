@@ -1,16 +1,32 @@
 import { Type } from 'typebox';
+import type { LoginAnswer } from '../../contracts/api.ts';
+import { AppError } from '../../contracts/errors.ts';
 import { LoginBody, PasswordBody } from '../../contracts/users.ts';
 import { type Accounts, userRecord } from '../auth/accounts.ts';
-import { Answer, type RouteSpec } from '../route.ts';
+import { dropCookies, isConsole, keepInCookies, refreshTokenOf } from '../auth/cookies.ts';
+import { Answer, type Context, type RouteSpec } from '../route.ts';
 
 const RefreshBody = Type.Object(
-  { refresh_token: Type.String({ minLength: 1, maxLength: 200 }) },
+  {
+    refresh_token: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'the console leaves it out: its cookie has it' }),
+    ),
+  },
   { additionalProperties: false },
 );
 
 /** Login, refresh, logout, who am I, new password. */
-export function authRoutes(accounts: Accounts): RouteSpec[] {
+export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
   const tag = 'auth';
+  const answer = ({ req, res }: Context, login: LoginAnswer) =>
+    isConsole(req) ? keepInCookies(req, res, login, basePath) : login;
+  const refreshToken = ({ req, body }: Context): string => {
+    const given =
+      (body as { refresh_token?: string }).refresh_token ?? (isConsole(req) ? refreshTokenOf(req) : undefined);
+    if (given === undefined)
+      throw new AppError('request.invalid', 'refresh_token is missing', { field: 'refresh_token' });
+    return given;
+  };
   return [
     {
       method: 'post',
@@ -19,7 +35,7 @@ export function authRoutes(accounts: Accounts): RouteSpec[] {
       tag,
       summary: 'Log in with user name or e-mail address, and password',
       body: LoginBody,
-      handle: ({ body, req }) => accounts.login(body as LoginBody, req.ip ?? ''),
+      handle: async (context) => answer(context, await accounts.login(context.body as LoginBody, context.req.ip ?? '')),
     },
     {
       method: 'post',
@@ -28,7 +44,7 @@ export function authRoutes(accounts: Accounts): RouteSpec[] {
       tag,
       summary: 'Exchange a refresh token for a new pair; each is good for one use',
       body: RefreshBody,
-      handle: ({ body }) => accounts.refresh((body as { refresh_token: string }).refresh_token),
+      handle: async (context) => answer(context, await accounts.refresh(refreshToken(context))),
     },
     {
       method: 'post',
@@ -38,8 +54,9 @@ export function authRoutes(accounts: Accounts): RouteSpec[] {
       summary: 'End the session of a refresh token',
       body: RefreshBody,
       status: 204,
-      async handle({ body }) {
-        await accounts.logout((body as { refresh_token: string }).refresh_token);
+      async handle(context) {
+        await accounts.logout(refreshToken(context));
+        dropCookies(context.res, basePath);
         return new Answer(204);
       },
     },

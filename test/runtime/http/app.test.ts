@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DeviceWithKey } from '../../../runtime/contracts/api.ts';
 import { AppError } from '../../../runtime/contracts/errors.ts';
 import type { EventMessage } from '../../../runtime/contracts/events.ts';
 import type { EventsService, FleetService } from '../../../runtime/contracts/services.ts';
 import { ROLES } from '../../../runtime/contracts/users.ts';
 import { apiRoutes, type HttpParts } from '../../../runtime/http/app.ts';
+import { consolePages } from '../../../runtime/http/console.ts';
+import { temporaryFolder } from '../../support/folders.ts';
 import { openDoor } from '../../support/http-door.ts';
 
 type Door = Awaited<ReturnType<typeof openDoor>>;
@@ -177,6 +181,40 @@ describe('the HTTP face', () => {
     assert.equal((await call('GET', '/public/x')).text, 'flow');
     assert.equal((await call('GET', '/publication')).status, 401);
     assert.equal((await call('GET', '/none', { headers: { 'X-API-Key': 'good' } })).json.code, 'route.not_found');
+  });
+
+  it('shows a browser that is not logged in the console, and a program the refusal', async () => {
+    const { call, userToken } = await open({
+      console: (req, res, next) =>
+        req.accepts(['json', 'html']) === 'html' ? void res.type('html').send('console') : next(),
+      flows: { node: (req, res, next) => (req.path === '/mine' ? void res.send('flow') : next()) },
+    });
+    const html = { Accept: 'text/html' };
+    assert.equal((await call('GET', '/mine', { headers: html })).text, 'console');
+    assert.equal((await call('GET', '/mine')).status, 401);
+    const token = await userToken('viewer');
+    assert.equal((await call('GET', '/mine', { headers: html, token })).text, 'flow');
+    assert.equal((await call('GET', '/events/x', { headers: html, token })).text, 'console');
+  });
+
+  it('serves the console under its own path, with a policy that lets nothing foreign in', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'assets'));
+    await writeFile(join(folder, 'index.html'), '<base href="__BASE__/">');
+    await writeFile(join(folder, 'assets', 'app.js'), '1');
+    const { call } = await open({ console: consolePages(folder, '/cams'), basePath: '/cams' });
+    const page = await call('GET', '/devices/pi', { headers: { Accept: 'text/html' } });
+    assert.deepEqual([page.status, page.text], [200, '<base href="/cams/">']);
+    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'self';.*frame-ancestors 'none'/);
+    assert.match(
+      (await call('GET', '/assets/app.js', { headers: { Accept: 'text/html' } })).headers.get('cache-control') ?? '',
+      /immutable/,
+    );
+    assert.equal(
+      (await call('GET', '/api/v1/nothing', { headers: { Accept: 'text/html' } })).json.code,
+      'route.not_found',
+    );
+    assert.equal(consolePages(join(folder, 'none'), ''), undefined);
   });
 
   it('is healthy while the process runs, and ready when everything is there', async () => {

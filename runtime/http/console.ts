@@ -1,0 +1,41 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import express, { type RequestHandler, Router } from 'express';
+import helmet from 'helmet';
+
+const DIRECTIVES = {
+  defaultSrc: ["'self'"],
+  imgSrc: ["'self'", 'blob:', 'data:'],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  objectSrc: ["'none'"],
+  baseUri: ["'self'"],
+  frameAncestors: ["'none'"],
+  upgradeInsecureRequests: null,
+};
+
+/**
+ * The operators' pages: files below /assets never change under their name; every other GET of a page answers the one page, which finds
+ * its way by the address. Undefined while no console is built.
+ */
+export function consolePages(folder: string, basePath: string): RequestHandler | undefined {
+  const index = join(folder, 'index.html');
+  if (!existsSync(index)) return undefined;
+  const page = readFileSync(index, 'utf8').replaceAll('__BASE__', basePath);
+  const router = Router();
+  router.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: DIRECTIVES }, hsts: false }));
+  router.use(
+    express.static(folder, { index: false, setHeaders: (res, path) => res.set('Cache-Control', cachingOf(path)) }),
+  );
+  router.get('/{*path}', (req, res, next) => {
+    if (req.accepts(['json', 'html']) !== 'html') {
+      next();
+      return;
+    }
+    res.set('Cache-Control', 'no-cache').type('html').send(page);
+  });
+  return router;
+}
+
+function cachingOf(path: string): string {
+  return /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache';
+}
