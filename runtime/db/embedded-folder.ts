@@ -1,4 +1,5 @@
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import { syncFolder } from '../lib/files.ts';
@@ -74,7 +75,7 @@ export async function makeFolder(folder: string, options: { log: Log; from?: Blo
     await rm(making, { recursive: true, force: true });
     throw error;
   }
-  await syncFolder(parentOf(folder));
+  await syncFolder(dirname(folder));
 }
 
 /** Moves a folder out of the way and answers its new place: `db.broken-20261120T120000Z`. */
@@ -83,17 +84,13 @@ export async function setAside(folder: string, clock: Clock, reason: 'broken' | 
   let place = `${folder}.${reason}-${time}`;
   for (let n = 2; (await entriesOf(place)).length > 0; n += 1) place = `${folder}.${reason}-${time}-${n}`;
   await rename(folder, place);
-  await syncFolder(parentOf(folder));
+  await syncFolder(dirname(folder));
   return place;
 }
 
 /** Where a new database is made, before it gets its name. */
 function makingOf(folder: string): string {
   return `${folder}.making`;
-}
-
-function parentOf(folder: string): string {
-  return `${folder}/..`;
 }
 
 async function stateOf(file: string): Promise<number | undefined> {

@@ -5,10 +5,10 @@ import { Worker } from 'node:worker_threads';
 /** Runs beside the main thread, which an embedded database that loops would hold for ever. */
 const WATCH = `
   const { workerData } = require('node:worker_threads');
-  const { writeFileSync } = require('node:fs');
+  const { writeFileSync, writeSync } = require('node:fs');
   setTimeout(() => {
     writeFileSync(workerData.note, workerData.words);
-    process.stderr.write(workerData.words + '\\n');
+    writeSync(2, workerData.words + '\\n');
     process.kill(process.pid, 'SIGKILL');
   }, workerData.timeoutMs);
 `;
@@ -19,7 +19,8 @@ const WATCH = `
  */
 export async function watched<T>(note: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   const words = `the embedded database did not open within ${timeoutMs / 1000} s: this process ends, the next start sets it aside`;
-  const worker = new Worker(WATCH, { eval: true, workerData: { note, timeoutMs, words } });
+  // Without flags: --input-type=module of this process would make another language of the text above.
+  const worker = new Worker(WATCH, { eval: true, execArgv: [], workerData: { note, timeoutMs, words } });
   worker.unref();
   try {
     return await work();

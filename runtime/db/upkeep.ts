@@ -29,9 +29,10 @@ export function createUpkeep(options: UpkeepOptions): Part & { run(): Promise<vo
 
   async function tidy(): Promise<void> {
     const { rows } = await db.query<{ name: string; dead: boolean }>(
-      `select format('%I.%I', schemaname, relname) as name, n_dead_tup > $1 + $2 * n_live_tup as dead
+      `select format('%I.%I', schemaname, relname) as name, n_dead_tup > $1::int8 + $2::real * n_live_tup as dead
        from pg_stat_user_tables
-       where n_dead_tup > $1 + $2 * n_live_tup or n_mod_since_analyze > $3 + $4 * n_live_tup`,
+       where n_dead_tup > $1::int8 + $2::real * n_live_tup
+          or n_mod_since_analyze > $3::int8 + $4::real * n_live_tup`,
       [DEAD.rows, DEAD.share, CHANGED.rows, CHANGED.share],
     );
     for (const { name, dead } of rows) {
