@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   'job.not_found': 404,
   'job.not_retryable': 409,
   'job.lease_lost': 409,
+  'retention.running': 409,
   'command.unknown': 404,
   'host.not_here': 500,
   'node.config_invalid': 400,

@@ -5,6 +5,7 @@ import type { EventMessage, EventType, ImageRole } from './events.ts';
 import type { FrameInfo, Still } from './frame.ts';
 import type { JobHandle } from './jobs.ts';
 import type { Side } from './node-types.ts';
+import type { RetentionReport, RetentionWork } from './retention.ts';
 
 /** Time as a parameter. `monotonicMs` never jumps and is what durations are measured with. */
 export interface Clock {
@@ -95,6 +96,12 @@ export interface EventHost {
   image(event: string, role: ImageRole): Promise<Buffer | undefined>;
 }
 
+/** Deletes what the rules say. Server. */
+export interface RetentionHost {
+  /** Throws `retention.running` while another run is under way. A dry run tells the same and touches nothing. */
+  run(options: { dryRun: boolean; work: RetentionWork }): Promise<RetentionReport>;
+}
+
 /** The spool and what sends it on. Edge. */
 export interface UploadHost {
   /** Numbers the frame and puts it on disk; resolves when it is safe there. No number before a new device has heard from the server. */
@@ -136,6 +143,7 @@ export interface Host {
   readonly ingest?: IngestHost;
   readonly jobs?: JobHost;
   readonly events?: EventHost;
+  readonly retention?: RetentionHost;
   readonly upload?: UploadHost;
   readonly config?: ConfigHost;
 }

@@ -17,6 +17,7 @@ import type { FrameMeta } from './frame.ts';
 import type { Release } from './host.ts';
 import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
+import type { RetentionReport, RetentionStatus, RetentionWork } from './retention.ts';
 import type { Roi, RoiSet } from './rois.ts';
 import type { User } from './users.ts';
 
@@ -72,6 +73,13 @@ export interface EventsService {
   image(id: string, role: ImageRole): Promise<Buffer>;
   /** Everything from the outbox, from now on; with `after`, first what was published since that `n` (as far as it is kept). */
   subscribe(onEvent: (message: EventMessage) => void, options?: { after?: number }): Release;
+}
+
+/** Stage `retention`. */
+export interface RetentionService {
+  status(): Promise<RetentionStatus>;
+  /** Throws `retention.running` while another run is under way. */
+  run(options: { dryRun: boolean; work: RetentionWork; actor: Actor }): Promise<RetentionReport>;
 }
 
 export interface KnownDevice {
