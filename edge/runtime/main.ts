@@ -78,6 +78,7 @@ await seedFlows({
   shippedDir: join(SHIPPED, 'flows'),
   flowsDir,
   memoryFile: join(folder, 'shipped-flows.json'),
+  sides: ['edge'],
   log: log.child('flow-engine'),
 });
 await engine.start();
