@@ -28,6 +28,8 @@ export function createUpkeep(options: UpkeepOptions): Part & { run(): Promise<vo
   let stopped = false;
 
   async function tidy(): Promise<void> {
+    // Counts reach the statistics up to a second late; this brings them in now.
+    await db.query('select pg_stat_force_next_flush()');
     const { rows } = await db.query<{ name: string; dead: boolean }>(
       `select format('%I.%I', schemaname, relname) as name, n_dead_tup > $1::int8 + $2::real * n_live_tup as dead
        from pg_stat_user_tables

@@ -14,7 +14,9 @@ import { until } from '../../support/until.ts';
 
 const HOUR = 3_600_000;
 
-describe('backups of the embedded database', () => {
+describe('backups of the embedded database', function () {
+  this.timeout(90_000);
+
   let db: EmbeddedDb;
   let folder: string;
   let clock: FakeClock;

@@ -13,7 +13,9 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { ListLog } from '../../support/list-log.ts';
 
-describe('opening the embedded database', () => {
+describe('opening the embedded database', function () {
+  this.timeout(90_000);
+
   /** a folder with the user `kept`, closed in order, and a backup that has only the user `saved` */
   let whole: string;
   let backup: string;

@@ -10,7 +10,9 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { ListLog } from '../../support/list-log.ts';
 
-describe('PGlite', () => {
+describe('PGlite', function () {
+  this.timeout(90_000);
+
   let folder: string;
   let db: EmbeddedDb;
   let log: ListLog;
