@@ -46,6 +46,7 @@ export class Child implements Part {
   #spoke = false;
   #strange = 0;
   #starts = 0;
+  #noted: Promise<void> = Promise.resolve();
 
   constructor(options: ChildOptions) {
     this.#options = options;
@@ -69,12 +70,13 @@ export class Child implements Part {
     const child = this.#process;
     const cancel = this.#options.clock.after(STOP_TIMEOUT_MS, () => child?.kill('SIGKILL'));
     await this.#loop;
+    await this.#noted;
     cancel();
   }
 
-  /** How often a child was started, and whether one runs that has spoken. */
-  status(): { starts: number; alive: boolean } {
-    return { starts: this.#starts, alive: this.#process !== undefined && this.#spoke };
+  /** How often a child was started, whether one runs that has spoken, and its pid. */
+  status(): { starts: number; alive: boolean; pid: number | undefined } {
+    return { starts: this.#starts, alive: this.#process !== undefined && this.#spoke, pid: this.#process?.pid };
   }
 
   /** Sends to the child, if there is one that listens. */
@@ -125,7 +127,7 @@ export class Child implements Part {
     if (child.stdout) forwardLines(child.stdout, log.child('flows'), 'info', () => clock.monotonicMs());
     if (child.stderr) forwardLines(child.stderr, log.child('flows'), 'warn', () => clock.monotonicMs());
     child.on('message', (message) => this.#hear(message));
-    void writeFile(pidFile, `${child.pid ?? ''}\n`).catch((error) => log.warn('pid file not written', { error }));
+    this.#note(() => writeFile(pidFile, `${child.pid ?? ''}\n`));
     return new Promise((resolve) => {
       let over = false;
       const end = (how: string) => {
@@ -134,13 +136,19 @@ export class Child implements Part {
         cancelWatch();
         this.#process = undefined;
         this.#options.onChange();
-        void rm(pidFile, { force: true }).catch((error) => log.warn('pid file not removed', { error }));
+        this.#note(() => rm(pidFile, { force: true }));
         resolve(verdict ?? how);
       };
       child.once('spawn', onStart);
       child.once('error', (error) => end(`could not be started: ${error.message}`));
       child.once('exit', (code, signal) => end(signal ? `by ${signal}` : `with exit code ${code}`));
     });
+  }
+
+  /** Changes the pid file, one change after the other. */
+  #note(change: () => Promise<void>): void {
+    const { log, pidFile } = this.#options;
+    this.#noted = this.#noted.then(change).catch((error) => log.warn('pid file not kept', { pidFile, error }));
   }
 
   /** Calls once when the child has been silent for too long. */

@@ -257,7 +257,8 @@ export class Link implements Part {
       if (body.state === 'online') onServerOnline();
     } else if (topic === topics.state) {
       const { session, state } = body as Partial<DeviceStateMessage>;
-      if (session === this.#session && state === this.#told) return;
+      // Our own words come back, too, late ones among them; only a farewell needs an answer then.
+      if (session === this.#session && state !== 'offline') return;
       if (typeof session === 'number' && session > this.#session) {
         // Another device with our name, or our own future from before a restored backup: be above it from the next connection on.
         log.warn('the broker knows a later session of this device', { seen: session, own: this.#session });

@@ -53,7 +53,7 @@ describe('the child of the agent', () => {
     await child.start();
     return child;
   };
-  const pid = async () => Number(await until('the pid', () => readFile(pidFile, 'utf8').catch(() => '')));
+  const pid = () => until('a child', () => child?.status().pid);
   const isThere = (id: number) => {
     try {
       process.kill(id, 0);
@@ -80,7 +80,10 @@ describe('the child of the agent', () => {
   it('is told how things are when it starts, and is heard', async () => {
     const started = await start('');
     await until('its report', () => messages.some((message) => message.type === 'report' && message.flows === 'view'));
-    assert.deepEqual(started.status(), { starts: 1, alive: true });
+    assert.equal(started.status().starts, 1);
+    assert.equal(started.status().alive, true);
+    const noted = await until('the pid file', () => readFile(pidFile, 'utf8').catch(() => ''));
+    assert.equal(Number(noted), started.status().pid);
   });
 
   it('brings its output into the log, its own lines with their level', async () => {
@@ -121,9 +124,12 @@ describe('the child of the agent', () => {
     const healthy = await start('');
     for (let round = 0; round < 2; round += 1) {
       await until('alive', () => healthy.status().alive);
-      const count = messages.length;
-      for (let s = 0; s < 61; s += 1) await clock.advance(1000);
-      await until('heard since', () => messages.length >= count);
+      for (let s = 0; s < 70; s += 10) {
+        const count = messages.length;
+        healthy.send({ type: 'view' });
+        await until('its answer', () => messages.length > count);
+        await clock.advance(10_000);
+      }
       process.kill(await pid(), 'SIGKILL');
       await until('its end', () => ends().length === round + 1);
       assert.equal(ends()[round]?.retry_ms, 1000);

@@ -170,9 +170,9 @@ describe('the MQTT link', () => {
     );
     await first.stop();
     await connected();
-    const sessions = of('state')
-      .filter(({ body }) => body.state === 'online')
-      .map(({ body }) => Number(body.session));
+    // It may have said so twice in a connection: once more after the will of the one before.
+    const online = of('state').filter(({ body }) => body.state === 'online');
+    const sessions = [...new Set(online.map(({ body }) => Number(body.session)))];
     assert.equal(sessions.length, 3);
     const [a = 0, b = 0, c = 0] = sessions;
     assert.deepEqual([b, c], [a + 1, a + 2]);
