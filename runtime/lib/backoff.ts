@@ -4,7 +4,8 @@ export class Backoff {
   #tries = 0;
 
   constructor(options: { firstMs: number; maxMs: number; jitter?: number; random?: () => number }) {
-    this.#options = { jitter: 0.2, random: Math.random, ...options };
+    const { firstMs, maxMs, jitter = 0.2, random = Math.random } = options;
+    this.#options = { firstMs, maxMs, jitter, random };
   }
 
   /** How long to wait before the next try, in ms. */
