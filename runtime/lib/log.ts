@@ -16,7 +16,8 @@ export function createLog(options: { level: LogLevel; destination?: DestinationS
     serializers: { error: pino.stdSerializers.errWithCause },
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(options.destination ? pino(settings, options.destination) : pino(settings));
+  // Written at once, as console.log does: what would be flushed at exit tries for ever once the reader of a pipe is gone.
+  return wrap(pino(settings, options.destination ?? pino.destination({ dest: 1, sync: true })));
 }
 
 /** A log that says nothing. */
