@@ -1,0 +1,147 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DeviceWithKey } from '../../runtime/contracts/api.ts';
+import { temporaryFolder } from './folders.ts';
+import { freePorts, lives, Program } from './programs.ts';
+import { ServerApi } from './server-api.ts';
+import { until } from './until.ts';
+
+export const ADMIN_PASSWORD = 'shelf and hand and bottle';
+/** A fresh embedded database takes 5 to 8 s to make, more on a busy machine. */
+const READY_MS = 90_000;
+
+/** The built server with a data folder, ports and a password of its own; it can be ended and started again on the same ones. */
+export class ServerUnderTest {
+  readonly folder: string;
+  readonly url: string;
+  readonly api: ServerApi;
+  readonly #env: Record<string, string>;
+  #program: Program | undefined;
+
+  private constructor(folder: string, ports: number[], env: Record<string, string>) {
+    const [port = 0, mqttPort = 0] = ports;
+    this.folder = folder;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#env = { DATA_DIR: join(folder, 'data'), PORT: `${port}`, MQTT_PORT: `${mqttPort}`, ADMIN_PASSWORD, ...env };
+    this.api = new ServerApi(this.url, 'admin', ADMIN_PASSWORD);
+  }
+
+  /** Makes one and starts it; `env` adds settings, as DATABASE_URL. */
+  static async start(env: Record<string, string> = {}): Promise<ServerUnderTest> {
+    const server = new ServerUnderTest(await temporaryFolder('redeye-e2e'), await freePorts(2), env);
+    await server.start();
+    return server;
+  }
+
+  get program(): Program {
+    if (!this.#program) throw new Error('the server was never started');
+    return this.#program;
+  }
+
+  get flowsDir(): string {
+    return join(this.folder, 'data', 'flows');
+  }
+
+  /** Starts it (again) and waits until it is ready in every part. */
+  async start(): Promise<void> {
+    const program = new Program({
+      name: 'the server',
+      file: 'runtime/cli/server.js',
+      env: this.#env,
+      folder: this.folder,
+    });
+    this.#program = program;
+    await program.while(
+      'the server is ready',
+      async () => (await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok,
+      READY_MS,
+    );
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGTERM') {
+    return this.#program?.end(signal);
+  }
+
+  /** Registers a device through the API; its key comes once. */
+  async device(id: string): Promise<DeviceWithKey> {
+    return this.api.post<DeviceWithKey>('/devices', { id, name: `Device ${id}` });
+  }
+}
+
+/** The built edge (agent and its child) with a data folder and a port of its own. */
+export class EdgeUnderTest {
+  readonly folder: string;
+  readonly #env: Record<string, string>;
+  #program: Program | undefined;
+
+  private constructor(folder: string, env: Record<string, string>) {
+    this.folder = folder;
+    this.#env = env;
+  }
+
+  static async start(server: ServerUnderTest, device: DeviceWithKey, camera: string): Promise<EdgeUnderTest> {
+    const [port = 0] = await freePorts(1);
+    const folder = await temporaryFolder('redeye-e2e-edge');
+    const edge = new EdgeUnderTest(folder, {
+      SERVER_URL: server.url,
+      DEVICE_ID: device.id,
+      DEVICE_KEY: device.api_key,
+      EDGE_PORT: `${port}`,
+      EDGE_DATA_DIR: join(folder, 'edge'),
+      CAMERA: camera,
+    });
+    edge.start();
+    return edge;
+  }
+
+  get program(): Program {
+    if (!this.#program) throw new Error('the edge was never started');
+    return this.#program;
+  }
+
+  start(): void {
+    this.#program = new Program({ name: 'the edge', file: 'edge/main.js', env: this.#env, folder: this.folder });
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGTERM') {
+    return this.#program?.end(signal);
+  }
+
+  /** The pid of the Node-RED child, once there is a living one that is not `than`. */
+  async child(than?: number): Promise<number> {
+    return this.program.while('the agent has a child', async () => {
+      const text = await readFile(join(this.folder, 'edge', 'child.pid'), 'utf8').catch(() => '');
+      const pid = Number(text);
+      return pid > 1 && pid !== than && (await lives(pid)) && pid;
+    });
+  }
+
+  /** Numbers of the frames that wait for the server. */
+  async spooled(): Promise<number[]> {
+    const folder = join(this.folder, 'edge', 'spool');
+    await mkdir(folder, { recursive: true });
+    const names = await readdir(folder);
+    return names.filter((name) => /^\d+\.frame$/.test(name)).map((name) => Number.parseInt(name, 10));
+  }
+
+  /** Waits until at least so many frames wait. */
+  async hasSpooled(count: number): Promise<void> {
+    await this.program.while(`${count} frames are spooled`, async () => (await this.spooled()).length >= count);
+  }
+
+  async spoolDrains(): Promise<void> {
+    await this.program.while('the spool drains', async () => (await this.spooled()).length <= 1);
+  }
+}
+
+/** Waits until nothing is left to analyse, and answers how many jobs ended in which way. */
+export async function jobsSettle(api: ServerApi): Promise<Record<string, number>> {
+  return until(
+    'all jobs have ended',
+    async () => {
+      const counts = await api.get<Record<string, number>>('/jobs/counts');
+      return counts.queued === 0 && counts.running === 0 && counts.failed === 0 && counts;
+    },
+    30_000,
+  );
+}
