@@ -1,12 +1,19 @@
+import { statfs } from 'node:fs/promises';
 import type { Results as Answer } from '@electric-sql/pglite';
 import { AppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
+import { Backoff } from '../lib/backoff.ts';
 import type { Db, Queryable, Result } from './db.ts';
 import { InsideTransaction } from './inside-transaction.ts';
 import { PgliteInstance } from './pglite-instance.ts';
 
-/** After it died, the database is opened again at most this often, ms: each try costs memory. */
+/** After it died, the pauses between tries to open the database again, ms: a try that fails costs 60 MB of memory. */
 const REOPEN_PAUSE_MS = 10_000;
+const LONGEST_REOPEN_PAUSE_MS = 300_000;
+/** So many failures in a row, and only a new process helps: nine tries take 20 minutes and 0.5 GB. */
+const MOST_TRIES = 9;
+/** With less room on the disk it would only die again, bytes. */
+const REOPEN_FREE_BYTES = 48 * 1024 * 1024;
 
 /** The embedded database, with what only it can do. */
 export interface EmbeddedDb extends Db {
@@ -63,10 +70,13 @@ class PgliteDb implements EmbeddedDb {
   #instance: PgliteInstance;
   #reopening: Promise<PgliteInstance> | undefined;
   #reopenAfter = 0;
+  #failures = 0;
+  readonly #pauses: Backoff;
   #closed: Promise<void> | undefined;
 
   constructor(instance: PgliteInstance, options: PgliteOptions) {
     this.#options = options;
+    this.#pauses = new Backoff({ firstMs: options.reopenPauseMs ?? REOPEN_PAUSE_MS, maxMs: LONGEST_REOPEN_PAUSE_MS });
     this.#instance = this.#use(instance);
   }
 
@@ -152,18 +162,25 @@ class PgliteDb implements EmbeddedDb {
   }
 
   async #reopen(dead: Error): Promise<PgliteInstance> {
-    const { log, folder, reopenPauseMs = REOPEN_PAUSE_MS } = this.#options;
-    if (folder === undefined || performance.now() < this.#reopenAfter) throw this.#lost(dead);
-    this.#reopenAfter = performance.now() + reopenPauseMs;
+    const { log, folder } = this.#options;
+    if (folder === undefined || this.#failures >= MOST_TRIES) throw this.#lost(dead);
+    if (performance.now() < this.#reopenAfter) throw this.#lost(dead);
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < REOPEN_FREE_BYTES) throw this.#lost(dead);
+    this.#reopenAfter = performance.now() + this.#pauses.next();
     log.error('the embedded database stopped, it is opened again', { error: dead });
     try {
       const instance = await openInstance({ folder });
       for (const { channel } of this.#listeners) await instance.exec(`listen ${quoted(channel)}`);
       this.#use(instance);
     } catch (error) {
-      log.error('the embedded database does not open again', { error });
+      this.#failures += 1;
+      const restart = this.#failures >= MOST_TRIES;
+      log.error(`the embedded database does not open again${restart ? ': restart the server' : ''}`, { error });
       throw this.#lost(dead);
     }
+    this.#pauses.reset();
+    this.#failures = 0;
     log.warn('the embedded database runs again');
     // What was notified meanwhile is gone: everyone looks for themselves.
     for (const listener of [...this.#listeners]) this.#tell(listener, '');
