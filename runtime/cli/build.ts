@@ -3,14 +3,19 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { guardNodeVersion } from '../lib/node-version.ts';
+import { isConsoleBuilt, makeConsole, viteBundle } from './build-console.ts';
 import { type Compile, isBuilt, makeDist } from './dist.ts';
 
 /**
- * `node runtime/cli/build.ts [--if-missing]`: checks types and fills dist/. Does nothing when dist/ was made from the very files that
- * are here. With `--if-missing` a machine without the compiler runs the dist/ it was given.
+ * `node runtime/cli/build.ts [--if-missing]`: checks types and fills dist/, the console's pages included. Does nothing when dist/ was
+ * made from the very files that are here. With `--if-missing` a machine without the compiler runs the dist/ it was given.
  */
 function main(args: string[]): number {
   const root = resolve(import.meta.dirname, '../..');
+  return buildCode(root, args) || buildPages(root, args);
+}
+
+function buildCode(root: string, args: string[]): number {
   if (isBuilt(root)) return 0;
   const compiler = typescriptOf(root);
   if (!compiler) {
@@ -24,13 +29,35 @@ function main(args: string[]): number {
   };
   const started = performance.now();
   const report = makeDist(root, compile);
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (!report.ok) {
     process.stderr.write('The build found type errors (above).\n');
     return 1;
   }
-  process.stdout.write(`built dist/ in ${seconds} s (${report.copied} files copied, ${report.removed} removed)\n`);
+  process.stdout.write(
+    `built dist/ in ${secondsSince(started)} s (${report.copied} files copied, ${report.removed} removed)\n`,
+  );
   return 0;
+}
+
+function buildPages(root: string, args: string[]): number {
+  if (isConsoleBuilt(root)) return 0;
+  const bundle = viteBundle(root);
+  if (!bundle) {
+    if (args.includes('--if-missing') && existsSync(join(root, 'dist/console/index.html'))) return 0;
+    process.stderr.write('The bundler of the console is not installed: run "npm ci" without --omit=dev once.\n');
+    return 1;
+  }
+  const started = performance.now();
+  if (!makeConsole(root, bundle)) {
+    process.stderr.write('The console could not be built (above).\n');
+    return 1;
+  }
+  process.stdout.write(`built dist/console in ${secondsSince(started)} s\n`);
+  return 0;
+}
+
+function secondsSince(started: number): string {
+  return ((performance.now() - started) / 1000).toFixed(1);
 }
 
 function typescriptOf(root: string): string | undefined {

@@ -1,0 +1,107 @@
+import type { ErrorBody } from '../../contracts/api.ts';
+
+const HEADERS = { 'X-Redeye-Console': '1' };
+
+/** What the server refused, in its own words, with the code that the runbook explains. `status` 0: it could not be reached. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly field: string | undefined;
+  /** seconds after which another try makes sense */
+  readonly retryAfterS: number | undefined;
+
+  constructor(status: number, body: { code: string; message: string; field?: string }, retryAfterS?: number) {
+    super(body.message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = body.code;
+    this.field = body.field;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** What was thrown, as an ApiError. */
+export function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  return new ApiError(0, {
+    code: 'console.failed',
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+  });
+}
+
+export type Query = Record<string, string | number | boolean | undefined>;
+
+let renew: (() => Promise<boolean>) | undefined;
+
+/** How a session that has run out is renewed: asked once for each refused request, which is then tried again. */
+export function onExpired(how: () => Promise<boolean>): void {
+  renew = how;
+}
+
+/** An address of the server, right below wherever it lies (PUBLIC_URL may hold a path). */
+export function address(path: string): string {
+  return new URL(path.replace(/^\//, ''), document.baseURI).toString();
+}
+
+export const api = {
+  get: <T>(path: string, query: Query = {}, signal?: AbortSignal) => send<T>('GET', withQuery(path, query), { signal }),
+  post: <T>(path: string, body: unknown = {}) => send<T>('POST', path, { body }),
+  put: <T>(path: string, body: unknown) => send<T>('PUT', path, { body }),
+  patch: <T>(path: string, body: unknown) => send<T>('PATCH', path, { body }),
+  delete: <T>(path: string) => send<T>('DELETE', path, {}),
+};
+
+async function send<T>(method: string, path: string, how: { body?: unknown; signal?: AbortSignal }): Promise<T> {
+  const answer = await request(method, path, how);
+  if (answer.ok) return bodyOf<T>(answer);
+  const error = await refusal(answer);
+  if (!isRenewable(path, error) || renew === undefined || !(await renew())) throw error;
+  const second = await request(method, path, how);
+  if (second.ok) return bodyOf<T>(second);
+  throw await refusal(second);
+}
+
+async function bodyOf<T>(answer: Response): Promise<T> {
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+/** A wrong password is a 401 too, but no session would make it right. */
+function isRenewable(path: string, error: ApiError): boolean {
+  if (error.status !== 401 || path === 'auth/login' || path === 'auth/refresh') return false;
+  return path !== 'auth/password' || error.code !== 'auth.invalid';
+}
+
+async function request(method: string, path: string, how: { body?: unknown; signal?: AbortSignal }): Promise<Response> {
+  try {
+    return await fetch(address(`api/v1/${path}`), {
+      method,
+      headers: how.body === undefined ? HEADERS : { ...HEADERS, 'Content-Type': 'application/json' },
+      body: how.body === undefined ? undefined : JSON.stringify(how.body),
+      credentials: 'same-origin',
+      signal: how.signal,
+    });
+  } catch (cause) {
+    if ((cause as Error).name === 'AbortError') throw cause;
+    throw new ApiError(0, { code: 'console.unreachable', message: 'the server cannot be reached' });
+  }
+}
+
+async function refusal(answer: Response): Promise<ApiError> {
+  const retry = Number(answer.headers.get('Retry-After'));
+  const body = (await answer.json().catch(() => undefined)) as ErrorBody | undefined;
+  return new ApiError(
+    answer.status,
+    body?.code
+      ? body
+      : { code: `http.${answer.status}`, message: answer.statusText || `the server answered ${answer.status}` },
+    Number.isFinite(retry) && retry > 0 ? retry : undefined,
+  );
+}
+
+function withQuery(path: string, query: Query): string {
+  const pairs = Object.entries(query).filter(
+    (pair): pair is [string, string | number | boolean] => pair[1] !== undefined,
+  );
+  if (pairs.length === 0) return path;
+  return `${path}?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}`;
+}
