@@ -69,6 +69,29 @@ export const ServerSettings = Type.Object({
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
   }),
+  RETENTION_EVENT_IMAGES_DAYS: Type.Number({
+    default: 7,
+    minimum: 0.01,
+    description: "days that events' pictures are kept; the events themselves, and kept ones' pictures, stay",
+  }),
+  RETENTION_STAGING_HOURS: Type.Number({
+    default: 24,
+    minimum: 0.01,
+    description: 'hours that frames are kept, counted from their receipt',
+  }),
+  RETENTION_MAX_GB: Type.Optional(
+    Type.Number({
+      minimum: 0.01,
+      description:
+        "size of frames and events' pictures together, in GB; the oldest frames go first; no limit by default",
+    }),
+  ),
+  RETENTION_MIN_FREE_GB: Type.Number({
+    default: 2,
+    minimum: 0,
+    description:
+      'what is to stay free on the disk, in GB: the oldest frames are deleted when it is less; 0 for no limit',
+  }),
   LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], {
     default: 'info',
     description: 'how much is logged',

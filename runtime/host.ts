@@ -10,6 +10,7 @@ import type {
   IngestHost,
   JobHost,
   Log,
+  RetentionHost,
   StoredFrame,
 } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
@@ -35,6 +36,7 @@ export interface ServerHostParts {
   ingest: IngestHost;
   jobs: JobQueue;
   events: Events;
+  retention: RetentionHost;
   fleet: Pick<FleetService, 'detectionPlan' | 'requestBurst'>;
 }
 
@@ -49,6 +51,7 @@ export function createServerHost(parts: ServerHostParts): Host {
     ingest: parts.ingest,
     jobs: jobHost(parts.jobs),
     events: eventHost(parts.events),
+    retention: parts.retention,
     detection: new Detection(parts),
   };
 }

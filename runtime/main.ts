@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLoopback, type Settings } from '../settings.ts';
 import { createBroker } from './broker/broker.ts';
@@ -39,6 +40,8 @@ import { createCipher, openSecrets } from './lib/secrets.ts';
 import { createCameraSet } from './media/camera-set.ts';
 import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
+import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
+import { createRetention } from './retention/retention.ts';
 
 export const VERSION = '0.1.0';
 /** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
@@ -191,6 +194,26 @@ async function compose(
   const frames = createFrames({ db, store, nodeId, intake });
   const jobs = createJobQueue({ db, clock, log, owner: `${nodeId}:${process.pid}`, readFrame: frames.read });
   const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
+  const retention = createRetention({
+    db,
+    clock,
+    log,
+    store,
+    nodeId,
+    folder: dataDir,
+    limits: {
+      eventImagesDays: settings.RETENTION_EVENT_IMAGES_DAYS,
+      stagingHours: settings.RETENTION_STAGING_HOURS,
+      maxBytes: settings.RETENTION_MAX_GB === undefined ? undefined : settings.RETENTION_MAX_GB * GIGABYTE,
+      minFreeBytes: settings.RETENTION_MIN_FREE_GB * GIGABYTE,
+      unfinishedBytes: UNFINISHED_BYTES,
+      shareInDoubt: SHARE_IN_DOUBT,
+    },
+    async freeBytes() {
+      const { bavail, bsize } = await statfs(dataDir);
+      return bavail * bsize;
+    },
+  });
   const relay = createOutboxRelay({
     db,
     clock,
@@ -208,6 +231,7 @@ async function compose(
   await followCameras(fleet, cameras, log);
   await run('jobs', jobs);
   await run('events', events);
+  await run('retention', retention);
 
   // Flows, and the people who may edit them.
   const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
@@ -235,6 +259,7 @@ async function compose(
       ingest: intake,
       jobs,
       events,
+      retention: retention.host,
       fleet,
     }),
     log: log.child('flows'),
@@ -260,6 +285,7 @@ async function compose(
       frames,
       jobs,
       events,
+      retention,
       checks: [
         { name: 'database', trouble: async () => void (await db.query('select 1')) },
         { name: 'frames', trouble: () => frames.trouble() },

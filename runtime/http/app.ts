@@ -1,7 +1,13 @@
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import type { Clock, Log } from '../contracts/host.ts';
-import type { EventsService, FleetService, FramesService, JobsService } from '../contracts/services.ts';
+import type {
+  EventsService,
+  FleetService,
+  FramesService,
+  JobsService,
+  RetentionService,
+} from '../contracts/services.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
@@ -17,6 +23,7 @@ import { captureRoutes } from './routes/captures.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
 
 export interface HttpParts {
@@ -26,6 +33,7 @@ export interface HttpParts {
   frames: FramesService;
   jobs: JobsService;
   events: EventsService;
+  retention: RetentionService;
   checks: readonly HealthCheck[];
   /** the device contract's routes, below /api/v1 */
   ingest: RequestHandler;
@@ -52,6 +60,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...captureRoutes(parts.frames),
     ...eventRoutes(parts.events),
     ...jobRoutes(parts.jobs),
+    ...retentionRoutes(parts.retention),
     ...streamRoutes(parts.events, parts.clock),
   ];
 }

@@ -31,6 +31,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     frames: untouched('frames'),
     jobs: untouched('jobs'),
     events: untouched('events'),
+    retention: untouched('retention'),
     checks: [],
     ingest: (_req, _res, next) => next(),
     flows: { node: (_req, _res, next) => next() },
