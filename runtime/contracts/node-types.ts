@@ -5,6 +5,7 @@ export const NODE_TYPES = {
   camera: ['server', 'edge'],
   'camera-capture': ['server', 'edge'],
   'delta-detect': ['server', 'edge'],
+  retention: ['server', 'edge'],
   'ingest-frame': ['server'],
   'frame-queue': ['server'],
   'job-done': ['server'],

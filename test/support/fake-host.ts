@@ -8,6 +8,7 @@ import type { FrameInfo, Still } from '../../runtime/contracts/frame.ts';
 import type { DetectionMemory, Host, Log, StoredFrame, UploadStatus } from '../../runtime/contracts/host.ts';
 import type { JobHandle } from '../../runtime/contracts/jobs.ts';
 import type { Side } from '../../runtime/contracts/node-types.ts';
+import type { RetentionReport, RetentionWork } from '../../runtime/contracts/retention.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 
@@ -60,6 +61,7 @@ export class FakeHost {
   readonly ingest = new FakeIngest();
   readonly jobs = new FakeJobs();
   readonly events = new FakeEvents();
+  readonly retention = new FakeRetention();
   readonly upload = new FakeUpload();
   readonly config = new FakeConfig();
 
@@ -75,7 +77,7 @@ export class FakeHost {
     };
     this.host =
       side === 'server'
-        ? { ...both, ingest: this.ingest, jobs: this.jobs, events: this.events }
+        ? { ...both, ingest: this.ingest, jobs: this.jobs, events: this.events, retention: this.retention }
         : { ...both, upload: this.upload, config: this.config };
   }
 }
@@ -230,6 +232,41 @@ class FakeEvents {
       if (filter.phase && filter.phase !== message.phase) continue;
       onEvent(message);
     }
+  }
+}
+
+class FakeRetention {
+  readonly runs: { dryRun: boolean; work: RetentionWork }[] = [];
+  failing: Error | undefined;
+  /** what every run reports, over one that found nothing */
+  finds: Partial<RetentionReport> = {};
+
+  async run(options: { dryRun: boolean; work: RetentionWork }): Promise<RetentionReport> {
+    this.runs.push(options);
+    if (this.failing) throw this.failing;
+    return {
+      dry_run: options.dryRun,
+      work: options.work,
+      asked_by: 'flow',
+      state: 'done',
+      started_at: '2026-11-20T03:30:00.000Z',
+      finished_at: '2026-11-20T03:30:01.000Z',
+      deleted: {
+        captures: 120,
+        segments: 2,
+        segment_bytes: 128_000_000,
+        events: 3,
+        event_images: 12,
+        event_image_bytes: 1_000_000,
+        orphans: 0,
+        orphan_bytes: 0,
+        tokens: 0,
+        jobs: 0,
+      },
+      unfinished: { bytes: 0, cap_bytes: 10e9, deleted_captures: 0 },
+      notes: [],
+      ...this.finds,
+    };
   }
 }
 
