@@ -57,7 +57,7 @@ describe('retention node', () => {
     await flow.stop();
   });
 
-  it('is grey on a Pi, where retention is the spool's', async () => {
+  it('is grey on a Pi, where the spool keeps its own limit', async () => {
     const fake = new FakeHost({ side: 'edge' });
     const flow = await playFlow(node(), { host: fake.host });
     const status = await flow.statusIs('n', /not available on this side/);
