@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const PROGRAM = '/usr/bin/chromium';
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const open = new Set<Browser>();
+
+after(async () => {
+  for (const browser of open) await browser.close();
+});
+
+/** A real Chromium, without a window; it ends with the test run at the latest. */
+export async function openBrowser(): Promise<Browser> {
+  if (!existsSync(PROGRAM)) throw new Error('these tests need Chromium: install the package "chromium"');
+  const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
+  open.add(browser);
+  browser.on('disconnected', () => open.delete(browser));
+  return browser;
+}
+
+/** What goes wrong in a page: errors that nobody caught, and what was written to its console as an error. Grows as it happens. */
+export function troublesOf(page: Page): string[] {
+  const troubles: string[] = [];
+  page.on('pageerror', (error) => troubles.push(`page error: ${error.stack ?? error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') troubles.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  return troubles;
+}
+
+/** Takes a picture of the page; into the folder that SCREENSHOTS names, else that of temporary files. Answers the file. */
+export async function screenshot(page: Page, name: string): Promise<string> {
+  const folder = process.env.SCREENSHOTS ?? join(tmpdir(), 'redeye-screenshots');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `${name}.png`);
+  await page.screenshot({ path: file });
+  return file;
+}
