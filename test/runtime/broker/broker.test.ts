@@ -44,6 +44,14 @@ describe('broker', () => {
       assert.deepEqual(bench.broker.connectedDevices(), ['pi-1']);
     });
 
+    it('sees its own state, and so the will of a session it has long left', async () => {
+      const client = await bench.device('pi-1');
+      const inbox = inboxOf(client);
+      await client.subscribeAsync(`${D1}/state`, { qos: 1 });
+      await client.publishAsync(`${D1}/state`, stateBody('offline', 3), { qos: 1, retain: true });
+      await until('it came back', () => inbox.some(({ topic, body }) => topic === `${D1}/state` && body.session === 3));
+    });
+
     it('is heard: state, birth, heartbeat, and the rest with its topic', async () => {
       const client = await bench.device('pi-1');
       const info = { v: 1, ts: at, version: '1', node: '24', platform: 'linux', node_types: [], cameras: [] };
@@ -254,7 +262,8 @@ describe('broker', () => {
       `${D2}/cmd/+`,
       `redeye/v1/home/d/+/cmd/+`,
       `${D1}/c/cam/+/set`,
-      `${D1}/state`,
+      `${D2}/state`,
+      `${D1}/info`,
       '$SYS/#',
       'redeye/v1/home/server/+',
     ];
