@@ -21,5 +21,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { '/api': server, '/editor': server, '/healthz': server } },
+  server: { proxy: { '^/api/(v1|openapi)': server, '/editor': server, '/healthz': server } },
 });

@@ -1,4 +1,4 @@
-import { onScopeDispose } from 'vue';
+import { onActivated, onDeactivated, onScopeDispose } from 'vue';
 
 /** Keys by their name (`j`, `Escape`, `g l` for two in a row); a handler that answers false did not want it. */
 export type KeyMap = Record<string, (event: KeyboardEvent) => unknown>;
@@ -7,13 +7,19 @@ const PREFIX_MS = 1200;
 const maps: KeyMap[] = [];
 let prefix: { key: string; at: number } | undefined;
 
-/** Keys that work while the component lives; later maps are asked first. */
+/** Keys that work while the component is on the page; later maps are asked first. */
 export function useKeys(map: KeyMap): void {
-  maps.push(map);
-  onScopeDispose(() => {
+  const add = () => {
+    if (!maps.includes(map)) maps.push(map);
+  };
+  const remove = () => {
     const at = maps.indexOf(map);
     if (at >= 0) maps.splice(at, 1);
-  });
+  };
+  add();
+  onActivated(add);
+  onDeactivated(remove);
+  onScopeDispose(remove);
 }
 
 /** Listens for the whole page. Keys belong to a field while one is written in, and to a dialog while one is open. */
