@@ -15,7 +15,8 @@ export class FrameLoad {
   readonly #devices: LoadDevice[];
   readonly #jpeg: Buffer;
   readonly #size: { width: number; height: number };
-  readonly #agent: Agent;
+  readonly #connections: number;
+  #agent: Agent;
 
   constructor(options: {
     url: string;
@@ -28,11 +29,15 @@ export class FrameLoad {
     this.#devices = options.devices;
     this.#jpeg = options.jpeg;
     this.#size = options.size;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: options.connections });
+    this.#connections = options.connections;
+    this.#agent = this.#connect();
   }
 
   /** Sends so many frames as fast as answers come; answers how many were stored. */
   async closed(frames: number, connections: number): Promise<number> {
+    // Between two rounds servers close idle connections: every round has its own.
+    this.#agent.destroy();
+    this.#agent = this.#connect();
     let left = frames;
     let stored = 0;
     const worker = async () => {
@@ -47,6 +52,8 @@ export class FrameLoad {
 
   /** Sends at a fixed rate whatever the answers do; answers each frame's time in ms, from when it was due. */
   async open(perSecond: number, seconds: number): Promise<number[]> {
+    this.#agent.destroy();
+    this.#agent = this.#connect();
     const times: number[] = [];
     const begin = performance.now();
     const running: Promise<void>[] = [];
@@ -62,6 +69,10 @@ export class FrameLoad {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  #connect(): Agent {
+    return new Agent({ keepAlive: true, maxSockets: this.#connections });
   }
 
   #send(n: number): Promise<number> {
