@@ -29,7 +29,10 @@ import { Accounts } from './http/auth/accounts.ts';
 import { editorAuth } from './http/auth/editor.ts';
 import { consolePages } from './http/console.ts';
 import { ingestRoutes } from './http/ingest/ingest.ts';
+import { createMetrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
+import { registerServerGauges } from './http/server-gauges.ts';
+import { createStageCounts } from './http/stage-counts.ts';
 import { createJobQueue } from './jobs/queue.ts';
 import { hostInUrl, reachableHost } from './lib/addresses.ts';
 import { lockDataDir } from './lib/data-dir-lock.ts';
@@ -42,12 +45,14 @@ import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
 import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
 import { createRetention } from './retention/retention.ts';
+import { createServerState } from './server-state.ts';
 
 export const VERSION = '0.1.0';
 /** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
 const RESERVED_IDS = new Set([
   'api',
   'editor',
+  'health',
   'healthz',
   'readyz',
   'metrics',
@@ -144,6 +149,8 @@ async function compose(
   const basePath = publicUrl.pathname.replace(/\/$/, '');
 
   // Stages.
+  const metrics = createMetrics({ log: log.child('metrics'), process: true });
+  const counts = createStageCounts({ metrics, clock });
   const fleet = createFleet({
     db,
     clock,
@@ -190,9 +197,11 @@ async function compose(
   };
   const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath: settings.FFMPEG_PATH });
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
-  const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7 });
+  const { onBatch, onAttempt } = counts;
+  const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
   const frames = createFrames({ db, store, nodeId, intake });
-  const jobs = createJobQueue({ db, clock, log, owner: `${nodeId}:${process.pid}`, readFrame: frames.read });
+  const owner = `${nodeId}:${process.pid}`;
+  const jobs = createJobQueue({ db, clock, log, owner, readFrame: frames.read, onAttempt });
   const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
   const retention = createRetention({
     db,
@@ -218,7 +227,12 @@ async function compose(
     db,
     clock,
     log,
-    sinks: [events.sink, { name: 'mqtt', deliver: eventSink({ broker, site: settings.SITE }) }, eventLog(log)],
+    sinks: [
+      events.sink,
+      { name: 'mqtt', deliver: eventSink({ broker, site: settings.SITE }) },
+      eventLog(log),
+      counts.events,
+    ],
   });
 
   await fleet.registerBuiltIn();
@@ -277,6 +291,8 @@ async function compose(
       }).catch((error) => log.error('an audit entry was not written', { error })),
   });
 
+  const state = createServerState({ dataDir, db, store, jobs, fleet, broker, engine, relay });
+  registerServerGauges(metrics, state, VERSION);
   door.serve(
     createHttpApp({
       version: VERSION,
@@ -292,7 +308,15 @@ async function compose(
         { name: 'flows', trouble: () => flowTrouble(engine.state()) },
         { name: 'events', trouble: () => relay.trouble() },
       ],
-      ingest: ingestRoutes({ fleet, frames, readJpegHeader, clock, log: log.child('ingest') }),
+      operations: { metrics, frames: counts.frames, state },
+      ingest: ingestRoutes({
+        fleet,
+        frames,
+        readJpegHeader,
+        clock,
+        log: log.child('ingest'),
+        onFrame: counts.frames.note,
+      }),
       flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
       console: consolePages(join(productDir, 'console'), basePath),
       clock,

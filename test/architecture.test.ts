@@ -22,6 +22,7 @@ const RULES: Record<string, readonly string[] | 'everything'> = {
   'runtime/cli': 'everything',
   'runtime/main.ts': 'everything',
   'runtime/host.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`), 'runtime/http'],
+  'runtime/server-state.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
   nodes: ['runtime/contracts', 'nodes/lib'],
   'nodes/lib': ['runtime/contracts'],
   edge: PORTABLE,

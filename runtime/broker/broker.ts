@@ -133,6 +133,11 @@ export class Broker implements Part, Publisher {
     return `mqtt://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   }
 
+  /** How many connections have shown a credential and are open. */
+  connections(): number {
+    return this.#sessions.open().length;
+  }
+
   /** Ids of the devices that are connected. */
   connectedDevices(): string[] {
     return this.#sessions.devices();

@@ -56,6 +56,12 @@ export async function unpublishedAfter(q: Queryable, kind: string, after: number
   return rows;
 }
 
+/** How many messages wait to be published. */
+export async function countUnpublished(q: Queryable): Promise<number> {
+  const { rows } = await q.query<{ n: number }>('select count(*) as n from outbox where published_at is null');
+  return rows[0]?.n ?? 0;
+}
+
 /** Marks everything up to an id as published. */
 export async function markPublished(q: Queryable, kind: string, upTo: number): Promise<void> {
   await q.query(`update outbox set published_at = now() where published_at is null and id <= $1 and kind = $2`, [

@@ -26,6 +26,8 @@ export interface IntakeOptions {
   log: Log;
   newId: NewId;
   limits?: Partial<IntakeLimits>;
+  /** told of every batch that was made durable */
+  onBatch?: (batch: { frames: number; bytes: number; seconds: number }) => void;
 }
 
 type Taker = Parameters<IngestHost['attach']>[0];
@@ -109,7 +111,8 @@ class Intake implements FrameIntake {
   }
 
   async #write(batch: WaitingFrame[]): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, onBatch } = this.#options;
+    const startedAt = clock.monotonicMs();
     try {
       await writeBatch(batch, {
         ...this.#options,
@@ -120,6 +123,11 @@ class Intake implements FrameIntake {
         onStored: (frame) => this.#tell(frame),
       });
       this.#databaseTrouble = undefined;
+      onBatch?.({
+        frames: batch.length,
+        bytes: batch.reduce((sum, { frame }) => sum + frame.jpeg.length, 0),
+        seconds: (clock.monotonicMs() - startedAt) / 1000,
+      });
     } catch (error) {
       if (error instanceof AppError && error.code === 'db.unavailable') {
         if (!this.#databaseTrouble) log.error('the database does not take frames', { error });

@@ -1,6 +1,7 @@
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import type { Clock, Log } from '../contracts/host.ts';
+import type { ServerState } from '../contracts/metrics.ts';
 import type {
   EventsService,
   FleetService,
@@ -13,8 +14,10 @@ import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
+import type { FrameCounts } from './frame-counts.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
+import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -23,8 +26,10 @@ import { captureRoutes } from './routes/captures.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { scrapeRoutes } from './scrape.ts';
 
 export interface HttpParts {
   version: string;
@@ -35,6 +40,8 @@ export interface HttpParts {
   events: EventsService;
   retention: RetentionService;
   checks: readonly HealthCheck[];
+  /** how the server itself is, and what is counted */
+  operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
   /** the device contract's routes, below /api/v1 */
   ingest: RequestHandler;
   /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
@@ -62,6 +69,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...jobRoutes(parts.jobs),
     ...retentionRoutes(parts.retention),
     ...streamRoutes(parts.events, parts.clock),
+    ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
   ];
 }
 
@@ -74,7 +82,9 @@ export function createHttpApp(parts: HttpParts): Express {
   const authenticate = authenticator(parts.accounts);
   app.disable('x-powered-by');
   if (parts.trustProxy !== undefined) app.set('trust proxy', parts.trustProxy);
-  app.use(healthRoutes(parts.checks, parts.version));
+  const { operations, checks, version, clock } = parts;
+  app.use(healthRoutes({ checks, version, clock, state: operations.state }));
+  app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
   app.use(corsFor(parts.corsOrigins));
 
   const strict = helmet({

@@ -20,6 +20,7 @@ export interface LaneTools {
   leaseMs: number;
   /** jobs taken at once */
   batch: number;
+  onAttempt?: ((outcome: 'done' | 'failed' | 'dead') => void) | undefined;
 }
 
 /** A lane as claimed, with its first batch. */
@@ -101,7 +102,7 @@ export class Lane {
 
   async #fail(job: JobHandle, failure: { error: string; hopeless: boolean }): Promise<void> {
     const failed = await this.#insist('write down a failed job', () => recordFailure(this.#tools.db, job, failure));
-    if (failed) logFailure(this.#tools.log, job, failed.state, failure.error);
+    if (failed) logFailure(this.#tools, job, failed.state, failure.error);
   }
 
   async #nextBatch(): Promise<void> {
@@ -180,8 +181,14 @@ export class Lane {
   }
 }
 
-/** One line for a failed attempt; the last one is an error. */
-export function logFailure(log: Log, job: JobHandle, state: 'failed' | 'dead', why: string): void {
+/** Counts a failed attempt and says it in one line; the last one is an error. */
+export function logFailure(
+  { log, onAttempt }: Pick<LaneTools, 'log' | 'onAttempt'>,
+  job: JobHandle,
+  state: 'failed' | 'dead',
+  why: string,
+): void {
+  onAttempt?.(state);
   const fields = { job: job.id, camera: job.camera, seq: job.seq, attempt: job.attempt, why };
   if (state === 'dead') log.error('a job is dead', fields);
   else log.warn('a job failed and is tried again', fields);

@@ -26,6 +26,8 @@ export interface JobQueueOptions {
   sweepMs?: number;
   /** jobs taken from a lane at once */
   batch?: number;
+  /** told of every attempt that came to an end; `dead` was the last one */
+  onAttempt?: (outcome: 'done' | 'failed' | 'dead') => void;
 }
 
 export interface JobQueue extends Part, JobsService, JobHost {
@@ -40,10 +42,10 @@ export interface JobQueue extends Part, JobsService, JobHost {
 
 /** The analysis queue: a lane per camera, each lane with one worker at a time, each job finished at most once (at-least-once tries). */
 export function createJobQueue(options: JobQueueOptions): JobQueue {
-  const { db, clock, owner, leaseMs = JOB_LEASE_MS, sweepMs = 5000, batch = 16 } = options;
+  const { db, clock, owner, leaseMs = JOB_LEASE_MS, sweepMs = 5000, batch = 16, onAttempt } = options;
   const log = options.log.child('jobs');
   const hands = new Hands({ clock, leaseMs });
-  const tools: LaneTools = { db, clock, log, hands, readFrame: options.readFrame, leaseMs, batch };
+  const tools: LaneTools = { db, clock, log, hands, readFrame: options.readFrame, leaseMs, batch, onAttempt };
   const workers = new Set<LaneWorker>();
   const leaving = new Set<Promise<void>>();
   let running = false;
@@ -72,6 +74,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
       return 'done';
     });
     hands.of(job)?.end('settled');
+    if (outcome === 'done') onAttempt?.('done');
     return outcome;
   };
 
@@ -83,7 +86,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     async fail(job, error) {
       const failed = await recordFailure(db, job, { error: error.message, hopeless: isFrameLost(error) });
       hands.of(job)?.end('settled');
-      if (failed) logFailure(log, job, failed.state, error.message);
+      if (failed) logFailure(tools, job, failed.state, error.message);
     },
 
     async renew(job) {

@@ -3,6 +3,8 @@ import type { Role } from '../../runtime/contracts/users.ts';
 import { createHttpApp, type HttpParts } from '../../runtime/http/app.ts';
 import { Accounts } from '../../runtime/http/auth/accounts.ts';
 import { hashPassword } from '../../runtime/http/auth/passwords.ts';
+import { createFrameCounts } from '../../runtime/http/frame-counts.ts';
+import { createMetrics } from '../../runtime/http/metrics.ts';
 import { HttpServer } from '../../runtime/http/server.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
@@ -23,6 +25,7 @@ let hash: Promise<string> | undefined;
 export async function openDoor(parts: Partial<HttpParts> = {}) {
   const users = memoryUsers();
   const clock = parts.clock ?? systemClock;
+  const metrics = createMetrics({ log: silentLog, process: false });
   const accounts = new Accounts({ store: users, clock, log: silentLog, key: Buffer.alloc(32, 1) });
   const app = createHttpApp({
     version: '0.0.0',
@@ -33,6 +36,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     events: untouched('events'),
     retention: untouched('retention'),
     checks: [],
+    operations: { metrics, frames: createFrameCounts({ clock, metrics }), state: untouched('state') },
     ingest: (_req, _res, next) => next(),
     flows: { node: (_req, _res, next) => next() },
     clock,

@@ -24,6 +24,7 @@ export interface DoorOptions {
   clock?: Clock;
   rateLimit?: IngestOptions['rateLimit'];
   bodyBudgetBytes?: number;
+  onFrame?: IngestOptions['onFrame'];
 }
 
 /** A JPEG with a little structure. */
@@ -114,6 +115,7 @@ export async function openIngest(options: DoorOptions = {}) {
     readJpegHeader,
     clock: options.clock ?? systemClock,
     log: silentLog,
+    ...(options.onFrame && { onFrame: options.onFrame }),
     ...(options.rateLimit && { rateLimit: options.rateLimit }),
     ...(options.bodyBudgetBytes && { bodyBudgetBytes: options.bodyBudgetBytes }),
   });

@@ -5,6 +5,7 @@ import type { ServedConfig } from '../../contracts/device-config.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import { MAX_FRAME_BODY_BYTES } from '../../contracts/frame.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
+import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
 import { parser } from '../../lib/validate.ts';
@@ -29,11 +30,16 @@ export interface IngestOptions {
   rateLimit?: RateLimit;
   /** bytes of bodies in memory at once, all devices together; default 128 MiB */
   bodyBudgetBytes?: number;
+  /** told of every answer to a frame */
+  onFrame?: (report: FrameReport) => void;
 }
 
 const MAX_HEARTBEAT_BYTES = 64 * 1024;
 const MAX_KEY_CHARS = 512;
 const parseHeartbeat = parser(HeartbeatBody);
+
+/** Is told what became of a frame. */
+type Report = (outcome: Omit<FrameReport, 'seconds'>) => void;
 
 /**
  * The device contract (CONTRACTS §4), to be mounted at /api/v1 before any body parser: frames, heartbeats, and the configuration that
@@ -44,7 +50,10 @@ export function ingestRoutes(options: IngestOptions): Router {
   const router = Router();
   router
     .route('/ingest/frame')
-    .post((req, res) => door.answer(req, res, () => door.frame(req, res)))
+    .post((req, res) => {
+      const report = door.reporter();
+      return door.answer(req, res, () => door.frame(req, res, report), report);
+    })
     .all((req, res) => door.refuseMethod(req, res, 'POST'));
   router
     .route('/ingest/heartbeat')
@@ -68,12 +77,13 @@ class Door {
     this.#budget = new ByteBudget(options.bodyBudgetBytes ?? 128 * 1024 * 1024);
   }
 
-  /** Runs a route; whatever it throws becomes the answer of the contract. */
-  async answer(req: IncomingMessage, res: ServerResponse, route: () => Promise<void>): Promise<void> {
+  /** Runs a route; whatever it throws becomes the answer of the contract. `report` is told what became of a frame. */
+  async answer(req: IncomingMessage, res: ServerResponse, route: () => Promise<void>, report?: Report): Promise<void> {
     try {
       await route();
     } catch (thrown) {
       const error = toAppError(thrown);
+      report?.({ outcome: 'refused', code: error.code, bytes: 0 });
       const log = this.#options.log;
       if (error.code === 'internal.error') log.error('a device was not served', { url: req.url, error: thrown });
       else log.debug('a device was refused', { url: req.url, code: error.code, reason: error.message });
@@ -81,12 +91,19 @@ class Door {
     }
   }
 
+  /** Begins to measure a request. */
+  reporter(): Report {
+    const { clock, onFrame } = this.#options;
+    const startedAt = clock.monotonicMs();
+    return (outcome) => onFrame?.({ ...outcome, seconds: (clock.monotonicMs() - startedAt) / 1000 });
+  }
+
   refuseMethod(req: IncomingMessage, res: ServerResponse, allowed: string): void {
     res.setHeader('Allow', allowed);
     refuse(req, res, new AppError('route.method_not_allowed', `only ${allowed} here`), this.#options.clock);
   }
 
-  async frame(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async frame(req: IncomingMessage, res: ServerResponse, report: Report): Promise<void> {
     const device = await this.#admit(req);
     const lease = this.#budget.open(device.id);
     try {
@@ -102,6 +119,7 @@ class Door {
           frame_id: frameId,
           last_seq: lastSeq,
         });
+        report({ outcome: 'conflict', code: 'frame.seq_taken', bytes: 0 });
         return;
       }
       const duplicate = accepted.outcome === 'duplicate';
@@ -111,6 +129,7 @@ class Door {
         received_ts: new Date(accepted.receivedAt).toISOString(),
         duplicate,
       });
+      report({ outcome: accepted.outcome, bytes: frame.jpeg.length });
     } finally {
       lease.release();
     }
