@@ -37,7 +37,7 @@ interface EventRow {
 
 const SELECT = `select id, type, state, device_id, camera_id, rois, started_at, ended_at, stock_changed,
     score::float8 as score, details, parent, reviewed, verdict, note, keep,
-    array(select role from event_images where event_id = events.id order by role) as roles
+    array(select role from event_images where event_id = events.id and deleting_at is null order by role) as roles
   from events`;
 
 /** Enters an event; false when it is there already. An `end` enters it closed. */

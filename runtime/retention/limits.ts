@@ -30,7 +30,7 @@ export const OPEN_EVENT_FACTOR = 2;
 export const DEAD_JOB_MS = 30 * DAY_MS;
 export const RUN_RECORD_MS = 90 * DAY_MS;
 /** Rows judged and deleted by one statement; the embedded database holds up its process for as long as one takes. */
-export const BATCH_ROWS = { postgres: 5000, pglite: 1000 };
+export const BATCH_ROWS = { postgres: 2500, pglite: 500 };
 export const BATCH_EVENTS = 500;
 /** Files that are being deleted at a time. */
 export const FILES_IN_FLIGHT = 8;

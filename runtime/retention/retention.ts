@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
-import type { Clock, RetentionHost } from '../contracts/host.ts';
+import type { RetentionHost } from '../contracts/host.ts';
 import type { RetentionReport, RetentionStatus } from '../contracts/retention.ts';
 import type { RetentionService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
@@ -23,7 +23,6 @@ import { type Job, Work } from './work.ts';
 const KEPT_NAMED = 200;
 
 export interface RetentionOptions extends RunParts {
-  clock: Clock;
   /** how often the free disk is looked at */
   checkMs?: number;
 }
@@ -38,8 +37,8 @@ export interface Retention extends Part, RetentionService {
  * begun the next one ends. To be started after the segments were replayed.
  */
 export function createRetention(options: RetentionOptions): Retention {
-  const { clock, checkMs = 60_000, ...rest } = options;
-  const { db, limits, folder } = rest;
+  const { checkMs = 60_000, ...rest } = options;
+  const { db, clock, limits, folder } = rest;
   const log = rest.log.child('retention');
   const parts: RunParts = { ...rest, log };
   const clocks = new ClockWatch(clock);

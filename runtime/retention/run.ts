@@ -1,6 +1,6 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { AppError } from '../contracts/errors.ts';
-import type { Log } from '../contracts/host.ts';
+import type { Clock, Log } from '../contracts/host.ts';
 import type { RetentionReport, RetentionWork } from '../contracts/retention.ts';
 import type { Db } from '../db/db.ts';
 import { BATCH_ROWS, type RetentionLimits } from './limits.ts';
@@ -15,6 +15,7 @@ export interface Segments {
 
 export interface RunParts {
   db: Db;
+  clock: Clock;
   log: Log;
   store: Segments;
   /** the server whose segments these are */
@@ -27,6 +28,9 @@ export interface RunParts {
   /** called between any two writes, with what was just done; tests end the process there */
   onPoint?: (what: string) => void;
 }
+
+/** The longest rest between two batches, ms. */
+const REST_MS = 250;
 
 /** How many rows of a kind a run may delete by age; `more` once there was one too many. */
 export interface Share {
@@ -52,6 +56,7 @@ export class Run {
   /** bytes of unfinished frames beyond the cap: so many may go */
   unfinishedLeft = 0;
   readonly #signal: AbortSignal;
+  #restedAt: number;
 
   constructor(
     parts: RunParts,
@@ -61,6 +66,7 @@ export class Run {
     this.dry = options.dry;
     this.batch = BATCH_ROWS[parts.db.kind];
     this.#signal = options.signal;
+    this.#restedAt = parts.clock.monotonicMs();
     this.report = {
       dry_run: options.dry,
       work: options.work,
@@ -90,9 +96,16 @@ export class Run {
     this.parts.onPoint?.(what);
   }
 
-  /** Lets others work; throws when the server stops. To be called between batches. */
+  /**
+   * Lets others work; throws when the server stops. To be called between batches. The embedded database has one connection: there it
+   * rests for as long as the batch took, so that frames come in meanwhile.
+   */
   async breathe(): Promise<void> {
-    await otherWork();
+    const { clock, db } = this.parts;
+    const took = clock.monotonicMs() - this.#restedAt;
+    if (db.kind === 'pglite') await clock.sleep(Math.min(took, REST_MS), this.#signal);
+    else await otherWork();
+    this.#restedAt = clock.monotonicMs();
     if (this.#signal.aborted) throw new AppError('flows.stopped', 'the server stops; the rest is for the next run');
   }
 
