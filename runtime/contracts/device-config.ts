@@ -32,8 +32,13 @@ export const DeviceConfig = Type.Object(
 );
 export type DeviceConfig = Static<typeof DeviceConfig>;
 
+// Without the defaults: a check fills them in, and what nobody named would be set back.
+const bare = Object.fromEntries(
+  Object.entries(DeviceConfig.properties).map(([name, schema]) => [name, { ...schema, default: undefined }]),
+) as unknown as typeof DeviceConfig.properties;
+
 /** A change of a device's configuration: any of the fields; the rest stays. */
-export const DeviceConfigPatch = Type.Partial(DeviceConfig, { additionalProperties: false });
+export const DeviceConfigPatch = Type.Partial(Type.Object(bare), { additionalProperties: false });
 export type DeviceConfigPatch = Static<typeof DeviceConfigPatch>;
 
 export type CaptureMode = 'baseline' | 'burst';

@@ -32,6 +32,6 @@ export function stateOfRuntimeEvent(event: RuntimeEvent, safeReason: string | un
   if (error === 'credentials_load_failed') return undefined;
   if (error) return { state: 'failed', reason: `flows cannot be loaded: ${error}` };
   // Every deploy stops the old flows on its way to the new ones.
-  if (state === 'stop' && !deploy) return { state: 'stopped', reason: 'stopped in the editor' };
+  if (state === 'stop' && !deploy) return { state: 'stopped', reason: 'stopped by an operator, or with the server' };
   return undefined;
 }

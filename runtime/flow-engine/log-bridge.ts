@@ -47,6 +47,8 @@ function write(log: Log, entry: Entry): void {
   if (text === '') return;
   const fields = entry.id ? { node: entry.id, type: entry.type, name: entry.name, flow: entry.z } : {};
   if (entry.level <= ERROR) log.error(text, fields);
+  // Said at every start until a flow has its first credential: no news for anybody.
+  else if (text === 'Encrypted credentials not found') log.debug(text);
   else if (entry.level <= WARN) log.warn(text, fields);
   // A node that talks is the operator's wish; the engine's own talk at start is for those who look for it.
   else if (entry.level <= INFO && entry.id) log.info(text, fields);

@@ -73,6 +73,7 @@ export function nodeRedSettings(options: EngineSettings): Record<string, unknown
     runtimeState: { enabled: true, ui: true },
     diagnostics: { enabled: false, ui: false },
     safeMode: options.safeMode,
+    paletteCategories: ['redeye', 'subflows', 'common', 'function', 'network', 'sequence', 'parser', 'storage'],
     editorTheme: {
       page: { title: 'Redeye' },
       header: { title: 'Redeye' },

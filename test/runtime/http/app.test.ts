@@ -97,6 +97,25 @@ describe('the HTTP face', () => {
     assert.equal((await create('b', 'k2')).json.id, 'd2');
   });
 
+  it('changes only the fields of a configuration that were named', async () => {
+    const changes: unknown[] = [];
+    const fleet = {
+      async putConfig(_id: string, change: unknown) {
+        changes.push(change);
+        return { version: 2, config: {} };
+      },
+    } as unknown as FleetService;
+    const { call, userToken } = await open({ fleet });
+    const token = await userToken('operator');
+    const put = (body: unknown) => call('PUT', '/api/v1/devices/pi/config', { token, body });
+    assert.equal((await put({ capture_interval_s: 5 })).status, 200);
+    assert.deepEqual(changes, [{ capture_interval_s: 5 }]);
+    assert.deepEqual(
+      [(await put({ burst_fps: 99 })).json.field, (await put({ fps: 1 })).json.field],
+      ['burst_fps', 'fps'],
+    );
+  });
+
   it('refuses list queries that make no sense, and names the field', async () => {
     const events = { list: async () => ({ items: [], next: null }) } as unknown as EventsService;
     const { call, userToken } = await open({ events });
