@@ -58,7 +58,7 @@ export function wrongWith(field: ConfigField, text: string): string | undefined 
 }
 
 /** What a text stands for; undefined for an empty one. */
-export function valueOf(text: string): number | undefined {
+export function numberOf(text: string): number | undefined {
   return text.trim() === '' ? undefined : Number(text.replace(',', '.'));
 }
 

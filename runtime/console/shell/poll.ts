@@ -4,6 +4,8 @@ import { type ApiError, toApiError } from '../api/client.ts';
 export interface Polled<T> {
   data: Ref<T | undefined>;
   error: Ref<ApiError | undefined>;
+  /** true once there was an answer, be it that there is nothing */
+  asked: Ref<boolean>;
   /** asks now; resolves when the answer is in, never throws */
   refresh: () => Promise<void>;
 }
@@ -12,6 +14,7 @@ export interface Polled<T> {
 export function usePoll<T>(ask: () => Promise<T>, ms: number): Polled<T> {
   const data = shallowRef<T>();
   const error = ref<ApiError>();
+  const asked = ref(false);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
   let turn = 0;
@@ -24,6 +27,7 @@ export function usePoll<T>(ask: () => Promise<T>, ms: number): Polled<T> {
       const answer = await ask();
       if (mine !== turn || ended) return;
       data.value = answer;
+      asked.value = true;
       error.value = undefined;
     } catch (thrown) {
       if (mine !== turn || ended) return;
@@ -41,5 +45,5 @@ export function usePoll<T>(ask: () => Promise<T>, ms: number): Polled<T> {
     document.removeEventListener('visibilitychange', onVisibility);
   });
   void refresh();
-  return { data, error, refresh };
+  return { data, error, asked, refresh };
 }
