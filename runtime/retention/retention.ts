@@ -62,9 +62,10 @@ export function createRetention(options: RetentionOptions): Retention {
       report.finished_at = new Date(clock.now()).toISOString();
       if (id !== undefined) await updateRetentionRun(db, id, report);
     };
+    let outcome: 'done' | 'halted' | 'alarm';
     try {
-      const halted = await work.perform(run, job);
-      await end(halted ? 'halted' : 'done');
+      outcome = await work.perform(run, job);
+      await end(outcome === 'done' ? 'done' : 'halted');
     } catch (error) {
       if (stopping.signal.aborted) {
         await end('interrupted');
@@ -76,7 +77,8 @@ export function createRetention(options: RetentionOptions): Retention {
       throw error;
     }
     if (dry) return report;
-    if (report.state === 'halted') log.error('retention halted: more than expected is old', { report });
+    if (outcome === 'alarm') log.error('retention halted: clocks disagree, and more than a share is old', { report });
+    else if (outcome === 'halted') log.warn('retention halted: more than a share is old', { report });
     else log.info('retention ran', { report });
     return report;
   }

@@ -15,7 +15,7 @@ import { expireCaptures, expireEventImages } from './by-age.ts';
 import { gigabytes, limitCameras, limitFreeDisk, limitSize } from './by-space.ts';
 import { type ClockWatch, inWords, type JudgedTime, judgeTime, type Moment } from './clock-watch.ts';
 import { finishBegunImages } from './event-images.ts';
-import { DEAD_JOB_MS, ORPHAN_AGE_MS, RUN_RECORD_MS } from './limits.ts';
+import { DEAD_JOB_MS, HOUR_MS, ORPHAN_AGE_MS, RUN_RECORD_MS } from './limits.ts';
 import { removeOrphans } from './orphans.ts';
 import type { Run, Share } from './run.ts';
 import { finishBegunSegments, removeFreeSegments } from './segments.ts';
@@ -23,7 +23,11 @@ import { finishBegunSegments, removeFreeSegments } from './segments.ts';
 /** `disk`: only what the free disk asks for. */
 export type Job = RetentionWork | 'disk';
 
+type Halt = 'halted' | 'alarm' | undefined;
 type Kind = 'frames' | 'pictures of events';
+
+/** So long a jump is what people are told of, even where a halt has come in between. */
+const RECENT_JUMP_MS = 26 * HOUR_MS;
 
 /**
  * The steps of a run in their order, and what is remembered from one to the next: whether everything old was gone at some moment since
@@ -40,8 +44,8 @@ export class Work {
     this.#clock = clock;
   }
 
-  /** Answers true when the share was reached. */
-  async perform(run: Run, job: Job): Promise<boolean> {
+  /** Answers `halted` when the share was reached; `alarm` when that was so because clocks disagree, and not after a plain pause. */
+  async perform(run: Run, job: Job): Promise<'done' | 'halted' | 'alarm'> {
     const { db, limits, log } = run.parts;
     this.#clocks.look();
     const time = judgeTime(this.#clock.now(), await databaseTime(db));
@@ -52,19 +56,20 @@ export class Work {
 
     await finishBegunSegments(run);
     await finishBegunImages(run);
-    let halted = false;
+    const halts: Halt[] = [];
     if (job !== 'disk') {
       const rules = await listRetentionRules(db);
-      halted = await this.#byAge(run, 'frames', time, (share) => expireCaptures(run, time.now, rules, share));
+      halts.push(await this.#byAge(run, 'frames', time, (share) => expireCaptures(run, time.now, rules, share)));
       if (job === 'all') {
         const expire = (share: Share | undefined) => expireEventImages(run, time.now, rules, share);
-        halted = (await this.#byAge(run, 'pictures of events', time, expire)) || halted;
+        halts.push(await this.#byAge(run, 'pictures of events', time, expire));
       }
       await limitCameras(run, rules);
     }
     await removeFreeSegments(run);
     await limitSize(run);
     await limitFreeDisk(run);
+    const halted = halts.some((halt) => halt !== undefined);
     if (job === 'all') await this.#sweep(run, time, halted);
 
     const { deleted_captures: lost } = run.report.unfinished;
@@ -73,34 +78,45 @@ export class Work {
       if (!run.dry)
         log.error('frames were deleted before they were analysed', { frames: lost, waiting_bytes: backlog });
     }
-    return halted;
+    if (!halted) return 'done';
+    return halts.includes('alarm') ? 'alarm' : 'halted';
   }
 
-  /** Deletes by age, all of it or a share; true when the share was too small. */
-  async #byAge(run: Run, kind: Kind, time: JudgedTime, expire: (share: Share | undefined) => Promise<void>) {
-    const why = this.#doubt(kind, time);
-    const share = why === undefined ? undefined : await this.#share(run, kind);
+  /** Deletes by age, all of it or a share; answers a halt when the share was too small. */
+  async #byAge(
+    run: Run,
+    kind: Kind,
+    time: JudgedTime,
+    expire: (share: Share | undefined) => Promise<void>,
+  ): Promise<Halt> {
+    const doubt = this.#doubt(kind, time);
+    const share = doubt === undefined ? undefined : await this.#share(run, kind);
     const begun = this.#clocks.moment();
     await expire(share);
     if (share?.more) {
       run.note(
-        `${kind}: halted after ${Math.round(run.parts.limits.shareInDoubt * 100)} % of them, since ${why}; ` +
+        `${kind}: halted after ${Math.round(run.parts.limits.shareInDoubt * 100)} % of them, since ${doubt?.why}; ` +
           'is the clock right? The next run goes on',
       );
       if (!run.dry) this.#clean.delete(kind);
-      return true;
+      return doubt?.alarming ? 'alarm' : 'halted';
     }
     if (!run.dry) this.#clean.set(kind, begun);
-    return false;
+    return undefined;
   }
 
   /** Why what is old may not be old; undefined when it surely is. */
-  #doubt(kind: Kind, time: JudgedTime): string | undefined {
+  #doubt(kind: Kind, time: JudgedTime): { why: string; alarming: boolean } | undefined {
     const clean = this.#clean.get(kind);
-    if (time.doubts[0] !== undefined) return time.doubts[0];
-    if (!clean) return 'no run since the start of the server has ended yet';
-    if (!this.#clocks.passedEvenly(clean)) return 'the clock has jumped since the last run';
-    if (!this.#clocks.isRecent(clean)) return `the last run was ${inWords(this.#clock.now() - clean.wall)} ago`;
+    if (time.doubts[0] !== undefined) return { why: time.doubts[0], alarming: true };
+    const even = clean !== undefined && this.#clocks.passedEvenly(clean);
+    if ((clean && !even) || (!clean && this.#clocks.steadyMs() < RECENT_JUMP_MS)) {
+      return { why: 'the clock has jumped', alarming: true };
+    }
+    if (!clean) return { why: 'no run since the start of the server has reached the end of them', alarming: false };
+    if (!this.#clocks.isRecent(clean)) {
+      return { why: `the last run was ${inWords(this.#clock.now() - clean.wall)} ago`, alarming: false };
+    }
     return undefined;
   }
 
@@ -112,7 +128,9 @@ export class Work {
 
   /** What nobody needs any more. By age only while time is not in doubt. */
   async #sweep(run: Run, time: JudgedTime, halted: boolean): Promise<void> {
-    if (this.#clocks.steadyMs() > ORPHAN_AGE_MS) await removeOrphans(run, this.#clock.now());
+    const now = this.#clock.now();
+    this.#clocks.look();
+    if (this.#clocks.steadyMs() > ORPHAN_AGE_MS) await removeOrphans(run, now);
     else run.note('files without a row wait: the clock has jumped within the last hour');
     if (halted || time.doubts.length > 0) return;
     const { db } = run.parts;
