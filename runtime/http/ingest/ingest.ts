@@ -12,7 +12,7 @@ import { parser } from '../../lib/validate.ts';
 import { answer, refuse } from './answer.ts';
 import { ByteBudget, type Lease } from './byte-budget.ts';
 import { readChunkedForm } from './chunked-form.ts';
-import { parseContentType } from './content-type.ts';
+import { type ContentType, parseContentType } from './content-type.ts';
 import { checkOwn, foldCase, isStorable } from './device-claims.ts';
 import { checkBoundary, splitForm } from './multipart.ts';
 import { fromJsonBody, parseFrame, parseJson, type ReadJpegHeader } from './parse-frame.ts';
@@ -188,8 +188,7 @@ class Door {
 
 /** Reads a frame's body in either dialect. */
 async function readFrame(req: IncomingMessage, lease: Lease): Promise<{ meta: unknown; image: Buffer }> {
-  checkEncoding(req);
-  const { type, parameters } = parseContentType(req.headers['content-type']);
+  const { type, parameters } = checkEncoding(req);
   if (type === 'multipart/form-data') {
     const boundary = checkBoundary(parameters.get('boundary'));
     const isChunked = announcedLength(req, MAX_FRAME_BODY_BYTES) === undefined;
@@ -206,11 +205,12 @@ async function readFrame(req: IncomingMessage, lease: Lease): Promise<{ meta: un
   });
 }
 
-function checkEncoding(req: IncomingMessage): void {
+/** What kind of body comes; throws `request.unsupported_type` for one that would have to be decoded first. */
+function checkEncoding(req: IncomingMessage): ContentType {
   const encoding = req.headers['content-encoding'] ?? 'identity';
-  const { parameters } = parseContentType(req.headers['content-type']);
-  const charset = parameters.get('charset')?.toLowerCase() ?? 'utf-8';
-  if (encoding.toLowerCase() === 'identity' && ['utf-8', 'utf8', 'us-ascii'].includes(charset)) return;
+  const content = parseContentType(req.headers['content-type']);
+  const charset = content.parameters.get('charset')?.toLowerCase() ?? 'utf-8';
+  if (encoding.toLowerCase() === 'identity' && ['utf-8', 'utf8', 'us-ascii'].includes(charset)) return content;
   throw new AppError('request.unsupported_type', 'bodies are taken uncompressed and in UTF-8', {
     field: 'Content-Encoding',
   });
