@@ -116,6 +116,8 @@ export function createHttpApp(parts: HttpParts): Express {
       res.redirect(302, `${parts.basePath}/editor/`);
     });
   }
+  // Scripts, styles and fonts of the console come before the door of flows, which would ask even the login page for a credential.
+  if (parts.console) app.get('/assets/{*path}', parts.console);
   const flows = Router();
   flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
   app.use(flows);

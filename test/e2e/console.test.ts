@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { EventRecord } from '../../runtime/contracts/events.ts';
+import type { Roi } from '../../runtime/contracts/rois.ts';
+import { shelfRois } from '../../runtime/media/sim/shelf-timetable.ts';
+import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
+import { buildConsoleIfOld } from '../support/console-build.ts';
+import { startPostgres } from '../support/postgres-server.ts';
+import { ADMIN_PASSWORD, EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+
+const DEVICE = 'shelf-pi';
+const CAMERA = `${DEVICE}-cam`;
+const FIRST_LOAD_LIMIT = 200_000;
+/** The scene's hand comes every 12 s. */
+const NEXT_EVENT_MS = 45_000;
+/** Chromium writes every refused request into the console; these are the tests' own doing. */
+const WANTED = /401 \(Unauthorized\).*\/auth\/login|409 \(Conflict\).*\/rois/;
+
+buildConsoleIfOld();
+
+describe('the console in a browser', function () {
+  this.timeout(120_000);
+  let server: ServerUnderTest;
+  let edge: EdgeUnderTest;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let troubles: string[];
+
+  before(async () => {
+    server = await ServerUnderTest.start({ DATABASE_URL: (await startPostgres()).url() });
+    const device = await server.device(DEVICE);
+    await server.api.put(`/devices/${DEVICE}/config`, { capture_interval_s: 0.5 });
+    await server.api.put(`/cameras/${CAMERA}/rois`, { rois: shelfRois.filter((roi) => roi.name !== 'middle') });
+    edge = await EdgeUnderTest.start(server, device, 'sim:shelf');
+    browser = await openBrowser();
+    context = await browser.newContext({ viewport: { width: 1400, height: 900 }, colorScheme: 'dark' });
+    page = await context.newPage();
+    troubles = troublesOf(page);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await edge?.end();
+    await server?.end();
+  });
+
+  afterEach(() => {
+    assert.deepEqual(
+      troubles.filter((trouble) => !WANTED.test(trouble)),
+      [],
+    );
+  });
+
+  const rois = () => server.api.get<{ version: number; rois: Roi[] }>(`/cameras/${CAMERA}/rois`);
+  const cards = () => page.locator('[data-event]');
+
+  it('asks for a login, says in words what is wrong with it, and leads to where one wanted to go', async () => {
+    await page.goto(`${server.url}/devices`);
+    await page.getByLabel('User name or e-mail').fill('admin');
+    await page.getByLabel('Password', { exact: true }).fill('not the password of admin');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Wrong name or password' }).waitFor();
+    await assertAccessible(page, 'login');
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN_PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Devices' }).waitFor();
+    assert.equal(new URL(page.url()).pathname, '/devices');
+    const cookies = await context.cookies();
+    assert.ok(cookies.length > 0 && cookies.every((cookie) => cookie.httpOnly), 'no script can read the session');
+  });
+
+  it('shows the newest picture of each camera, which follows the camera', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('l');
+    const picture = page.getByRole('img', { name: `Newest picture of Device ${DEVICE}` });
+    await picture.waitFor();
+    const first = await picture.getAttribute('src');
+    await until('the picture is a newer one', async () => (await picture.getAttribute('src')) !== first);
+    await page.keyboard.press('1');
+    await page.waitForURL(`**/live/${CAMERA}`);
+  });
+
+  it("changes a device's interval, refuses what the contract does, and shows what the device gets", async () => {
+    await page.goto(`${server.url}/devices`);
+    await page.getByRole('link', { name: new RegExp(`Device ${DEVICE}`) }).click();
+    const interval = page.getByLabel('Interval');
+    await interval.fill('0');
+    await page.getByText('Must be 0.1 to 86,400.').waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Save 1 change' }).isDisabled());
+    await interval.fill('1');
+    await page.getByText('Visits shorter than about 2 s may be missed.').waitFor();
+    await page.getByRole('button', { name: 'Save 1 change' }).click();
+    await page.getByText(/^Saved as version \d+\.$/).waitFor();
+    const { config } = await server.api.get<{ config: Record<string, number> }>(`/devices/${DEVICE}/config`);
+    assert.equal(config.capture_interval_s, 1);
+    await page.getByText('Configuration as the device gets it').click();
+    await page.locator('pre', { hasText: '"capture_interval_ms": 1000' }).waitFor();
+    await page.getByText(/the device fetched it/).waitFor({ timeout: 40_000 });
+    await server.api.put(`/devices/${DEVICE}/config`, { capture_interval_s: 0.5 });
+  });
+
+  it('draws a region on the current frame with the mouse and saves it as the next version', async () => {
+    const before = await rois();
+    await page.goto(`${server.url}/cameras/${CAMERA}/regions`);
+    await page.getByRole('button', { name: 'Draw' }).click();
+    const canvas = page.getByRole('group', { name: 'Regions on the picture' });
+    const box = (await canvas.boundingBox()) ?? assert.fail('the canvas has no box');
+    for (const [x, y] of [
+      [0.372, 0.348],
+      [0.628, 0.348],
+      [0.628, 0.79],
+      [0.372, 0.79],
+      [0.372, 0.348],
+    ] as const) {
+      await page.mouse.click(box.x + x * box.width, box.y + y * box.height);
+    }
+    await page.getByLabel('Name', { exact: true }).fill('middle');
+    await page.getByRole('button', { name: 'Inventory', exact: true }).click();
+    await page.getByText('Unsaved changes').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText(`Saved as version ${before.version + 1}`).waitFor();
+    const after = await rois();
+    assert.equal(after.version, before.version + 1);
+    const drawn = after.rois.find((roi) => roi.name === 'middle') ?? assert.fail('the region was not saved');
+    assert.equal(drawn.kind, 'inventory');
+    assert.equal(drawn.points.length, 4, 'the click on the first point closed the shape');
+    assert.ok(Math.abs((drawn.points[0]?.[0] ?? 0) - 0.372) < 0.003, 'points lie where they were clicked');
+  });
+
+  it('shows a later event of that region in the list as it happens, without a reload', async () => {
+    await page.goto(`${server.url}/events?camera=${CAMERA}`);
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+    await page
+      .getByText('middle')
+      .first()
+      .waitFor({ timeout: NEXT_EVENT_MS * 2 });
+    const newest = (await server.api.get<{ items: EventRecord[] }>(`/events?camera=${CAMERA}&limit=1`)).items[0];
+    await page.locator(`[data-event="${newest?.id}"]`).waitFor();
+    const count = await cards().count();
+    await until('one more came by itself', async () => (await cards().count()) > count, NEXT_EVENT_MS);
+  });
+
+  it('is worked through with the keyboard: next, reviewed, undo, open, real event, back', async () => {
+    await page.keyboard.press('j');
+    const id = (await page.locator('[data-event]:focus-within').getAttribute('data-event')) ?? '';
+    const event = () => server.api.get<EventRecord>(`/events/${id}`);
+    await page.keyboard.press('r');
+    await until('it is reviewed', async () => (await event()).reviewed);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await until('it is not', async () => !(await event()).reviewed);
+    await page.locator(`[data-event="${id}"] a`).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/events/${id}?**`);
+    await page.getByRole('heading', { name: 'Why it fired' }).waitFor();
+    await page.keyboard.press('t');
+    await until('it is real and reviewed', async () => (await event()).verdict === true && (await event()).reviewed);
+    await page.keyboard.press('j');
+    await until('the next event is shown', () => !page.url().includes(id));
+    await page.keyboard.press('Escape');
+    await page.waitForURL(`**/events?camera=${CAMERA}`);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
+  it('wipes between before and after', async () => {
+    const closed = await until('an interaction has ended', async () =>
+      (await server.api.events('interaction_detected')).find((one) => one.images.pre && one.images.post),
+    );
+    await page.goto(`${server.url}/events/${closed.id}`);
+    await page.getByRole('button', { name: 'Wipe' }).click();
+    const slider = page.getByRole('slider', { name: 'How much of the picture after is shown' });
+    await slider.press('Home');
+    assert.equal(await slider.inputValue(), '0');
+    await page.getByRole('button', { name: 'Side by side' }).click();
+  });
+
+  it('moves points by keys, one picture pixel each, and takes steps back', async () => {
+    await page.goto(`${server.url}/cameras/${CAMERA}/regions`);
+    await page.getByRole('button', { name: 'Region left' }).focus();
+    await page.keyboard.press('Enter');
+    const point = page.getByRole('button', { name: /^Point 1 of 4/ });
+    const label = () => point.getAttribute('aria-label');
+    assert.match((await label()) ?? '', /96 px from the left, 250 px from the top/);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Shift+ArrowDown');
+    assert.match((await label()) ?? '', /97 px from the left, 260 px from the top/);
+    await page.keyboard.press('+');
+    await page.getByRole('button', { name: /^Point 2 of 5/ }).waitFor();
+    await page.keyboard.press('Delete');
+    await point.waitFor();
+    for (let i = 0; i < 3; i += 1) await page.keyboard.press('Control+z');
+    assert.match((await label()) ?? '', /96 px from the left, 250 px from the top/);
+    await page.getByText('Unsaved changes').waitFor({ state: 'detached' });
+  });
+
+  it('never overwrites what somebody else has saved: it shows it, and asks', async () => {
+    await page.goto(`${server.url}/cameras/${CAMERA}/regions`);
+    await page.getByRole('button', { name: 'Rectangle' }).click();
+    const { version, rois: theirs } = await rois();
+    await server.api.put(`/cameras/${CAMERA}/rois`, { version, rois: theirs.filter((roi) => roi.name !== 'left') });
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText(`Somebody else saved version ${version + 1}.`).waitFor();
+    assert.equal((await rois()).version, version + 1, 'nothing was saved');
+    await page.reload();
+    await page.getByText(`Somebody else saved version ${version + 1}.`).waitFor();
+    await page.getByRole('button', { name: 'Take theirs' }).click();
+    await page.getByRole('button', { name: 'Region left' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: /^Region region-/ }).waitFor({ state: 'detached' });
+  });
+
+  it('registers a device and shows its key once, with the command that starts it', async () => {
+    await page.goto(`${server.url}/devices`);
+    await page.getByRole('button', { name: 'Add a Pi' }).click();
+    await page.getByLabel('Name').fill('Porch');
+    await page.getByRole('button', { name: 'Register' }).click();
+    const command = page.locator('code', { hasText: 'npm run edge' });
+    await command.waitFor();
+    assert.match(
+      (await command.textContent()) ?? '',
+      /^SERVER_URL=http\S+ DEVICE_ID=porch DEVICE_KEY=\S{20,} npm run edge$/,
+    );
+    await screenshot(page, 'console-key');
+    await page.keyboard.press('Escape');
+    assert.ok(await command.isVisible(), 'a slip does not close it');
+    await page.getByRole('button', { name: 'I have copied it' }).click();
+    await page.getByRole('link', { name: /Porch/ }).waitFor();
+  });
+
+  it('keeps the view over a reload, filters included', async () => {
+    await page.goto(`${server.url}/events`);
+    await page.getByLabel('Type').selectOption('stock_changed');
+    await page.getByLabel('Time').selectOption('24h');
+    await until('the address holds the filters', () => /type=stock_changed.*range=24h/.test(page.url()));
+    await page.reload();
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+    assert.equal(await page.getByLabel('Type').inputValue(), 'stock_changed');
+    assert.equal(await page.getByLabel('Time').inputValue(), '24h');
+  });
+
+  for (const [width, height, where] of [
+    [1400, 900, 'desktop'],
+    [360, 740, 'phone'],
+  ] as const) {
+    for (const colorScheme of ['dark', 'light'] as const) {
+      it(`has no serious trouble for anybody on a ${where}, ${colorScheme}, and nothing is wider than the screen`, async () => {
+        const [event] = await server.api.events('interaction_detected');
+        await page.setViewportSize({ width, height });
+        await page.emulateMedia({ colorScheme });
+        const places = {
+          live: '/live',
+          camera: `/live/${CAMERA}`,
+          events: '/events',
+          event: `/events/${event?.id}`,
+          devices: '/devices',
+          device: `/devices/${DEVICE}`,
+          regions: `/cameras/${CAMERA}/regions`,
+          settings: '/settings',
+        };
+        for (const [name, path] of Object.entries(places)) {
+          await page.goto(server.url + path);
+          await page.locator('main h1').waitFor();
+          await settled(page);
+          const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+          assert.ok(Number(over) <= 0, `${name} is ${over} px too wide`);
+          await assertAccessible(page, name);
+          await screenshot(page, `console-${name}-${where}-${colorScheme}`);
+        }
+      });
+    }
+  }
+
+  it('loads at first less than 200 kB, compressed', async () => {
+    const files: string[] = [];
+    const fresh = await browser.newContext();
+    const first = await fresh.newPage();
+    first.on('response', (response) => files.push(response.url()));
+    await first.goto(server.url);
+    await first.getByLabel('User name or e-mail').waitFor();
+    await fresh.close();
+    let bytes = 0;
+    for (const url of new Set(files)) bytes += compressed(Buffer.from(await (await fetch(url)).arrayBuffer()), url);
+    assert.ok(bytes > 20_000 && bytes < FIRST_LOAD_LIMIT, `${bytes} bytes`);
+  });
+
+  it('logs out, and pictures are closed with it', async () => {
+    const [event] = await server.api.events('interaction_detected');
+    await page.goto(`${server.url}/settings`);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Password', { exact: true }).waitFor();
+    const answer = await context.request.get(`${server.url}${event?.images.thumb}`);
+    assert.equal(answer.status(), 401);
+  });
+});
+
+/** Waits until nothing of the page is still on its way: no skeleton, every picture that is in sight decoded. */
+async function settled(page: Page): Promise<void> {
+  await page.locator('[aria-busy="true"]').waitFor({ state: 'detached' });
+  await page.waitForFunction(() =>
+    [...document.images]
+      .filter((image) => image.getBoundingClientRect().top < innerHeight)
+      .every((image) => image.complete && image.naturalWidth > 0),
+  );
+}
+
+/** Fails on what axe-core calls serious or critical. */
+async function assertAccessible(page: Page, where: string): Promise<void> {
+  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(source);
+  const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+  };
+  const bad = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  assert.deepEqual(
+    bad.map(
+      ({ id, nodes }) =>
+        `${where}: ${id}: ${nodes
+          .slice(0, 3)
+          .map((node) => `${node.html} ${node.failureSummary}`)
+          .join('; ')}`,
+    ),
+    [],
+  );
+}
+
+/** Pictures and fonts are compressed already. */
+function compressed(bytes: Buffer, url: string): number {
+  return /\.(js|css|svg|webmanifest)$|\/$/.test(url) ? gzipSync(bytes).length : bytes.length;
+}
