@@ -25,7 +25,6 @@ export const deviceStrings = {
     config: 'Config fetched',
     health: 'Health',
   },
-  well: 'Well',
   serverText: 'This server, for cameras that it reaches itself',
   emptyTitle: 'No device yet',
   emptyText: 'A Raspberry Pi with a camera takes the pictures and sends them here.',
@@ -65,7 +64,6 @@ export const deviceStrings = {
     cameras: 'Cameras',
     noCamera: 'It has no camera yet.',
     regions: 'Draw regions',
-    liveLink: 'Live',
     eventsLink: 'Events',
     config: 'Configuration',
     version_: (version: number) => `version ${version}`,
@@ -76,17 +74,14 @@ export const deviceStrings = {
     saving: 'Saving …',
     discard: 'Discard',
     saved: (version: number) => `Saved as version ${version}.`,
-    noticeConflict:
-      'Somebody else changed the configuration meanwhile. Your changes are still here; what you left alone was updated.',
     useDefault: (value: string) => `Set to the default, ${value}`,
     health: 'Health',
     noHealth: 'It has not reported its health yet.',
     mayNot: 'Your role may look at the configuration, not change it.',
-    key: 'Key',
     keyText:
       'With it the device logs in. A new one is shown once; the old one works for 24 more hours, so that nothing is lost while you change it.',
-    rotate: 'Make a new key',
-    rotated: 'New key',
+    rotate: 'New key',
+    rotated: 'The new key',
     disable: 'Disable',
     enable: 'Enable',
     disabledToast: 'Disabled: its frames are refused from now on.',
@@ -142,8 +137,6 @@ export const deviceStrings = {
   },
 
   visits: {
-    title: 'What may be missed',
-    sure: (seconds: string) => `Visits of ${seconds} or longer are seen.`,
     missed: (seconds: string) => `Visits shorter than about ${seconds} may be missed.`,
     why: (interval: string, frames: number) =>
       frames === 1
@@ -152,7 +145,6 @@ export const deviceStrings = {
     burst: (rate: string, duration: string) => `Once one has begun, it looks ${rate} for ${duration}.`,
     pause: (cooldown: string) =>
       `After a burst there is none for ${cooldown}: visits in that time are seen at the interval only.`,
-    shorter: (interval: string) => `An interval of ${interval} would catch visits of 2 s.`,
   },
 
   register: {

@@ -29,7 +29,6 @@ export const eventStrings = {
   },
   today: 'Today',
   yesterday: 'Yesterday',
-  count: (count: number, more: boolean) => `${count}${more ? '+' : ''} ${count === 1 && !more ? 'event' : 'events'}`,
   fresh: (count: number) => `${count} new ${count === 1 ? 'event' : 'events'}`,
   goingOn: 'going on',
   end: 'That was everything.',

@@ -12,7 +12,6 @@ export const placeStrings = {
   dismiss: 'Dismiss',
   copy: 'Copy',
   copied: 'Copied',
-  loading: 'Loading',
   back: 'Back',
 
   never: 'never',
@@ -23,7 +22,6 @@ export const placeStrings = {
   lost: {
     title: 'Connection lost.',
     since: (time: string) => `What you see is from ${time}. Trying again …`,
-    back: 'Connected again.',
   },
   unreachable: {
     title: 'The server does not answer',
@@ -53,7 +51,6 @@ export const placeStrings = {
     wait: (seconds: number) =>
       `Too many failed logins. For your safety the next try waits ${seconds} s; the wait grows with every wrong password.`,
     first: 'First time here? The user is admin; its password was printed where the server was started.',
-    ended: 'You were logged out. Log in to go on where you were.',
   },
   password: {
     firstTitle: 'Choose your own password',
@@ -118,7 +115,6 @@ export const placeStrings = {
     zone: 'Times are shown in',
     api: 'HTTP API',
     apiLink: 'OpenAPI document',
-    licence: 'Licence',
   },
 
   help: {

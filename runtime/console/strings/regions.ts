@@ -58,7 +58,6 @@ export const regionStrings = {
     differs: (names: string[]) => `Different there: ${names.join(', ')}.`,
     reload: 'Take theirs',
     overwrite: 'Overwrite with mine',
-    later: 'Not now',
   },
   trouble: {
     few: 'needs three different points',
@@ -73,7 +72,6 @@ export const regionStrings = {
     `Point ${n} of ${of}, ${x} px from the left, ${y} px from the top`,
   region: (name: string) => `Region ${name}`,
   canvas: 'Regions on the picture',
-  edge: (n: number) => `Add a point on edge ${n}`,
   mayNot: 'Your role may look at regions, not change them.',
   copyName: (name: string, n: number) => `${name.slice(0, 36)}-${n}`,
   newName: (n: number) => `region-${n}`,
