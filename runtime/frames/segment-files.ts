@@ -16,6 +16,8 @@ export interface SegmentFile {
 export interface SegmentDisk {
   /** Makes a new file; its name is durable when this resolves. */
   create(folder: string, segment: number): Promise<SegmentFile>;
+  /** Makes durable what an earlier process wrote to this file. */
+  sync(folder: string, segment: number): Promise<void>;
   remove(folder: string, segment: number): Promise<void>;
   /** bytes that may still be written there */
   freeBytes(folder: string): Promise<number>;
@@ -65,6 +67,14 @@ export const segmentDisk: SegmentDisk = {
       truncate: (length) => handle.truncate(length),
       close: () => handle.close(),
     };
+  },
+  async sync(folder, segment) {
+    const handle = await open(segmentPath(folder, segment), 'r+');
+    try {
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
   },
   async remove(folder, segment) {
     await unlink(segmentPath(folder, segment));

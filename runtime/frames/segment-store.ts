@@ -123,8 +123,9 @@ export class SegmentStore implements Part {
   }
 
   /**
-   * Calls back with every record from a place on (or from the beginning), oldest first, one after the other. A torn end of a segment is
-   * passed over to the next segment. To be used before the first `append`.
+   * Calls back with every record from a place on (or from the beginning), oldest first, one after the other, once it is durable: a killed
+   * process may have written what it never synced. A torn end of a segment is passed over to the next segment. To be used before the
+   * first `append`.
    */
   async replay(
     from: Location | undefined,
@@ -135,6 +136,7 @@ export class SegmentStore implements Part {
       if (from && segment < from.segment) continue;
       const start = from?.segment === segment ? from.offset : 0;
       if (start > size) this.#log.error('a segment is shorter than it was', { segment, size, expected: start });
+      if (size > start) await this.#syncEarlier(segment);
       for await (const step of walkSegment(segmentPath(this.#folder, segment), start)) {
         const at = { segment, offset: step.offset };
         if (step.kind === 'record') {
@@ -170,6 +172,15 @@ export class SegmentStore implements Part {
   /** Why the last batch could not be written; undefined when it could. */
   trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** A disk that cannot sync what is there says so; the records are taken all the same, since some may have been promised long ago. */
+  async #syncEarlier(segment: number): Promise<void> {
+    try {
+      await this.#disk.sync(this.#folder, segment);
+    } catch (error) {
+      this.#log.error('what an earlier process wrote cannot be made durable', { segment, error });
+    }
   }
 
   async #append(records: readonly NewRecord[]): Promise<WrittenBatch> {

@@ -153,6 +153,26 @@ describe('SegmentStore', () => {
     assert.deepEqual((await replayed(await store(folder), end)).seqs, [3]);
   });
 
+  it('makes durable what an earlier process wrote before it hands that out, and only where there is something new', async () => {
+    const first = await store(folder, { segmentBytes: 3000 });
+    const { end } = await first.append([record(1)]);
+    await first.append([record(2)]);
+    await first.stop();
+    const order: string[] = [];
+    const disk: SegmentDisk = {
+      ...segmentDisk,
+      async sync(folder, segment) {
+        await segmentDisk.sync(folder, segment);
+        order.push(`sync ${segment}`);
+      },
+    };
+    const next = await store(folder, { disk });
+    await next.replay(end, async ({ header }) => void order.push(`record ${header.seq}`));
+    assert.deepEqual(order, ['sync 2', 'record 2']);
+    const failing: SegmentDisk = { ...disk, sync: () => Promise.reject(new Error('EIO')) };
+    assert.deepEqual((await replayed(await store(folder, { disk: failing }))).seqs, [1, 2]);
+  });
+
   it('passes over a torn end, whatever its shape, and goes on with the next segment', async () => {
     const made = await store(folder);
     const { locations } = await made.append([record(1), record(2)]);
