@@ -35,7 +35,7 @@ export interface PostgresServerOptions {
 const GUARD = `
   folder=$1; shift
   "$@" > "$folder/log" 2>&1 &
-  if read -r signal; then kill -$signal $!; wait $!; exit 0; fi
+  if read -r signal; then kill -$signal $! 2>/dev/null; wait $!; exit 0; fi
   kill -QUIT $!; wait $!; rm -rf "$folder"
 `;
 
