@@ -1,0 +1,71 @@
+/**
+ * `npm run soak -- --kills 50 [--seed N] [--pglite] [--edge] [--only server,postgres,power]`: kills at random moments under load, and
+ * prints the ledger. Exit code 1 where a promise was broken.
+ */
+import { parseArgs } from 'node:util';
+import { runHooks } from './hooks.ts';
+import type { Stroke } from './nemesis.ts';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '50' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    pglite: { type: 'boolean', default: false },
+    edge: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
+const kills = Number(values.kills);
+const seed = Number(values.seed);
+if (!(kills > 0) || !Number.isInteger(seed)) throw new Error('--kills and --seed are whole numbers');
+
+// Loaded late: they register their endings with what hooks.ts provides.
+const { durabilityRun } = await import('./run.ts');
+const { edgeRun } = await import('./edge-run.ts');
+const { edgeTable, serverTable } = await import('./tables.ts');
+const { random } = await import('../support/scenes.ts');
+
+let good = false;
+const say = (text: string) => process.stderr.write(`${text}\n`);
+try {
+  if (values.edge) {
+    say(`${kills} kills of the edge agent, seed ${seed}`);
+    const report = await edgeRun({
+      kills,
+      seed,
+      onKill: (n, seen) => say(`kill ${n}: ${seen} frames seen in the spool`),
+    });
+    process.stdout.write(edgeTable(report));
+    good = report.broken.length === 0;
+  } else {
+    const strokes = choose();
+    const database = values.pglite ? 'PGlite' : 'PostgreSQL';
+    say(`${kills} kills on ${database}, seed ${seed}: ${[...new Set(strokes)].join(', ')}`);
+    const report = await durabilityRun({
+      seed,
+      strokes,
+      database,
+      onStroke: (n, stroke, { ok, unknown }) => say(`kill ${n} (${stroke}): ${ok} ok, ${unknown} unknown`),
+    });
+    process.stdout.write(serverTable(strokes, report));
+    const { broken } = await import('./checker.ts');
+    good = broken(report.verdict) === 0;
+  }
+} finally {
+  await runHooks();
+}
+process.exit(good ? 0 : 1);
+
+/** Mostly the server; PostgreSQL and the power too, unless it is told what. An embedded database promises nothing for power cuts. */
+function choose(): Stroke[] {
+  const all: Stroke[] = values.pglite ? ['server'] : ['server', 'server', 'postgres', 'power'];
+  const kinds = values.only === undefined ? all : values.only.split(',').map(strokeOf);
+  const next = random(seed + 1);
+  next();
+  return Array.from({ length: kills }, () => kinds[Math.floor(next() * kinds.length)] ?? 'server');
+}
+
+function strokeOf(name: string): Stroke {
+  if (name === 'server' || name === 'postgres' || name === 'power') return name;
+  throw new Error(`--only takes server, postgres and power, not ${name}`);
+}
