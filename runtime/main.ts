@@ -9,7 +9,7 @@ import { deviceTopics } from './contracts/topics.ts';
 import { writeAudit } from './db/audit.repo.ts';
 import { createBackups } from './db/backup.ts';
 import { migrate } from './db/migrate.ts';
-import { openDatabase } from './db/open.ts';
+import { type OpenedDatabase, openDatabase } from './db/open.ts';
 import { createUpkeep } from './db/upkeep.ts';
 import { createUserStore } from './db/users.repo.ts';
 import { eventLog } from './events/event-log.ts';
@@ -84,6 +84,9 @@ export interface RunningServer {
   adminPassword: string | undefined;
   /** state of the flows in words */
   flows: string;
+  /** the same, as it is now */
+  flowsNow(): string;
+  database: OpenedDatabase;
   fleet: ReturnType<typeof createFleet>;
   stop(): Promise<void>;
 }
@@ -334,10 +337,13 @@ async function compose(
   await run('flows', engine);
   // Only now: nodes that wait for events must be there before the first one is told.
   await run('outbox', relay);
+  const flowsNow = () => flowTrouble(engine.state()) ?? 'running';
   return {
     url: publicUrl.href.replace(/\/$/, ''),
     adminPassword,
-    flows: flowTrouble(engine.state()) ?? 'running',
+    flows: flowsNow(),
+    flowsNow,
+    database: opened,
     fleet,
   };
 }

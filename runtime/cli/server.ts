@@ -1,10 +1,15 @@
 import { join } from 'node:path';
-import { readSettings } from '../../settings.ts';
+import { readSettings, type Settings } from '../../settings.ts';
 import { AppError } from '../contracts/errors.ts';
+import type { Log } from '../contracts/host.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLog } from '../lib/log.ts';
 import { guardNodeVersion } from '../lib/node-version.ts';
-import { type RunningServer, startServer } from '../main.ts';
+import type { Part } from '../lib/part.ts';
+import { type RunningServer, startServer, VERSION } from '../main.ts';
+import { SOCKET_NAME } from './admin/protocol.ts';
+import { createAdminWork } from './admin/work.ts';
+import { createAdminSocket } from './admin-socket.ts';
 import { answerStarter } from './demo-device.ts';
 
 guardNodeVersion();
@@ -14,11 +19,13 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog({ level: settings.LOG_LEVEL });
   let server: RunningServer | undefined;
+  let admin: Part | undefined;
   let state: 'up' | 'ending' = 'up';
   const end = async (why: string, code: number) => {
     if (state === 'ending') process.exit(code);
     state = 'ending';
     log.info('stopping', { why });
+    await admin?.stop();
     await server?.stop();
     process.exit(code);
   };
@@ -33,6 +40,7 @@ async function main(): Promise<void> {
     log.error('a promise was rejected and nobody looked', { error });
   });
   server = await startServer({ settings, log, clock: systemClock, productDir: join(import.meta.dirname, '..', '..') });
+  admin = await openAdmin(server, settings, log);
   log.info('ready', { url: server.url, flows: server.flows });
   if (process.send) answerStarter(server, () => void end('the starter is gone', 0));
   else if (server.adminPassword !== undefined) {
@@ -40,6 +48,18 @@ async function main(): Promise<void> {
       `\nRedeye is at ${server.url}\nFirst login: admin / ${server.adminPassword}  (shown this once; change it)\n\n`,
     );
   }
+}
+
+/** The door for `npm run admin`. A server without it is still a server. */
+async function openAdmin(server: RunningServer, settings: Settings, log: Log): Promise<Part> {
+  const { url, flowsNow, database } = server;
+  const { DATA_DIR: dataDir, FLOWS_DIR: flowsDir } = settings;
+  const live = { pid: process.pid, url, flows: flowsNow };
+  const work = createAdminWork({ ...database, dataDir, flowsDir, version: VERSION, clock: systemClock, live });
+  const path = join(dataDir, SOCKET_NAME);
+  const socket = createAdminSocket({ path, work, clock: systemClock, log: log.child('admin') });
+  await socket.start().catch((error) => log.warn('npm run admin cannot reach this server', { path, error }));
+  return socket;
 }
 
 main().catch((error) => {

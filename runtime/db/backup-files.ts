@@ -60,13 +60,25 @@ export async function restoreBackup(
   options: { clock: Clock; log: Log },
 ): Promise<{ setAside?: string }> {
   const from = await readBackup(path);
+  return replaceFolder(folder, (trial) => makeFolder(trial, { log: options.log, from }), options.clock);
+}
+
+/**
+ * Puts what `make` makes in place of the embedded database in `folder`, while no server runs on it; what was there is set aside, and put
+ * in the answer.
+ */
+export async function replaceFolder(
+  folder: string,
+  make: (trial: string) => Promise<void>,
+  clock: Clock,
+): Promise<{ setAside?: string }> {
   // Made and closed once under another name: a file that PGlite does not take shows before anything is moved.
   const trial = `${folder}.restored`;
   await rm(trial, { recursive: true, force: true });
   try {
-    await makeFolder(trial, { log: options.log, from });
+    await make(trial);
     const { is } = await conditionOf(folder);
-    const place = is === 'missing' ? undefined : await setAside(folder, options.clock, 'replaced');
+    const place = is === 'missing' ? undefined : await setAside(folder, clock, 'replaced');
     await rename(trial, folder);
     return { setAside: place };
   } finally {

@@ -9,6 +9,12 @@ const FILE_NAME = /^(\d{4})-([a-z0-9-]+)\.sql$/;
 /** Any number that no other program takes an advisory lock on: 'redeye' in ASCII, as far as it fits. */
 const LOCK = 0x72656465;
 
+const VERSIONS_TABLE = `create table if not exists schema_migrations (
+  number integer primary key,
+  name text not null,
+  applied_at timestamptz not null default now()
+)`;
+
 interface Migration {
   number: number;
   name: string;
@@ -48,6 +54,29 @@ export async function migrate(db: Db, log: Log, folder: URL = OWN_FOLDER): Promi
   return applied;
 }
 
+/**
+ * Makes the schema as it was after the given migration, inside of the caller's transaction, in a database that has none of it. Throws
+ * `db.newer` for a migration that this version does not know.
+ */
+export async function makeSchema(q: Queryable, upTo: number, folder: URL = OWN_FOLDER): Promise<void> {
+  const migrations = await migrationsOf(folder);
+  refuseNewer(new Set([upTo]), migrations);
+  await q.query(VERSIONS_TABLE);
+  for (const { number, name, file } of migrations.slice(0, upTo)) {
+    await q.query(await readFile(file, 'utf8'));
+    await q.query('insert into schema_migrations (number, name) values ($1, $2)', [number, name]);
+  }
+}
+
+/** Names of the tables that migrations make, their own included. */
+export async function ownTables(folder: URL = OWN_FOLDER): Promise<string[]> {
+  const texts = await Promise.all((await migrationsOf(folder)).map(({ file }) => readFile(file, 'utf8')));
+  const made = [VERSIONS_TABLE, ...texts].flatMap((text) => [
+    ...text.matchAll(/^\s*create table (?:if not exists )?([a-z_]+)/gim),
+  ]);
+  return made.map((match) => match[1] ?? '');
+}
+
 /** Which migrations the folder holds, in order; throws for a gap, a double number or a name that does not fit. */
 async function migrationsOf(folder: URL): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
@@ -66,13 +95,7 @@ async function lockedVersions(q: Queryable, kind: Db['kind']): Promise<Set<numbe
   if (kind === 'postgres') {
     await q.query('select pg_advisory_xact_lock($1)', [LOCK]);
   }
-  await q.query(
-    `create table if not exists schema_migrations (
-       number integer primary key,
-       name text not null,
-       applied_at timestamptz not null default now()
-     )`,
-  );
+  await q.query(VERSIONS_TABLE);
   const { rows } = await q.query<{ number: number }>('select number from schema_migrations');
   return new Set(rows.map((row) => row.number));
 }

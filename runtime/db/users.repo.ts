@@ -1,7 +1,7 @@
 import type { StoredUser, UserStore } from '../contracts/services.ts';
 import type { Role } from '../contracts/users.ts';
 import { writeAudit } from './audit.repo.ts';
-import type { Db } from './db.ts';
+import type { Queryable } from './db.ts';
 
 interface UserRow {
   id: number;
@@ -17,8 +17,8 @@ interface UserRow {
 
 const COLUMNS = 'id, name, email, role, password_hash, must_change_password, may_edit_flows, cameras, disabled_at';
 
-/** Users and refresh tokens in the database. */
-export function createUserStore(db: Db): UserStore {
+/** Users and refresh tokens in the database; made on a transaction, its changes are part of that. */
+export function createUserStore(db: Queryable): UserStore {
   const one = async (where: string, params: unknown[]): Promise<StoredUser | undefined> => {
     const { rows } = await db.query<UserRow>(`select ${COLUMNS} from users where ${where}`, params);
     return rows[0] && fromRow(rows[0]);

@@ -109,6 +109,7 @@ export class Accounts {
   /** Who holds this access token; throws `auth.expired` or `auth.invalid`. The user is read afresh, so that a disabled one is out at once. */
   async userOfToken(token: string): Promise<User> {
     let id: number;
+    let secret: unknown;
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ['HS256'],
@@ -117,6 +118,7 @@ export class Accounts {
         currentDate: new Date(this.#clock.now()),
       });
       id = Number(payload.sub);
+      secret = payload.pwd;
     } catch (cause) {
       const expired = (cause as { code?: string }).code === 'ERR_JWT_EXPIRED';
       throw new AppError(
@@ -128,6 +130,7 @@ export class Accounts {
     }
     const user = await this.#store.byId(id);
     if (!user || user.disabled) throw new AppError('auth.invalid', 'the user is gone or disabled');
+    if (secret !== printOf(user)) throw new AppError('auth.invalid', 'the password has changed since; log in again');
     return user;
   }
 
@@ -140,7 +143,7 @@ export class Accounts {
   async #answer(user: StoredUser, family: string): Promise<LoginAnswer> {
     const now = this.#clock.now();
     const seconds = Math.floor(now / 1000);
-    const access = await new SignJWT({ role: user.role, name: user.name })
+    const access = await new SignJWT({ role: user.role, name: user.name, pwd: printOf(user) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setSubject(String(user.id))
       .setIssuer(ISSUER)
@@ -172,6 +175,11 @@ export function userRecord(user: User): UserRecord {
     may_edit_flows: user.mayEditFlows,
     must_change_password: user.mustChangePassword,
   };
+}
+
+/** Binds a token to the password it was got with: a new password ends every session, wherever it was set. */
+function printOf(user: StoredUser): string {
+  return sha256(user.passwordHash).toString('base64url', 0, 12);
 }
 
 function sha256(text: string): Buffer {
