@@ -24,6 +24,9 @@ interface Subject {
   devices: LoadDevice[];
   perCpuSecond: number[];
   perSecond: number[];
+  /** CPU per frame in µs: the server, and PostgreSQL */
+  appUs: number[];
+  databaseUs: number[];
 }
 
 // The starter of PostgreSQL is the tests' own; outside mocha nothing runs after it.
@@ -46,26 +49,32 @@ try {
   for (const load of loads) await load.closed(200, CONNECTIONS);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [at, subject] of subjects.entries()) {
-      const cpu = cpuSeconds(subject.pid) + cpuSeconds(postmaster);
+      const before = [cpuSeconds(subject.pid), cpuSeconds(postmaster)] as const;
       const begin = performance.now();
       const stored = (await loads[at]?.closed(FRAMES, CONNECTIONS)) ?? 0;
       const seconds = (performance.now() - begin) / 1000;
       if (stored !== FRAMES) throw new Error(`${subject.name} stored ${stored} of ${FRAMES}`);
       subject.perSecond.push(stored / seconds);
-      subject.perCpuSecond.push(stored / (cpuSeconds(subject.pid) + cpuSeconds(postmaster) - cpu));
+      const app = cpuSeconds(subject.pid) - before[0];
+      const database = cpuSeconds(postmaster) - before[1];
+      subject.perCpuSecond.push(stored / (app + database));
+      subject.appUs.push((app / stored) * 1e6);
+      subject.databaseUs.push((database / stored) * 1e6);
     }
   }
   const [ours] = subjects;
   console.log(
     `frames of ${Math.round(jpeg.length / 1024)} KB, ${CONNECTIONS} connections, ${ROUNDS} interleaved rounds of ${FRAMES}, medians [range]\n`,
   );
-  console.log('| server | frames per CPU second, app + PostgreSQL | Redeye is | frames/s |');
-  console.log('|---|---|---|---|');
-  for (const { name, perCpuSecond, perSecond } of subjects) {
+  console.log(
+    '| server | frames per CPU second, app + PostgreSQL | Redeye is | CPU µs a frame: app, PostgreSQL | frames/s |',
+  );
+  console.log('|---|---|---|---|---|');
+  for (const { name, perCpuSecond, perSecond, appUs, databaseUs } of subjects) {
     const ratio = median((ours?.perCpuSecond ?? []).map((value, round) => value / (perCpuSecond[round] ?? Number.NaN)));
     const range = `[${Math.round(Math.min(...perCpuSecond))}–${Math.round(Math.max(...perCpuSecond))}]`;
     console.log(
-      `| ${name} | ${Math.round(median(perCpuSecond))} ${range} | ${ratio.toFixed(2)}× | ${Math.round(median(perSecond))} |`,
+      `| ${name} | ${Math.round(median(perCpuSecond))} ${range} | ${ratio.toFixed(2)}× | ${Math.round(median(appUs))}, ${Math.round(median(databaseUs))} | ${Math.round(median(perSecond))} |`,
     );
   }
   console.log('\n| server | p50 ms | p99 ms | at 200 frames/s |');
@@ -138,6 +147,8 @@ async function redeye(): Promise<Subject> {
     devices,
     perCpuSecond: [],
     perSecond: [],
+    appUs: [],
+    databaseUs: [],
   };
 }
 
@@ -159,7 +170,16 @@ async function peer(name: string, fsync: boolean): Promise<Subject> {
   const { port } = await new Promise<{ port: number }>((resolve) =>
     child.once('message', (message) => resolve(message as { port: number })),
   );
-  return { name, url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, devices, perCpuSecond: [], perSecond: [] };
+  return {
+    name,
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
+    devices,
+    perCpuSecond: [],
+    perSecond: [],
+    appUs: [],
+    databaseUs: [],
+  };
 }
 
 async function database(name: string): Promise<string> {
