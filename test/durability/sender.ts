@@ -1,12 +1,10 @@
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DeviceWithKey } from '../../runtime/contracts/api.ts';
 import { type Answer, type Ledger, sha256 } from './ledger.ts';
 import { marked, type Picture } from './pictures.ts';
+import { type PostedFrame, postFrame } from './post-frame.ts';
 
-const BOUNDARY = 'durability-7d1c5e';
-/** A device counts an answer that takes longer as none. */
-const PATIENCE_MS = 15_000;
 /** Numbers that are sent in any order. */
 const SHUFFLED = 8;
 const HOUR_MS = 3_600_000;
@@ -24,13 +22,8 @@ export interface SenderOptions {
 }
 
 /** What is sent as one frame. */
-interface Parcel {
-  seq: number;
-  jpeg: Buffer;
+interface Parcel extends PostedFrame {
   sha: string;
-  captureTs: string | number;
-  width: number;
-  height: number;
 }
 
 /**
@@ -114,53 +107,16 @@ export class Sender {
 
   /** Sends until there is an answer; one in four gives up where the connection broke under way. */
   async #deliver(parcel: Parcel): Promise<void> {
-    const { ledger, device, random } = this.#options;
+    const { url, ledger, device, random } = this.#options;
     for (let round = 0; ; round += 1) {
       const attempt = ledger.send(device.id, parcel.seq, parcel.sha);
-      const { status, met } = await this.#post(parcel);
+      const { status, met } = await postFrame(url, device, parcel, this.#agent);
       const answer: Answer = attempt.answered(status);
       if (answer === 'ok') this.#answers += 1;
       if (answer !== 'unknown' || (met && random() < 0.25)) return;
       if (this.#state === 'abandoned' || (this.#state === 'ending' && round > 100)) return;
       await pause(100 + random() * 200);
     }
-  }
-
-  /** `met` tells whether the server may have seen something of it. */
-  #post({ seq, jpeg, captureTs, width, height }: Parcel): Promise<{ status: number | undefined; met: boolean }> {
-    const { url, device } = this.#options;
-    const meta = { device_id: device.id, capture_ts: captureTs, seq, width, height, jpeg_quality: 70 };
-    const body = Buffer.concat([
-      Buffer.from(
-        `--${BOUNDARY}\r\nContent-Disposition: form-data; name="meta"\r\n\r\n${JSON.stringify(meta)}\r\n` +
-          `--${BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="f.jpg"\r\nContent-Type: image/jpeg\r\n\r\n`,
-      ),
-      jpeg,
-      Buffer.from(`\r\n--${BOUNDARY}--\r\n`),
-    ]);
-    return new Promise((resolve) => {
-      let status: number | undefined;
-      const sent = request(new URL('/api/v1/ingest/frame', url), {
-        method: 'POST',
-        agent: this.#agent,
-        timeout: PATIENCE_MS,
-        headers: {
-          'X-DEVICE-KEY': device.api_key,
-          'Content-Type': `multipart/form-data; boundary=${BOUNDARY}`,
-          'Content-Length': body.length,
-        },
-      });
-      sent.once('response', (response) => {
-        // The status line is the promise, even when the rest of the answer is cut off.
-        status = response.statusCode;
-        response.on('error', () => resolve({ status, met: true }));
-        response.resume().once('close', () => resolve({ status, met: true }));
-      });
-      sent.once('timeout', () => sent.destroy());
-      sent.once('error', (error: NodeJS.ErrnoException) => resolve({ status, met: error.code !== 'ECONNREFUSED' }));
-      sent.once('close', () => resolve({ status, met: true }));
-      sent.end(body);
-    });
   }
 }
 
