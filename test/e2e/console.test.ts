@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
+import pg from 'pg';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { EventRecord } from '../../runtime/contracts/events.ts';
 import type { Roi } from '../../runtime/contracts/rois.ts';
@@ -19,11 +20,14 @@ const FIRST_LOAD_LIMIT = 200_000;
 const NEXT_EVENT_MS = 45_000;
 /** Chromium writes every refused request into the console; these are the tests' own doing. */
 const WANTED = /401 \(Unauthorized\).*\/auth\/login|409 \(Conflict\).*\/rois/;
+/** What a browser writes while a server is away. */
+const UNREACHABLE = /net::ERR_|50\d \(/;
 
 buildConsoleIfOld();
 
 describe('the console in a browser', function () {
   this.timeout(120_000);
+  let databaseUrl: string;
   let server: ServerUnderTest;
   let edge: EdgeUnderTest;
   let browser: Browser;
@@ -32,7 +36,8 @@ describe('the console in a browser', function () {
   let troubles: string[];
 
   before(async () => {
-    server = await ServerUnderTest.start({ DATABASE_URL: (await startPostgres()).url() });
+    databaseUrl = (await startPostgres()).url();
+    server = await ServerUnderTest.start({ DATABASE_URL: databaseUrl });
     const device = await server.device(DEVICE);
     await server.api.put(`/devices/${DEVICE}/config`, { capture_interval_s: 0.5 });
     await server.api.put(`/cameras/${CAMERA}/rois`, { rois: shelfRois.filter((roi) => roi.name !== 'middle') });
@@ -290,6 +295,23 @@ describe('the console in a browser', function () {
     assert.ok(bytes > 20_000 && bytes < FIRST_LOAD_LIMIT, `${bytes} bytes`);
   });
 
+  it('says quietly that the connection is lost, and comes back by itself', async () => {
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await page.goto(`${server.url}/live`);
+    await page.getByRole('img', { name: `Newest picture of Device ${DEVICE}` }).waitFor();
+    await server.end();
+    const banner = page.getByRole('status').filter({ hasText: 'Connection lost.' });
+    await banner.waitFor({ timeout: 20_000 });
+    await screenshot(page, 'console-lost');
+    await assertAccessible(page, 'connection lost');
+    await server.start();
+    await banner.waitFor({ state: 'detached', timeout: 40_000 });
+    const picture = page.getByRole('img', { name: `Newest picture of Device ${DEVICE}` });
+    const before = await picture.getAttribute('src');
+    await until('pictures follow again', async () => (await picture.getAttribute('src')) !== before, 30_000);
+    troubles.splice(0, troubles.length, ...troubles.filter((trouble) => !UNREACHABLE.test(trouble)));
+  });
+
   it('logs out, and pictures are closed with it', async () => {
     const [event] = await server.api.events('interaction_detected');
     await page.goto(`${server.url}/settings`);
@@ -298,7 +320,35 @@ describe('the console in a browser', function () {
     const answer = await context.request.get(`${server.url}${event?.images.thumb}`);
     assert.equal(answer.status(), 401);
   });
+
+  it('asks for a password of your own before anything else, where the first one was made up', async () => {
+    await markPassword(databaseUrl);
+    await page.goto(`${server.url}/events`);
+    await page.getByLabel('User name or e-mail').fill('admin');
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN_PASSWORD);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('heading', { name: 'Choose your own password' }).waitFor();
+    await assertAccessible(page, 'first password');
+    await page.getByLabel('Current password').fill(ADMIN_PASSWORD);
+    await page.getByLabel('New password', { exact: true }).fill('too short');
+    await page.getByText('3 more characters needed.').waitFor();
+    await page.getByLabel('New password', { exact: true }).fill('a shelf of my own choice');
+    await page.getByLabel('New password, again').fill('a shelf of my own choice');
+    await screenshot(page, 'console-first-password');
+    await page.getByRole('button', { name: 'Set password' }).click();
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+  });
 });
+
+/** Makes the administrator's password one that has to be changed, as a made-up one of a first start is. */
+async function markPassword(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('update users set must_change_password = true');
+  await client.end();
+}
 
 /** Waits until nothing of the page is still on its way: no skeleton, every picture that is in sight decoded. */
 async function settled(page: Page): Promise<void> {
