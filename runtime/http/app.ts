@@ -12,6 +12,7 @@ import type {
 import type { Accounts } from './auth/accounts.ts';
 import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
+import { editorDoor } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
 import type { FrameCounts } from './frame-counts.ts';
@@ -107,6 +108,7 @@ export function createHttpApp(parts: HttpParts): Express {
     // The editor is Node-RED's own page with inline scripts: it cannot live under our content policy.
     app.use(
       '/editor',
+      editorDoor,
       helmet({ contentSecurityPolicy: false, hsts: false, crossOriginEmbedderPolicy: false }),
       parts.flows.editor,
     );

@@ -5,6 +5,8 @@ import { AppError } from '../contracts/errors.ts';
 import type { Actor } from '../contracts/services.ts';
 import type { Role, User } from '../contracts/users.ts';
 import { parser } from '../lib/validate.ts';
+import { hasBody } from './ingest/read-body.ts';
+import { isStorable } from './storable.ts';
 
 const BODY_LIMIT = '64kb';
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
@@ -66,10 +68,15 @@ export function mountRoutes(
         if (route.access !== 'open' && RANK[user.role] < RANK[route.access]) {
           throw new AppError('auth.forbidden', `this needs the role ${route.access}; yours is ${user.role}`);
         }
-        if (parseBody)
+        checkText(req.params, 'the address');
+        checkText(req.query, 'the query');
+        if (parseBody) {
+          checkType(req);
           await new Promise<void>((resolve, reject) =>
             readJson(req, res, (error) => (error ? reject(error) : resolve())),
           );
+          checkText(req.body, 'the body');
+        }
         const answer = await route.handle({
           req,
           res,
@@ -85,6 +92,19 @@ export function mountRoutes(
       }
     });
   }
+}
+
+/** A body that is not said to be JSON would go unread, and a request without its fields may mean something else than with them. */
+function checkType(req: Request): void {
+  if (hasBody(req) && !req.is('json'))
+    throw new AppError('request.unsupported_type', 'the body must be JSON, with Content-Type: application/json', {
+      field: 'Content-Type',
+    });
+}
+
+/** Texts with NUL or half a surrogate pair name nothing that exists, and cannot be kept. */
+function checkText(value: unknown, where: string): void {
+  if (!isStorable(value)) throw new AppError('request.invalid', `${where} holds characters that cannot be stored`);
 }
 
 const NOBODY: User = {
@@ -110,7 +130,8 @@ function send(res: Response, answer: unknown): void {
 
 /** Query values are text; what the schema calls a number or boolean becomes one before it is checked. */
 function numbers(query: Record<string, unknown>, schema: TObject | undefined): Record<string, unknown> {
-  const converted: Record<string, unknown> = {};
+  // Without a prototype: a query may name any field, `__proto__` too.
+  const converted: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(query)) {
     const type = (schema?.properties[name] as { type?: string } | undefined)?.type;
     if (typeof value !== 'string') converted[name] = value;

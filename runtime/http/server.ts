@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { AppError } from '../contracts/errors.ts';
@@ -10,8 +16,29 @@ const LIMITS = {
   requestTimeout: 60_000,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 2_000,
+  // The editor and the nodes for WebSockets take an address apart without a net: one that cannot be taken apart would end the process.
+  shouldUpgradeCallback: (req: IncomingMessage) => isReadable(req),
 };
 const MAX_CONNECTIONS = 2000;
+
+/** An address is a path, or whole: one that cannot be taken apart would be read differently by everybody who tries (RFC 9112 §3.2). */
+function isReadable({ url = '' }: IncomingMessage): boolean {
+  return url === '*' || url.startsWith('/') || URL.canParse(url);
+}
+
+/**
+ * Node takes any list of codings that ends in `chunked`; what stands before it, a proxy in front of us may have read otherwise, and then
+ * disagrees with us about where the request ends (RFC 9112 §6.1, §11.2).
+ */
+function isAmbiguous({ headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding'];
+  return coding !== undefined && coding.trim().toLowerCase() !== 'chunked';
+}
+
+function refuseAtOnce(res: ServerResponse): void {
+  res.writeHead(400, { Connection: 'close', 'Content-Length': 0 });
+  res.end(() => res.socket?.destroy());
+}
 
 /** The listening half: plain or TLS, with limits, opened and closed as one. */
 export class HttpServer {
@@ -42,7 +69,10 @@ export class HttpServer {
 
   /** Hands requests to the app; the server can be made (for upgrades) before the app is. */
   serve(app: RequestListener): void {
-    this.server.on('request', app);
+    this.server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+      if (isAmbiguous(req) || !isReadable(req)) refuseAtOnce(res);
+      else app(req, res);
+    });
   }
 
   /** Listens; answers the port it got (another one than asked for when that was 0). */

@@ -16,16 +16,3 @@ export function checkOwn(device: KnownDevice, id: string): void {
   if (id === device.id) return;
   throw new AppError('device.foreign', `the key is not one of device ${id.slice(0, 63)}`, { field: 'device_id' });
 }
-
-/** Whether all texts in a value can go into the database: no NUL and no half of a surrogate pair. */
-export function isStorable(value: unknown): boolean {
-  const open: unknown[] = [value];
-  for (let item = open.pop(); item !== undefined || open.length > 0; item = open.pop()) {
-    if (typeof item === 'string') {
-      if (item.includes('\0') || !item.isWellFormed()) return false;
-    } else if (typeof item === 'object' && item !== null) {
-      for (const [name, inner] of Object.entries(item)) open.push(name, inner);
-    }
-  }
-  return true;
-}

@@ -9,11 +9,12 @@ import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
 import { parser } from '../../lib/validate.ts';
+import { isStorable } from '../storable.ts';
 import { answer, refuse } from './answer.ts';
 import { ByteBudget, type Lease } from './byte-budget.ts';
 import { readChunkedForm } from './chunked-form.ts';
 import { type ContentType, parseContentType } from './content-type.ts';
-import { checkOwn, foldCase, isStorable } from './device-claims.ts';
+import { checkOwn, foldCase } from './device-claims.ts';
 import { checkBoundary, splitForm } from './multipart.ts';
 import { fromJsonBody, parseFrame, parseJson, type ReadJpegHeader } from './parse-frame.ts';
 import { DeviceRates, type RateLimit } from './rate-limit.ts';
@@ -85,8 +86,10 @@ class Door {
       const error = toAppError(thrown);
       report?.({ outcome: 'refused', code: error.code, bytes: 0 });
       const log = this.#options.log;
-      if (error.code === 'internal.error') log.error('a device was not served', { url: req.url, error: thrown });
-      else log.debug('a device was refused', { url: req.url, code: error.code, reason: error.message });
+      // Without what follows the question mark: somebody may have put the key there.
+      const path = (req.url ?? '').split('?', 1)[0];
+      if (error.code === 'internal.error') log.error('a device was not served', { path, error: thrown });
+      else log.debug('a device was refused', { path, code: error.code, reason: error.message });
       refuse(req, res, error, this.#options.clock);
     }
   }

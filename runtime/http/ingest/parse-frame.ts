@@ -2,8 +2,9 @@ import { AppError } from '../../contracts/errors.ts';
 import { FrameMeta } from '../../contracts/frame.ts';
 import type { IncomingFrame, KnownDevice } from '../../contracts/services.ts';
 import { parser } from '../../lib/validate.ts';
+import { isStorable } from '../storable.ts';
 import { parseCaptureTime } from './capture-time.ts';
-import { checkOwn, foldCase, isStorable } from './device-claims.ts';
+import { checkOwn, foldCase } from './device-claims.ts';
 import { malformed } from './multipart.ts';
 
 const NOT_BASE64 = /[^A-Za-z0-9+/]/;
