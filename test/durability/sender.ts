@@ -105,7 +105,7 @@ export class Sender {
     return { seq, jpeg, sha: sha256(jpeg), captureTs: jumpingClock(random), width, height };
   }
 
-  /** Sends until there is an answer; one in four gives up where the connection broke under way. */
+  /** Sends until there is an answer; some give up: one in four where the connection broke under way, fewer after a 5xx. */
   async #deliver(parcel: Parcel): Promise<void> {
     const { url, ledger, device, random } = this.#options;
     for (let round = 0; ; round += 1) {
@@ -113,7 +113,7 @@ export class Sender {
       const { status, met } = await postFrame(url, device, parcel, this.#agent);
       const answer: Answer = attempt.answered(status);
       if (answer === 'ok') this.#answers += 1;
-      if (answer !== 'unknown' || (met && random() < 0.25)) return;
+      if (answer !== 'unknown' || (met && random() < (status === undefined ? 0.25 : 0.03))) return;
       if (this.#state === 'abandoned' || (this.#state === 'ending' && round > 100)) return;
       await pause(100 + random() * 200);
     }
