@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Db } from '../../runtime/db/db.ts';
+import { listSegments, type SegmentDisk, type SegmentFile, segmentDisk } from '../../runtime/frames/segment-files.ts';
 import { describeOnBothDatabases } from '../support/databases.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { incoming, openFrames } from '../support/intake-fixture.ts';
 import { random } from '../support/scenes.ts';
+import { until } from '../support/until.ts';
 import { broken, compareRows, type StoredFrame } from './checker.ts';
 import { fickleDisk } from './fickle-disk.ts';
 import { Ledger, sha256 } from './ledger.ts';
@@ -66,6 +68,43 @@ describeOnBothDatabases(`frames on a disk that fails (DURABILITY_SEED=${SEED})`,
     assert.equal(broken(found), 0, JSON.stringify(found));
     assert.ok(fickle.failed.write > 0 && fickle.failed.sync > 0, JSON.stringify(fickle.failed));
     assert.ok(ledger.summary().ok > FRAMES);
+  });
+
+  /** A process dies between write and sync, the next one puts the frame back and promises it, and then the power goes. */
+  async function killedThenCut(change: Partial<SegmentDisk>): Promise<Buffer | undefined> {
+    const fickle = fickleDisk({ random: random(SEED), writes: 0, syncs: 0 });
+    const disk = { ...fickle.disk, ...change };
+    let file: SegmentFile | undefined;
+    const killed = await openFrames(db, folder, {
+      disk: {
+        ...disk,
+        async create(...where) {
+          file = await segmentDisk.create(...where);
+          return { ...file, datasync: () => new Promise(() => undefined) };
+        },
+      },
+    });
+    const frame = incoming(1);
+    void killed.frames.accept(frame);
+    await until('the bytes are written', async () => ((await listSegments(folder))[0]?.size ?? 0) > frame.jpeg.length);
+    await file?.close();
+    const next = await openFrames(db, folder, { disk });
+    const { outcome, frameId } = await next.frames.accept(frame);
+    assert.equal(outcome, 'duplicate');
+    await next.stop();
+    await fickle.cut(folder);
+    const last = await openFrames(db, folder);
+    const jpeg = await last.frames.image(frameId).catch(() => undefined);
+    await last.stop();
+    return jpeg;
+  }
+
+  it('survive a power cut that follows a kill between write and sync', async () => {
+    assert.ok((await killedThenCut({}))?.equals(incoming(1).jpeg));
+  });
+
+  it('would not survive it if the start after the kill did not sync them', async () => {
+    assert.equal(await killedThenCut({ sync: async () => undefined }), undefined);
   });
 
   it('are missed by the checker when the disk says that it synced and did not', async () => {
