@@ -75,7 +75,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
 }
 
 /**
- * The whole HTTP face in its order: health, device contract, product API, editor, flows. Node-RED comes after our routes, so a flow
+ * The whole HTTP face in its order: device contract, health, product API, editor, flows. Node-RED comes after our routes, so a flow
  * cannot shadow them, and no body parser stands before it: Node-RED reads its bodies itself.
  */
 export function createHttpApp(parts: HttpParts): Express {
@@ -84,9 +84,11 @@ export function createHttpApp(parts: HttpParts): Express {
   app.disable('x-powered-by');
   if (parts.trustProxy !== undefined) app.set('trust proxy', parts.trustProxy);
   const { operations, checks, version, clock } = parts;
+  app.use(corsFor(parts.corsOrigins));
+  // First, and without what pages need: this is the busiest path, and it is no browser that comes.
+  app.use('/api/v1', parts.ingest);
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
-  app.use(corsFor(parts.corsOrigins));
 
   const strict = helmet({
     contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -94,7 +96,6 @@ export function createHttpApp(parts: HttpParts): Express {
   });
   const api = Router();
   api.use(strict);
-  api.use(parts.ingest);
   const routes = apiRoutes(parts);
   mountRoutes(api, routes, authenticate);
   app.use('/api/v1', api);

@@ -9,6 +9,7 @@ import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
 import { parser } from '../../lib/validate.ts';
+import { YoungGarbage } from '../../lib/young-garbage.ts';
 import { isStorable } from '../storable.ts';
 import { answer, refuse } from './answer.ts';
 import { ByteBudget, type Lease } from './byte-budget.ts';
@@ -71,6 +72,7 @@ class Door {
   readonly #options: IngestOptions;
   readonly #rates: DeviceRates;
   readonly #budget: ByteBudget;
+  readonly #garbage = new YoungGarbage();
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -113,6 +115,7 @@ class Door {
       const sent = await readFrame(req, lease);
       const frame = parseFrame(sent, device, this.#options.readJpegHeader);
       const accepted = await this.#options.frames.accept(frame);
+      this.#garbage.dropped(frame.jpeg.length);
       if (accepted.outcome === 'conflict') {
         const { frameId, lastSeq } = accepted;
         answer(res, 409, {
