@@ -12,6 +12,7 @@ import { type BrokerHandlers, Inbox } from './inbox.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, MAX_TOPIC_LEVELS } from './limits.ts';
 import type { Principal, PublicationKind } from './rights.ts';
 import { Door, type Session, Sessions } from './sessions.ts';
+import { shown } from './shown.ts';
 import { openWebSocketDoor, type WebSocketDoor } from './websocket.ts';
 
 /** Publishing, as the rest of the server knows it; an outside broker's link looks the same. */
@@ -180,7 +181,7 @@ export class Broker implements Part, Publisher {
         this.#tell(id, 'config', (handlers) => handlers.onConfigWanted(id));
     });
     const lost = (client: Client, error: Error) => {
-      this.#log.debug('MQTT connection lost', { client: client.id, reason: error.message });
+      this.#log.debug('MQTT connection lost', { client: shown(client.id), reason: error.message });
     };
     aedes.on('clientError', lost);
     aedes.on('connectionError', lost);

@@ -14,6 +14,7 @@ import {
   publicationOf,
 } from './rights.ts';
 import type { Session, Sessions } from './sessions.ts';
+import { shown } from './shown.ts';
 
 /** CONNACK return codes of MQTT 3.1.1 §3.2.2.3. */
 const IDENTIFIER_REJECTED = 2;
@@ -64,7 +65,10 @@ export class Gate {
         const refusal =
           error instanceof Refusal ? error : new Refusal(UNAVAILABLE, 'credentials cannot be looked at now');
         if (refusal !== error) this.#options.log.error('MQTT credential could not be looked at', { error });
-        this.#options.log.warn('MQTT connection refused', { client: connect?.clientId, reason: refusal.message });
+        this.#options.log.warn('MQTT connection refused', {
+          client: shown(connect?.clientId),
+          reason: refusal.message,
+        });
         done(refusal, null);
       },
     );
@@ -138,7 +142,7 @@ export class Gate {
     if (session.cut && !isWill) throw new Error('the connection is being cut');
     const publication = publicationOf(this.#options.site, session.who, packet.topic);
     if (!publication || (packet.retain && !publication.mayRetain)) {
-      const fields = { client: client.id, topic: packet.topic.slice(0, 200), retain: packet.retain };
+      const fields = { client: shown(client.id), topic: shown(packet.topic), retain: packet.retain };
       this.#options.log.warn('MQTT message refused: not a topic of this client', fields);
       throw new Error('not allowed to publish this');
     }
@@ -158,7 +162,7 @@ export class Gate {
       if (packet.retain) this.#noteRetained(publication, packet.topic);
       return body;
     } catch (error) {
-      const fields = { device: publication.device, topic: packet.topic, reason: messageOf(error) };
+      const fields = { device: publication.device, topic: shown(packet.topic), reason: messageOf(error) };
       this.#options.log.warn('MQTT message dropped: its body does not fit', fields);
       this.#sink(packet);
       return undefined;
@@ -195,7 +199,7 @@ export class Gate {
     const session = this.#options.sessions.of(client);
     const allowed = session && !session.cut && maySubscribe(this.#options.site, session.who, subscription.topic);
     if (!allowed) {
-      const fields = { client: client.id, filter: subscription.topic.slice(0, 200) };
+      const fields = { client: shown(client.id), filter: shown(subscription.topic) };
       this.#options.log.warn('MQTT subscription refused', fields);
     }
     // Without an error and without a subscription, aedes answers 128 for this filter.
