@@ -38,7 +38,16 @@ const CLOSED: Partial<Record<PublicationKind, readonly string[]>> = {
 
 /** The body of a message of that kind; throws in words what is wrong with it. */
 export function parseBody(kind: PublicationKind, payload: Buffer | string): unknown {
-  const body = parsers[kind](JSON.parse(payload.toString()));
+  const body = parsers[kind](parseJson(payload.toString()));
   const known = CLOSED[kind];
   return known ? Object.fromEntries(Object.entries(body as object).filter(([name]) => known.includes(name))) : body;
+}
+
+/** Without the parser's own words: they hold a piece of the body, which is nothing for the log. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error('it is not valid JSON', { cause });
+  }
 }
