@@ -60,3 +60,44 @@ function read(text: string): Pick<Outcome, 'status' | 'statuses' | 'headers' | '
   }
   return { status: statuses[0], statuses, headers, body: end < 0 ? '' : text.slice(end + 4) };
 }
+
+/** Sends the bytes and listens until the connection is closed or `enough` bytes have come. `silent`: neither was so in time. */
+export function knock(
+  port: number,
+  bytes: Buffer,
+  { timeoutMs, enough = Number.POSITIVE_INFINITY }: { timeoutMs: number; enough?: number | undefined },
+): Promise<{ answer: Buffer; silent: boolean }> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.2.1' });
+    let answer = Buffer.alloc(0);
+    const finish = (silent: boolean) => {
+      clearTimeout(late);
+      socket.destroy();
+      resolve({ answer, silent });
+    };
+    const late = setTimeout(() => finish(true), timeoutMs);
+    socket.on('data', (piece: Buffer) => {
+      answer = Buffer.concat([answer, piece]);
+      if (answer.length >= enough) finish(false);
+    });
+    socket.on('error', () => undefined);
+    socket.once('close', () => finish(false));
+    socket.once('connect', () => socket.write(bytes));
+  });
+}
+
+/** Sends one header byte after the other, for ever; answers after how many seconds it was cut off. */
+export function dawdle(port: number): Promise<number> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.2.2' });
+    const drip = setInterval(() => socket.write('x'), 300);
+    socket.once('connect', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\nX: '));
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      clearInterval(drip);
+      resolve((performance.now() - began) / 1000);
+    });
+    socket.resume();
+  });
+}

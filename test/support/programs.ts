@@ -8,7 +8,8 @@ import { staleBelow } from '../../runtime/cli/dist.ts';
 import { until } from './until.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
-const KEPT_LINES = 400;
+/** All of a hostile run at level debug: what is in the log, and what is not, is looked at. */
+const KEPT_LINES = 20_000;
 const STOP_TIMEOUT_MS = 25_000;
 
 // While the file loads, since no time limit of a test runs then.

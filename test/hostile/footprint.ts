@@ -1,0 +1,54 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+
+/**
+ * What the database holds, table by table: how many rows, and a digest of what only a person or a device's frame changes. Left out is what
+ * the clock and a heartbeat change by themselves.
+ */
+export async function rowsOf(db: pg.Client): Promise<Record<string, string>> {
+  const digested: Record<string, string> = {
+    users: 'id, name, role, password_hash, cameras, may_edit_flows, disabled_at',
+    devices: 'id, name, last_seq, info, health, rssi, battery_mv, fw_version, disabled_at, deleted_at',
+    device_keys: 'id, device_id, hash, expires_at, revoked_at',
+    device_configs: 'device_id, version, config, active',
+    cameras: 'id, device_id, name, url, driver, deleted_at',
+    rois: 'camera_id, version, rois',
+    captures: 'id, device_id, camera_id, seq, size, crc32, meta',
+    events: 'id, type, state, note, reviewed, verdict, keep, details',
+    event_images: 'event_id, role, path',
+    retention_rules: '*',
+  };
+  const found: Record<string, string> = {};
+  for (const [table, columns] of Object.entries(digested)) {
+    const { rows } = await db.query<{ rows: string; digest: string }>(
+      `select count(*) as rows, md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as digest
+       from (select ${columns} from ${table}) t`,
+    );
+    found[table] = `${rows[0]?.rows} rows, ${rows[0]?.digest}`;
+  }
+  // The editor keeps a book of who was refused there.
+  const ours = await db.query<{ rows: string }>(`select count(*) as rows from audit where action not like 'editor.%'`);
+  found.audit = `${ours.rows[0]?.rows} rows`;
+  for (const table of ['jobs', 'outbox', 'retention_runs', 'delta_states']) {
+    const { rows } = await db.query<{ rows: string }>(`select count(*) as rows from ${table}`);
+    found[table] = `${rows[0]?.rows} rows`;
+  }
+  return found;
+}
+
+/** Files below a folder, save those whose coming and going is the server's own business. */
+export async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .filter((path) => !/^data\/(segments|backups)\//.test(path))
+    .sort();
+}
+
+/** Resident memory of a process, in MB. */
+export async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
