@@ -6,7 +6,7 @@ import type { Clock, Log } from '../../contracts/host.ts';
 import type { StoredUser, UserStore } from '../../contracts/services.ts';
 import type { LoginBody, PasswordBody, User } from '../../contracts/users.ts';
 import { hashPassword, passwordChecksFull, verifyNobody, verifyPassword } from './passwords.ts';
-import { LoginThrottle } from './throttle.ts';
+import { LoginThrottle, limitsOf } from './throttle.ts';
 
 const ACCESS_S = 15 * 60;
 const REFRESH_MS = 30 * 24 * 3600_000;
@@ -55,19 +55,19 @@ export class Accounts {
     return this.#answer(user, randomUUID());
   }
 
-  /** Checks name and password; used by the login, Basic auth and the flow editor. */
-  async checkPassword(login: string, password: string, ip: string): Promise<StoredUser> {
-    const keys = [`user ${login.toLowerCase()}`, `ip ${ip}`];
-    this.#throttle.check(...keys);
+  /** Checks name and password; used by the login, Basic auth and the flow editor, which does not know the address. */
+  async checkPassword(login: string, password: string, ip: string | undefined): Promise<StoredUser> {
+    const limits = limitsOf(login, ip);
+    this.#throttle.check(limits);
     if (passwordChecksFull()) throw new AppError('auth.too_many_tries', 'too many logins at once', { retryAfterS: 1 });
     const user = await this.#store.byLogin(login);
     const right = user ? await verifyPassword(password, user.passwordHash) : await verifyNobody(password);
     if (!user || !right || user.disabled) {
-      this.#throttle.failed(...keys);
+      this.#throttle.failed(limits);
       this.#log.warn('login refused', { login: login.slice(0, 100), ip });
       throw new AppError('auth.invalid', 'wrong user or password');
     }
-    this.#throttle.succeeded(...keys);
+    this.#throttle.succeeded(limits);
     return user;
   }
 

@@ -19,7 +19,7 @@ export function editorAuth(accounts: Accounts) {
     }
   };
   return {
-    authenticate: (name: string, password: string) => orNobody(accounts.checkPassword(name, password, 'editor')),
+    authenticate: (name: string, password: string) => orNobody(accounts.checkPassword(name, password, undefined)),
     userOf: (name: string) => orNobody(accounts.userOfName(name)),
     userOfToken: (token: string) => orNobody(accounts.userOfToken(token)),
   };

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { SignJWT } from 'jose';
+import type { AppError } from '../../../runtime/contracts/errors.ts';
 import { Accounts } from '../../../runtime/http/auth/accounts.ts';
 import { hashPassword, verifyPassword } from '../../../runtime/http/auth/passwords.ts';
+import { LoginThrottle, limitsOf } from '../../../runtime/http/auth/throttle.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { openDoor } from '../../support/http-door.ts';
@@ -74,6 +76,18 @@ describe('login', () => {
     assert.ok(Number(slowed.headers.get('retry-after')) >= 1);
     await clock.advance(61_000);
     assert.equal((await login('viewer0', PASSWORD)).status, 200);
+  });
+
+  it('does not let strangers keep the owner out: their failures elsewhere cost the owner seconds at most', () => {
+    const throttle = new LoginThrottle(clock);
+    for (let i = 0; i < 500; i += 1) throttle.failed(limitsOf('Admin', `10.0.0.${i % 250}`));
+    assert.throws(
+      () => throttle.check(limitsOf('admin', '192.168.1.4')),
+      (error: AppError) => (error.details.retryAfterS ?? 0) <= 5,
+    );
+    for (let i = 0; i < 40; i += 1) throttle.failed(limitsOf('someone', '10.9.9.9'));
+    assert.throws(() => throttle.check(limitsOf('another', '10.9.9.9')), { code: 'auth.too_many_tries' });
+    throttle.check(limitsOf('another', '10.9.9.8'));
   });
 
   it('names the field that is missing, unknown or not JSON', async () => {
