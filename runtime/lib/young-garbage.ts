@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 
 /**
  * Clears away large short-lived buffers cheaply. A body's bytes lie outside of V8's heap, so V8 lets them pile up and then collects
- * everything: with Node-RED's heap that took 40 % of the ingest path's CPU (measured: 20 full collections for 4,000 frames of 100 KB). A
- * collection of the young generation after every few megabytes finds the same buffers dead at a fraction of that (2 full ones left).
+ * everything, Node-RED's large heap too: 20 full collections for 4,000 frames of 100 KB (`--trace-gc` under `bench/ingest.ts`). With a
+ * collection of the young generation after every few megabytes 2 full ones were left. What that saves in CPU was too noisy to say.
  */
 export class YoungGarbage {
   readonly #everyBytes: number;
