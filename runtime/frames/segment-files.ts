@@ -30,16 +30,25 @@ export function segmentPath(folder: string, segment: number): string {
   return join(folder, `${String(segment).padStart(12, '0')}.seg`);
 }
 
-/** The segments of a folder with their sizes in bytes, oldest first. */
+/** The segments of a folder with their sizes in bytes, oldest first; one that is deleted meanwhile is left out. */
 export async function listSegments(folder: string): Promise<{ segment: number; size: number }[]> {
   const found: { segment: number; size: number }[] = [];
   for (const name of (await readdir(folder)).sort()) {
     const number = NAME.exec(name)?.[1];
     if (number === undefined) continue;
-    const { size } = await stat(join(folder, name));
-    found.push({ segment: Number(number), size });
+    const size = await sizeOf(join(folder, name));
+    if (size !== undefined) found.push({ segment: Number(number), size });
   }
   return found;
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** The real disk. */

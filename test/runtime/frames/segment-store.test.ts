@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { appendFile, open, readdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, open, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../../runtime/contracts/errors.ts';
@@ -287,6 +287,18 @@ describe('SegmentStore', () => {
     assert.equal(await made.remove(1), false);
     assert.equal(await made.remove(2), false);
     assert.deepEqual(await readdir(folder), ['000000000002.seg']);
+    await made.stop();
+  });
+
+  it('lists what is there when a segment is deleted while it looks', async () => {
+    const made = await store(folder);
+    (await made.append([record(1)])).settle();
+    // A name without a file is what a listing meets when the file goes between its two looks.
+    await symlink(join(folder, 'gone'), segmentPath(folder, 2));
+    assert.deepEqual(
+      (await made.segments()).map((info) => info.segment),
+      [1],
+    );
     await made.stop();
   });
 
