@@ -138,6 +138,7 @@ export async function insertFrames(q: Queryable, batch: FrameBatch): Promise<Set
       checkpoint.segment,
       checkpoint.offset,
     ],
+    { prepared: 'insert-frames' },
   );
   return new Set(rows.map((row) => row.id));
 }

@@ -4,12 +4,24 @@ export interface Result<Row> {
   rowCount: number;
 }
 
+export interface QueryOptions {
+  /**
+   * Name of a statement that PostgreSQL parses and plans once per connection; one name for one text. For the busiest statements only:
+   * a large one costs more to plan than to run.
+   */
+  prepared?: string;
+}
+
 /**
  * A connection or a transaction: whatever can be asked. Parameters are $1, $2 …; JSON goes in as text, cast by `$n::text::jsonb`.
  * A text without parameters may hold several statements: the answer is the last one's.
  */
 export interface Queryable {
-  query<Row extends object = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Result<Row>>;
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    params?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<Result<Row>>;
 }
 
 export interface TxOptions {

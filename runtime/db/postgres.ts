@@ -2,7 +2,7 @@ import pg from 'pg';
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import { Backoff } from '../lib/backoff.ts';
-import type { Db, Queryable, Result, TxOptions } from './db.ts';
+import type { Db, Queryable, QueryOptions, Result, TxOptions } from './db.ts';
 import { InsideTransaction } from './inside-transaction.ts';
 import { isLostConnection, mapped } from './postgres-errors.ts';
 import { PostgresListener } from './postgres-listener.ts';
@@ -103,9 +103,13 @@ class PostgresDb implements Db {
     this.#listener = listener;
   }
 
-  async query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Result<Row>> {
+  async query<Row extends object>(
+    text: string,
+    params?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<Result<Row>> {
     this.#inside.refuse();
-    return await this.#withClient((client) => ask<Row>(client, text, params));
+    return await this.#withClient((client) => ask<Row>(client, text, params, options));
   }
 
   async tx<T>(work: (q: Queryable) => Promise<T>, { unhurried = false }: TxOptions = {}): Promise<T> {
@@ -115,9 +119,9 @@ class PostgresDb implements Db {
       if (unhurried) await client.query('set local statement_timeout = 0');
       let open = true;
       const q: Queryable = {
-        query: async <Row extends object>(text: string, params?: readonly unknown[]) => {
+        query: async <Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions) => {
           if (!open) throw new AppError('internal.error', 'the transaction was asked after its end');
-          return await ask<Row>(client, text, params, unhurried ? NO_TIMEOUT_MS : undefined);
+          return await ask<Row>(client, text, params, options, unhurried ? NO_TIMEOUT_MS : undefined);
         },
       };
       try {
@@ -173,11 +177,13 @@ async function ask<Row extends object>(
   client: pg.PoolClient,
   text: string,
   params?: readonly unknown[],
+  options?: QueryOptions,
   answerTimeoutMs?: number,
 ): Promise<Result<Row>> {
   // `query_timeout` of a single query is there in the driver, and missing in its types.
   const query: pg.QueryConfig & { query_timeout?: number } = { text };
   if (params) query.values = [...params];
+  if (options?.prepared !== undefined) query.name = options.prepared;
   if (answerTimeoutMs !== undefined) query.query_timeout = answerTimeoutMs;
   const answer: pg.QueryResult | pg.QueryResult[] = await client.query(query);
   const last = Array.isArray(answer) ? answer.at(-1) : answer;

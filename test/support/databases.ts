@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { AppError } from '../../runtime/contracts/errors.ts';
-import type { Db, Queryable, Result } from '../../runtime/db/db.ts';
+import type { Db, Queryable, QueryOptions, Result } from '../../runtime/db/db.ts';
 import { migrate } from '../../runtime/db/migrate.ts';
 import { openPglite } from '../../runtime/db/pglite.ts';
 import { openPostgres } from '../../runtime/db/postgres.ts';
@@ -122,9 +122,13 @@ class Handle implements Db {
     this.kind = db.kind;
   }
 
-  async query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Result<Row>> {
+  async query<Row extends object>(
+    text: string,
+    params?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<Result<Row>> {
     this.#check();
-    return await this.#db.query<Row>(text, params);
+    return await this.#db.query<Row>(text, params, options);
   }
 
   async tx<T>(work: (q: Queryable) => Promise<T>): Promise<T> {

@@ -17,7 +17,7 @@ export function announcedLength(req: IncomingMessage, limit: number): number | u
 }
 
 /**
- * Reads a body into one buffer: with a Content-Length straight into its place, else piece by piece. Throws `request.too_large`,
+ * Reads a body into one buffer: with a Content-Length straight into its place, which lasts as long as the lease, else piece by piece. Throws `request.too_large`,
  * `ingest.busy`, or `request.invalid` when the connection ends before the body does.
  */
 export async function readBody(req: IncomingMessage, limit: number, lease: Lease): Promise<Buffer> {
@@ -27,8 +27,7 @@ export async function readBody(req: IncomingMessage, limit: number, lease: Lease
     await eachChunk(req, limit, lease, (chunk) => pieces.push(chunk));
     return Buffer.concat(pieces);
   }
-  lease.grow(length);
-  const body = Buffer.allocUnsafe(length);
+  const body = lease.take(length);
   let filled = 0;
   await consume(req, (chunk) => {
     filled += chunk.copy(body, filled);

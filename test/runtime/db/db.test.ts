@@ -128,6 +128,21 @@ describeOnBothDatabases('db', (database) => {
     assert.equal((await db.query('select 1 as one')).rowCount, 1, 'goes on after an error');
   });
 
+  it('prepares a named statement once and answers it anew each time, with any number of values', async () => {
+    const sum = async (values: number[]) => {
+      const text = 'select sum(n)::int as sum from unnest($1::int[]) as t(n)';
+      return (await db.query<{ sum: number | null }>(text, [values], { prepared: 'sum' })).rows[0]?.sum;
+    };
+    for (let n = 1; n < 12; n += 1) assert.equal(await sum(Array.from({ length: n }, () => n)), n * n);
+    assert.equal(await sum([]), null);
+    if (db.kind === 'pglite') return;
+    const prepared = await db.tx(async (q) => {
+      await q.query('select sum(n)::int as sum from unnest($1::int[]) as t(n)', [[1]], { prepared: 'sum' });
+      return (await q.query("select 1 from pg_prepared_statements where name = 'sum'")).rowCount;
+    });
+    assert.equal(prepared, 1);
+  });
+
   it('commits a transaction whole, and answers what the work answered', async () => {
     const answer = await db.tx(async (q) => {
       await addUser('anna', q);
