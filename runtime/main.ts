@@ -39,6 +39,7 @@ import { createJobQueue } from './jobs/queue.ts';
 import { hostInUrl, reachableHost } from './lib/addresses.ts';
 import { lockDataDir } from './lib/data-dir-lock.ts';
 import { ensureFolder } from './lib/files.ts';
+import { createHangWatch } from './lib/hang-watch.ts';
 import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
 import { createCipher, openSecrets } from './lib/secrets.ts';
@@ -265,6 +266,7 @@ async function compose(
   const guard = createCrashGuard({ file: join(userDir, 'starts.json'), clock, log: log.child('flows') });
   const safeMode = await guard.begin();
   started.push({ name: 'crash guard', stop: () => guard.end() });
+  await run('hang watch', createHangWatch());
   const engine = createFlowEngine({
     userDir,
     flowsDir: settings.FLOWS_DIR,
