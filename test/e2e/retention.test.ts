@@ -14,7 +14,7 @@ import { EdgeUnderTest, jobsSettle, ServerUnderTest } from '../support/servers.t
 const DEVICE = 'shelf-pi';
 const CAMERA = `${DEVICE}-cam`;
 
-describe('retention removes old event images and stale staging', function () {
+describe('S4.28 retention removes old event images and stale staging', function () {
   this.timeout(150_000);
   let server: ServerUnderTest;
   let db: Db;

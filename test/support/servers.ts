@@ -79,7 +79,7 @@ export class EdgeUnderTest {
     this.#env = env;
   }
 
-  static async start(server: ServerUnderTest, device: DeviceWithKey, camera: string): Promise<EdgeUnderTest> {
+  static async start(server: { url: string }, device: DeviceWithKey, camera: string): Promise<EdgeUnderTest> {
     const [port = 0] = await freePorts(1);
     const folder = await temporaryFolder('redeye-e2e-edge');
     const edge = new EdgeUnderTest(folder, {
