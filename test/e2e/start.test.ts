@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { EventRecord } from '../../runtime/contracts/events.ts';
 import type { Roi } from '../../runtime/contracts/rois.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { putMigratedPglite } from '../support/pglite-image.ts';
 import { freePorts, isTaken, Program, processesOf } from '../support/programs.ts';
 import { ServerApi } from '../support/server-api.ts';
 import { until } from '../support/until.ts';
@@ -71,6 +72,9 @@ describe('npm start', function () {
       return;
     }
     folder = await temporaryFolder('redeye-e2e-clip');
+    // The first test has the database made; here it lies ready.
+    await mkdir(join(folder, 'data'), { mode: 0o700 });
+    await putMigratedPglite(join(folder, 'data', 'db'));
     const program = start({ CAMERA: `file:${CLIP}`, ADMIN_PASSWORD: password });
     await program.printed(/the edge runs/, READY_MS);
     const api = new ServerApi(url(), 'admin', password);

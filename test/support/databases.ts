@@ -1,5 +1,3 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Db, Queryable, QueryOptions, Result } from '../../runtime/db/db.ts';
 import { migrate } from '../../runtime/db/migrate.ts';
@@ -7,8 +5,10 @@ import { openPglite } from '../../runtime/db/pglite.ts';
 import { openPostgres } from '../../runtime/db/postgres.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
+import { emptyPglite } from './pglite-image.ts';
 import { startPostgres } from './postgres-server.ts';
 
+export { emptyPglite } from './pglite-image.ts';
 export { type PostgresServer, startPostgres } from './postgres-server.ts';
 
 export interface TestDatabase {
@@ -88,26 +88,6 @@ async function empty(db: Db): Promise<void> {
        from pg_sequences where last_value is not null`,
     );
   });
-}
-
-/**
- * A fresh embedded database takes 5–8 s to make and 0.5 s to load from a file: the file is kept beside the installed packages,
- * named after PGlite's version.
- */
-export async function emptyPglite(): Promise<Blob> {
-  const root = new URL('../../node_modules/', import.meta.url);
-  const manifest = readFileSync(new URL('@electric-sql/pglite/package.json', root), 'utf8');
-  const folder = new URL('.cache/redeye/', root);
-  mkdirSync(folder, { recursive: true });
-  const file = new URL(`pglite-${(JSON.parse(manifest) as { version: string }).version}.tar`, folder);
-  if (!readdirSync(folder).includes(file.pathname.split('/').at(-1) ?? '')) {
-    const fresh = await openPglite({ log: silentLog });
-    const temporary = new URL(`${file.href}.${process.pid}`);
-    await writeFile(temporary, Buffer.from(await (await fresh.dump()).arrayBuffer()));
-    await fresh.close();
-    await rename(temporary, file);
-  }
-  return new Blob([new Uint8Array(await readFile(file))]);
 }
 
 /** A view of the shared database that ends with its test: whoever still runs afterwards is told, and disturbs nobody. */

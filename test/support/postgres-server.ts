@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { freePorts } from './ports.ts';
 import { until } from './until.ts';
 
 /** A real PostgreSQL of the test's own. */
@@ -101,7 +101,7 @@ class Server implements PostgresServer {
 
   async start(): Promise<void> {
     const { bin, owner, folder, data, settings } = this.#options;
-    this.#port ||= await freePort();
+    this.#port ||= (await freePorts(1))[0] ?? 0;
     const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', shared_buffers: '32MB', ...settings };
     const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const command = [join(bin, 'postgres'), '-D', data, '-p', `${this.#port}`, ...flags];
@@ -193,14 +193,4 @@ function unprivileged(): { uid: number; gid: number } | undefined {
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
   }
   throw new Error('PostgreSQL cannot run as root, and there is neither a user "postgres" nor "nobody"');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { staleBelow } from '../../runtime/cli/dist.ts';
 import { until } from './until.ts';
 
+export { freePorts, isTaken } from './ports.ts';
 export const ROOT = resolve(import.meta.dirname, '../..');
 /** All of a hostile run at level debug: what is in the log, and what is not, is looked at. */
 const KEPT_LINES = 20_000;
@@ -149,27 +149,9 @@ export async function lives(pid: number): Promise<boolean> {
   return (await textOf(`/proc/${pid}/cmdline`)) !== '';
 }
 
-/** Ports of 127.0.0.1 that nobody uses now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-/** Whether somebody listens there. */
-export async function isTaken(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(true));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
-  });
-}
-
 /** What a program needs of this machine; settings of whoever runs the tests stay out. */
 function plainEnvironment(): Record<string, string> {
-  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH'];
+  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH', 'NODE_COMPILE_CACHE'];
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 

@@ -4,14 +4,13 @@ import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeBackup } from '../../../runtime/db/backup-files.ts';
-import { conditionOf, makeFolder, openFolder } from '../../../runtime/db/embedded-folder.ts';
-import { migrate } from '../../../runtime/db/migrate.ts';
+import { conditionOf, openFolder } from '../../../runtime/db/embedded-folder.ts';
 import { type OpenedDatabase, openDatabase } from '../../../runtime/db/open.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
-import { emptyPglite } from '../../support/databases.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { ListLog } from '../../support/list-log.ts';
+import { putMigratedPglite } from '../../support/pglite-image.ts';
 
 describe('opening the embedded database', function () {
   this.timeout(90_000);
@@ -28,9 +27,8 @@ describe('opening the embedded database', function () {
     const made = await temporaryFolder('embedded');
     whole = join(made, 'db');
     backup = join(made, 'db-20261119T000000000Z.tar.gz');
-    await makeFolder(whole, { log: silentLog, from: await emptyPglite() });
+    await putMigratedPglite(whole);
     const db = await openFolder(whole, { log: silentLog, interrupted: false });
-    await migrate(db, silentLog);
     await db.query("insert into users (name, role, password_hash) values ('saved', 'viewer', '')");
     await writeBackup(db, backup);
     await db.query("update users set name = 'kept'");

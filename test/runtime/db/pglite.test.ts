@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../../runtime/db/embedded-folder.ts';
 import { type EmbeddedDb, openPglite } from '../../../runtime/db/pglite.ts';
 import { createUpkeep } from '../../../runtime/db/upkeep.ts';
-import { silentLog } from '../../../runtime/lib/log.ts';
-import { emptyPglite } from '../../support/databases.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 import { ListLog } from '../../support/list-log.ts';
+import { putMigratedPglite } from '../../support/pglite-image.ts';
 
 describe('PGlite', function () {
   this.timeout(90_000);
@@ -19,7 +17,7 @@ describe('PGlite', function () {
 
   beforeEach(async () => {
     folder = join(await temporaryFolder('pglite'), 'db');
-    await makeFolder(folder, { log: silentLog, from: await emptyPglite() });
+    await putMigratedPglite(folder);
     log = new ListLog();
     db = await openPglite({ folder, log, reopenPauseMs: 0 });
     await db.query('create table t (n integer)');

@@ -7,7 +7,7 @@ import { packBackup } from '../../../../runtime/cli/admin/pack.ts';
 import { restoreFrom } from '../../../../runtime/cli/admin/restore.ts';
 import { TarWriter } from '../../../../runtime/cli/admin/tar.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
-import { makeFolder, openFolder } from '../../../../runtime/db/embedded-folder.ts';
+import { openFolder } from '../../../../runtime/db/embedded-folder.ts';
 import { migrate } from '../../../../runtime/db/migrate.ts';
 import type { EmbeddedDb } from '../../../../runtime/db/pglite.ts';
 import { openPostgres } from '../../../../runtime/db/postgres.ts';
@@ -16,6 +16,7 @@ import { silentLog } from '../../../../runtime/lib/log.ts';
 import { emptyPglite, startPostgres } from '../../../support/databases.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
+import { putMigratedPglite } from '../../../support/pglite-image.ts';
 import type { PostgresServer } from '../../../support/postgres-server.ts';
 
 const VERSION = '9.9.9';
@@ -62,8 +63,7 @@ describe('backup and restore', function () {
   const onPostgres = (url: string) => openPostgres({ url, log: silentLog, clock: systemClock });
   const embeddedIn = async (dataDir: string): Promise<EmbeddedDb> => {
     const folder = join(dataDir, 'db');
-    if (!(await readdir(dataDir)).includes('db'))
-      await makeFolder(folder, { log: silentLog, from: await emptyPglite() });
+    if (!(await readdir(dataDir)).includes('db')) await putMigratedPglite(folder);
     return openFolder(folder, { log: silentLog, interrupted: false });
   };
   const dataFolder = async (mark: string) => {

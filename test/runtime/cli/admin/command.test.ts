@@ -8,8 +8,7 @@ import { text } from 'node:stream/consumers';
 import { readCommand, UsageError } from '../../../../runtime/cli/admin/arguments.ts';
 import { createAdminWork } from '../../../../runtime/cli/admin/work.ts';
 import { createAdminSocket } from '../../../../runtime/cli/admin-socket.ts';
-import { makeFolder, openFolder } from '../../../../runtime/db/embedded-folder.ts';
-import { migrate } from '../../../../runtime/db/migrate.ts';
+import { openFolder } from '../../../../runtime/db/embedded-folder.ts';
 import type { EmbeddedDb } from '../../../../runtime/db/pglite.ts';
 import { createUserStore } from '../../../../runtime/db/users.repo.ts';
 import { Accounts } from '../../../../runtime/http/auth/accounts.ts';
@@ -17,14 +16,15 @@ import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { lockDataDir } from '../../../../runtime/lib/data-dir-lock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
 import type { Part } from '../../../../runtime/lib/part.ts';
-import { emptyPglite } from '../../../support/databases.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
+import { putMigratedPglite } from '../../../support/pglite-image.ts';
 import { until } from '../../../support/until.ts';
 
 const ADMIN = join(import.meta.dirname, '../../../../runtime/cli/admin.ts');
 
 async function admin(dataDir: string, ...args: string[]) {
-  const env = { PATH: process.env.PATH, DATA_DIR: dataDir, INIT_CWD: join(dataDir, '..') };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, DATA_DIR: dataDir, INIT_CWD: join(dataDir, '..') };
   const child = spawn(process.execPath, [ADMIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode, out, err };
@@ -38,10 +38,9 @@ async function openData(dataDir: string): Promise<EmbeddedDb> {
 async function usedData() {
   const dataDir = join(await temporaryFolder('redeye-admin'), 'data');
   await mkdir(dataDir, { mode: 0o700 });
-  await makeFolder(join(dataDir, 'db'), { log: silentLog, from: await emptyPglite() });
+  await putMigratedPglite(join(dataDir, 'db'));
   await writeFile(join(dataDir, 'secrets.json'), '{}');
   const db = await openData(dataDir);
-  await migrate(db, silentLog);
   await accountsOn(db).ensureAdmin('the first password');
   return { dataDir, db };
 }

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { guardNodeVersion } from '../runtime/lib/node-version.ts';
+
+guardNodeVersion();
+
+const ROOT = resolve(import.meta.dirname, '..');
+const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
+const AT_ONCE = 2;
+
+/**
+ * The suite in groups, in the order in which they begin; a file belongs to the first group whose words its path begins with, and the
+ * last one takes what no other does. Long ones come early, and those that start whole servers and browsers stand apart from each
+ * other, so that two of them seldom run at once.
+ */
+const GROUPS: Record<string, readonly string[]> = {
+  'browsers and strangers': ['test/e2e/console', 'test/e2e/editor', 'test/e2e/hostile', 'test/e2e/retention'],
+  'databases and commands': ['test/runtime/db/', 'test/runtime/cli/'],
+  stages: ['test/runtime/e', 'test/runtime/f', 'test/runtime/j', 'test/runtime/r'],
+  'whole chains': ['test/e2e/'],
+  'the rest of the server': ['test/runtime/'],
+  everything: [''],
+};
+
+const running = new Set<ChildProcess>();
+
+interface Ended {
+  name: string;
+  ok: boolean;
+  seconds: number;
+  printed: Buffer;
+}
+
+/**
+ * `node test/run.ts [mocha's options]`: all tests, two groups at a time, each a mocha of its own. What one prints comes whole, that
+ * of a failed one last.
+ */
+async function main(options: string[]): Promise<number> {
+  const groups = grouped(globSync('test/**/*.test.ts', { cwd: ROOT }).sort());
+  const { preparePglite } = await import('./support/pglite-image.ts');
+  await preparePglite();
+  // The terminal tells everyone of Ctrl-C by itself; of SIGTERM only this process hears. Nothing more begins either way.
+  process.on('SIGINT', () => groups.splice(0));
+  process.on('SIGTERM', () => {
+    groups.splice(0);
+    for (const child of running) child.kill('SIGTERM');
+  });
+  const ended: Ended[] = [];
+  const lane = async () => {
+    for (let next = groups.shift(); next; next = groups.shift()) ended.push(await play(next, options));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  for (const group of ended) if (!group.ok) show(group);
+  say('');
+  for (const { name, ok, seconds } of ended) say(`  ${ok ? 'passed' : 'FAILED'}  ${name} (${seconds} s)`);
+  return ended.every(({ ok }) => ok) ? 0 : 1;
+}
+
+interface Group {
+  name: string;
+  files: string[];
+}
+
+function grouped(files: string[]): Group[] {
+  const groups = Object.keys(GROUPS).map((name): Group => ({ name, files: [] }));
+  for (const file of files) {
+    const at = Object.values(GROUPS).findIndex((words) => words.some((word) => file.startsWith(word)));
+    groups[at]?.files.push(file);
+  }
+  return groups.filter((group) => group.files.length > 0);
+}
+
+async function play({ name, files }: Group, options: string[]): Promise<Ended> {
+  say(`  begins  ${name} (${files.length} files)`);
+  const began = performance.now();
+  const child = spawn(process.execPath, [MOCHA, ...options, ...files], {
+    cwd: ROOT,
+    env: { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/redeye/compiled') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => printed.push(bytes));
+  const ok = await new Promise<boolean>((settle) => {
+    child.once('error', () => settle(false));
+    child.once('close', (code) => settle(code === 0));
+  });
+  running.delete(child);
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const ended = { name, ok, seconds, printed: Buffer.concat(printed) };
+  if (ok) show(ended);
+  else say(`  FAILED  ${name}: what it printed comes last`);
+  return ended;
+}
+
+function show({ name, printed }: Ended): void {
+  say(`\n══ ${name}`);
+  process.stdout.write(printed);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+process.exitCode = await main(process.argv.slice(2));
