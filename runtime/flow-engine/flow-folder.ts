@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
 import type { Side } from '../contracts/node-types.ts';
-import { ensureFolder, syncFolder, TEMPORARY, writeFileDurably } from '../lib/files.ts';
+import { ensureFolder, ifThere, syncFolder, TEMPORARY, writeFileDurably } from '../lib/files.ts';
 import {
   asLoaded,
   type FlowElement,
@@ -156,7 +156,7 @@ export class FlowFolder {
   // FLOWS_DIR may be a git checkout in which somebody works meanwhile: their version is kept, not overwritten.
   async #keepForeignChange(side: Side, name: string, known: KnownFile | undefined): Promise<void> {
     if (!known) return;
-    const now = await readFile(join(this.#root, side, name), 'utf8').catch(() => undefined);
+    const now = await ifThere(() => readFile(join(this.#root, side, name), 'utf8'));
     if (now !== undefined && now !== known.onDisk)
       await this.#setAside(side, name, 'was changed on disk since it was loaded');
   }

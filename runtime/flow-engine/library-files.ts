@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
-import { ensureFolder, writeFileDurably } from '../lib/files.ts';
+import { ensureFolder, ifThere, writeFileDurably } from '../lib/files.ts';
 
 type Entry = string | Record<string, unknown>;
 
@@ -41,16 +41,6 @@ export function createLibraryFiles(root: string): LibraryFiles {
       await writeFileDurably(`${found}.json`, `${JSON.stringify({ meta, body }, null, 2)}\n`);
     },
   };
-}
-
-async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }
 
 function outside(path: string): AppError {

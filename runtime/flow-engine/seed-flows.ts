@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Log } from '../contracts/host.ts';
 import type { Side } from '../contracts/node-types.ts';
-import { ensureFolder, writeFileDurably } from '../lib/files.ts';
+import { ensureFolder, ifThere, writeFileDurably } from '../lib/files.ts';
 import { INDEX_FILE } from './flow-files.ts';
 
 /** What we remember of a shipped file: the hash of what was put in place, and of what was last shipped (said once, not at each start). */
@@ -116,13 +116,4 @@ async function hashOfFile(path: string): Promise<string | undefined> {
 
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

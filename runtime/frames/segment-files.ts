@@ -1,6 +1,6 @@
 import { open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '../lib/files.ts';
+import { ifThere, syncFolder } from '../lib/files.ts';
 
 /** A segment that is being written. */
 export interface SegmentFile {
@@ -36,19 +36,10 @@ export async function listSegments(folder: string): Promise<{ segment: number; s
   for (const name of (await readdir(folder)).sort()) {
     const number = NAME.exec(name)?.[1];
     if (number === undefined) continue;
-    const size = await sizeOf(join(folder, name));
-    if (size !== undefined) found.push({ segment: Number(number), size });
+    const file = await ifThere(() => stat(join(folder, name)));
+    if (file) found.push({ segment: Number(number), size: file.size });
   }
   return found;
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** The real disk. */

@@ -27,6 +27,17 @@ export async function writeFileDurably(path: string, data: string | Uint8Array, 
   await syncFolder(dirname(path));
 }
 
+/** What a read of the file system answers, or undefined where nothing is at that path. */
+export async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
 /** Makes the entries of a folder (creations, renames, deletions) durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
