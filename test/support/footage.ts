@@ -14,11 +14,13 @@ export interface Footage {
 /** Which events are meant. */
 export type Choice = (event: EventRecord) => boolean;
 
+/** Those of the ROI around all of them. */
 export const inRow =
   ({ row }: Footage): Choice =>
   ({ rois }) =>
     rois.includes(row.name);
 
+/** Those of any of the single places. */
 export const inPlaces =
   ({ places }: Footage): Choice =>
   ({ rois }) =>
