@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { guardNodeVersion } from '../runtime/lib/node-version.ts';
 
@@ -7,7 +8,8 @@ guardNodeVersion();
 
 const ROOT = resolve(import.meta.dirname, '..');
 const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
-const AT_ONCE = 2;
+/** Never more: tests that watch real time want a core of their own. */
+const AT_ONCE = Math.min(2, availableParallelism());
 
 /**
  * The suite in groups, in the order in which they begin; a file belongs to the first group whose words its path begins with, and the
@@ -33,7 +35,7 @@ interface Ended {
 }
 
 /**
- * `node test/run.ts [mocha's options]`: all tests, two groups at a time, each a mocha of its own. What one prints comes whole, that
+ * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core), each a mocha of its own. What one prints comes whole, that
  * of a failed one last.
  */
 async function main(options: string[]): Promise<number> {

@@ -81,12 +81,18 @@ describe('the newest picture of a program', () => {
   });
 
   it('tells who waits why there is no picture, and who comes during the pause at once', async () => {
-    const pictures = source('refuse');
+    let starts = 0;
+    const pictures = source(() => {
+      starts += 1;
+      return 'refuse';
+    });
     await assert.rejects(pictures.take({}), /401 Unauthorized/);
     assert.equal(pictures.status().state, 'failed');
     const startMs = performance.now();
     await assert.rejects(pictures.take({}), /401 Unauthorized/);
-    assert.ok(performance.now() - startMs < 50);
+    assert.equal(starts, 1, 'nobody waited for the next start');
+    // The pause is a second; a machine that does other things, too, answers a little later than at once.
+    assert.ok(performance.now() - startMs < 500);
   });
 
   it('names a program that is not installed', async () => {
