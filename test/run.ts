@@ -35,8 +35,8 @@ interface Ended {
 }
 
 /**
- * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core), each a mocha of its own. What one prints comes whole, that
- * of a failed one last.
+ * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core), each a mocha of its own. What one
+ * prints comes whole, that of a failed one last.
  */
 async function main(options: string[]): Promise<number> {
   const groups = grouped(globSync('test/**/*.test.ts', { cwd: ROOT }).sort());
