@@ -2,9 +2,10 @@ import type { Area } from './layout.ts';
 import { halfSize } from './motion.ts';
 import type { Activity, DetectionState } from './state.ts';
 
-/** `RDS`, then the version. What was written under another version is not read: the camera is learned anew. */
+/** `RDS`, then the version. 1 lacks only what may be missing, and is read too; for any other the camera is learned anew. */
 const MAGIC = [0x52, 0x44, 0x53];
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
+const READABLE = [1, STATE_VERSION];
 const HEADER_BYTES = 8;
 
 /** What stands in the JSON in place of an activity's pictures. */
@@ -43,8 +44,8 @@ export function encodeState(state: DetectionState): Uint8Array {
 /** Reads a state back; undefined for another version or bytes that are not whole. */
 export function decodeState(bytes: Uint8Array): DetectionState | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < HEADER_BYTES || ![...MAGIC, STATE_VERSION].every((byte, i) => buffer[i] === byte))
-    return undefined;
+  const known = MAGIC.every((byte, i) => buffer[i] === byte) && READABLE.includes(buffer[MAGIC.length] ?? 0);
+  if (buffer.length < HEADER_BYTES || !known) return undefined;
   const jsonEnd = HEADER_BYTES + buffer.readUInt32LE(4);
   if (jsonEnd > buffer.length) return undefined;
   const parsed = parse(buffer.toString('utf8', HEADER_BYTES, jsonEnd));

@@ -9,6 +9,8 @@ import { type Layout, layoutFor, type RoiLayout } from './layout.ts';
 import { LEVELS } from './levels.ts';
 import { follow, halve, type Motion, motionSince, movingShare } from './motion.ts';
 import { watchObstruction } from './obstruction.ts';
+import { proveAround } from './proof.ts';
+import { followChanges, reachesOut } from './reach.ts';
 import { watchShift } from './shift.ts';
 import { type DetectionState, freshState, type RoiState } from './state.ts';
 import { survey } from './survey.ts';
@@ -35,7 +37,7 @@ export function compare(
   const now: Now = { at, frame, dt: state ? at - state.at : 0, plan, newId };
   const { state: known, transitions } = carryOver(state, picture, layout, now);
   if (!known) {
-    const fresh = { ...freshState(picture, now, plan.roiVersion), rois: layout.rois.map(atRest) };
+    const fresh = { ...freshState(picture, now, plan.roiVersion), rois: layout.rois.map((roi) => unproven(roi, at)) };
     return { state: fresh, report: reportOf(fresh, 'learning', transitions, now) };
   }
   const next = known.learning ? learn(known, picture, layout, now) : look(known, picture, layout, now);
@@ -80,6 +82,7 @@ function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: 
     ...advanced(known, now),
     light,
     lightJumpAt,
+    changedSince: followChanges(known.changedSince, seen.changed, now.at),
     recent: follow(known.recent, half, now.at),
   };
 
@@ -102,7 +105,7 @@ function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: 
     const closed = closeAll(state, now.at, 'the camera was moved', now);
     const fresh = {
       ...freshState(picture, now, now.plan.roiVersion),
-      rois: layout.rois.map(atRest),
+      rois: layout.rois.map((roi) => unproven(roi, now.at)),
       interval: state.interval,
     };
     const transitions = [...obstruction.transitions, ...closed.transitions, ...shift.transitions];
@@ -131,6 +134,10 @@ function look(known: DetectionState, picture: GreyPicture, layout: Layout, now: 
     Object.assign(state, { background, adapted });
   } else {
     state.adapted = { followedAt: now.at, creptAt: now.at };
+  }
+  // An arm that is out there now belongs to an interaction, and must be told from the place.
+  if (state.unproven && !frozen) {
+    Object.assign(state, proveAround(state.unproven, state.background, lit, seen.changed, layout, now.at));
   }
   steps.forEach((one, i) => {
     const roi = layout.rois[i];
@@ -164,6 +171,7 @@ function stepRoi(known: RoiState, roi: RoiLayout, scene: Scene, now: Now): Step 
       moving,
       stillSince: scene.motion.since,
       stirredAt: state.stirredAt ?? 0,
+      reachesOut: (startedAt) => reachesOut(roi, layout, state.changedSince ?? [], startedAt),
       held: scene.held,
     },
     now,
@@ -172,6 +180,10 @@ function stepRoi(known: RoiState, roi: RoiLayout, scene: Scene, now: Now): Step 
 
 function atRest(roi: RoiLayout): RoiState {
   return { name: roi.roi.name, shape: roi.shape, area: roi.area, score: 0, unrest: 0, flutter: 0 };
+}
+
+function unproven(roi: RoiLayout, at: number): RoiState {
+  return { ...atRest(roi), unproven: { since: at, stillSince: at } };
 }
 
 function advanced(known: DetectionState, now: Now): DetectionState {

@@ -13,6 +13,8 @@ import type { DetectionPlan } from '../contracts/detection.ts';
  * | picture: hands cast shadows                          |       |        |
  * | most of it looks different (somebody may stand       | 1.67  | 5 s    |
  * | there), next to nothing moves                        |       |        |
+ * | what changed leads out of it to the picture's edge,  | 10    | 30 s   |
+ * | or is larger out there: an arm, somebody             |       |        |
  */
 export const HOLDS = {
   /** an interaction needs `minFrames` in a row that also span this */
@@ -22,12 +24,17 @@ export const HOLDS = {
   stillShare: 0.5,
   quietShare: 1,
   crowdedShare: 5 / 3,
+  reachShare: 10,
   /** a picture this long after motion ceased is sharp enough to be the `post` one */
   settleS: 0.3,
   /** no interaction lasts longer; what still differs then becomes the background */
   longestS: 600,
   /** first pictures of a camera are averaged into its background */
   learnS: 0.5,
+  /** ... which is believed where the place has kept that look for so long: nothing starts there before */
+  provenS: 2,
+  /** ... or after this, where it never keeps still */
+  unprovenS: 15,
   /** after a sudden change of light, nothing starts: exposure and white balance are still hunting */
   lightS: 0.3,
   /** a picture without detail is an obstruction after this */
@@ -55,6 +62,7 @@ export interface EndHolds {
   stillMs: number;
   quietMs: number;
   crowdedMs: number;
+  reachMs: number;
 }
 
 /** Holds in ms from the plan's one dial. */
@@ -66,5 +74,6 @@ export function endHolds(plan: DetectionPlan): EndHolds {
     stillMs: timeout * HOLDS.stillShare,
     quietMs: timeout * HOLDS.quietShare,
     crowdedMs: timeout * HOLDS.crowdedShare,
+    reachMs: timeout * HOLDS.reachShare,
   };
 }

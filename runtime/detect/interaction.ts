@@ -4,6 +4,7 @@ import { endHolds, HOLDS } from './holds.ts';
 import { stockChange } from './inventory.ts';
 import type { Layout, RoiLayout } from './layout.ts';
 import { LEVELS } from './levels.ts';
+import { type Proof, proof } from './proof.ts';
 import type { Activity, RoiState } from './state.ts';
 import { thresholdOf } from './thresholds.ts';
 import { interactionEnd, interactionStart, type Now } from './transitions.ts';
@@ -21,6 +22,8 @@ export interface Seen {
   stillSince: number;
   /** last time when something moved anywhere in the picture, epoch ms */
   stirredAt: number;
+  /** whether what changed since then leads out of the ROI, as somebody who is still there does; asked only when it matters */
+  reachesOut: (startedAt: number) => boolean;
   /** nothing may start now */
   held: boolean;
 }
@@ -49,7 +52,21 @@ export function effectiveThreshold(state: RoiState, now: Now): number {
 /** Takes one ROI one picture further: rest, run of pictures above the threshold, interaction, rest. */
 export function step(before: RoiState, seen: Seen, now: Now): Step {
   const state: RoiState = { ...before, score: seen.score };
-  return state.activity ? goOn(state, state.activity, seen, now) : rest(state, seen, now);
+  if (state.activity) return goOn(state, state.activity, seen, now);
+  return state.unproven ? prove(state, state.unproven, seen, now) : rest(state, seen, now);
+}
+
+/**
+ * After switch-on whoever stood in the ROI is in its background, and would be missed as goods are when they leave. So nothing starts
+ * before the ROI has kept one look for a while; whenever it shows another one, that is tried instead.
+ */
+function prove(state: RoiState, known: Proof, seen: Seen, now: Now): Step {
+  const differs = seen.score > CALM * effectiveThreshold(state, now);
+  const calm = { at: now.at, frame: now.frame };
+  const proving = { ...state, unproven: proof(known, differs, now.at), calm };
+  return differs
+    ? { state: { ...proving, score: 0 }, transitions: [], rebase: seen.picture }
+    : { state: proving, transitions: [] };
 }
 
 function rest(state: RoiState, seen: Seen, now: Now): Step {
@@ -159,7 +176,7 @@ function watchStillness(
 }
 
 /** Says why the interaction ends now, if it does. */
-function endOf(activity: Activity, { score, roi, stirredAt }: Seen, now: Now): string | undefined {
+function endOf(activity: Activity, { score, roi, stirredAt, reachesOut }: Seen, now: Now): string | undefined {
   const holds = endHolds(now.plan);
   // At one picture in many seconds there is no sense in waiting for another one to say the same.
   const longPause = now.dt > holds.stillMs;
@@ -172,7 +189,8 @@ function endOf(activity: Activity, { score, roi, stirredAt }: Seen, now: Now): s
   // Living things never stand as still as goods do; and while something moves beside the ROI, its shadow may rest here.
   const dead = still && !elsewhere && now.at - still.deadSince >= holds.deadMs;
   const hold = crowded ? holds.crowdedMs : elsewhere ? holds.quietMs : holds.stillMs;
-  if (dead || (still && now.at - still.since >= hold)) {
+  const lasts = still && now.at - still.since < holds.reachMs;
+  if ((dead || (still && now.at - still.since >= hold)) && !(lasts && reachesOut(activity.startedAt))) {
     return crowded
       ? 'most of the ROI looks different, and nothing moves'
       : 'the ROI looks different, and nothing moves';

@@ -26,6 +26,8 @@ export interface RoiLayout {
   windows: Int32Array;
   /** pixels that a window covers */
   cover: Uint8Array;
+  /** places in the layout's grid of the windows that lie over it, wholly or in part */
+  grid: number[];
   /** holds all windows and one pixel around them */
   area: Area;
 }
@@ -39,6 +41,11 @@ export interface Layout {
   windowHeight: number;
   /** windows side by side over the whole picture, ignored areas left out */
   grid: Int32Array;
+  /** for each of them: places in the grid of those that touch it, and whether it lies at the picture's edge */
+  neighbours: number[][];
+  atEdge: Uint8Array;
+  /** places in the grid of those that lie over no ROI */
+  around: number[];
   rois: RoiLayout[];
 }
 
@@ -69,16 +76,22 @@ function makeLayout(rois: Roi[], width: number, height: number): Layout {
   const size = { width, height, windowWidth, windowHeight };
   const grid = positions(size, WINDOW).filter((at) => countIn(ignored, at, size) * 2 <= windowWidth * windowHeight);
   const ignoreShape = JSON.stringify(ignoring.map((roi) => roi.points));
+  const watched = rois
+    .filter((roi) => roi.kind !== 'ignore')
+    .map((roi) => {
+      const windows = windowsOf(rasterise(roi.points, width, height), ignored, size);
+      const shape = `${JSON.stringify(roi.points)} ${ignoreShape}`;
+      const cover = coverOf(windows, size);
+      const over = [...grid.keys()].filter((i) => countIn(cover, grid[i] ?? 0, size) > 0);
+      return { roi, shape, windows, cover, grid: over, area: areaOf(windows, size) };
+    });
   return {
     ...size,
     grid: Int32Array.from(grid),
-    rois: rois
-      .filter((roi) => roi.kind !== 'ignore')
-      .map((roi) => {
-        const windows = windowsOf(rasterise(roi.points, width, height), ignored, size);
-        const shape = `${JSON.stringify(roi.points)} ${ignoreShape}`;
-        return { roi, shape, windows, cover: coverOf(windows, size), area: areaOf(windows, size) };
-      }),
+    neighbours: neighboursIn(grid, size),
+    atEdge: Uint8Array.from(grid, (at) => (isAtEdge(at, size) ? 1 : 0)),
+    around: [...grid.keys()].filter((i) => watched.every((roi) => !roi.grid.includes(i))),
+    rois: watched,
   };
 }
 
@@ -123,6 +136,23 @@ function countIn(mask: Uint8Array, at: number, size: Size): number {
     for (let pixel = from; pixel < from + size.windowWidth; pixel += 1) count += mask[pixel] ?? 0;
   }
   return count;
+}
+
+function neighboursIn(grid: number[], size: Size): number[][] {
+  const corners = grid.map((at) => [at % size.width, Math.floor(at / size.width)] as const);
+  return corners.map(([left, top], i) =>
+    [...corners.keys()].filter((j) => {
+      const [otherLeft, otherTop] = corners[j] ?? [0, 0];
+      const near = Math.abs(otherLeft - left) <= size.windowWidth && Math.abs(otherTop - top) <= size.windowHeight;
+      return j !== i && near;
+    }),
+  );
+}
+
+function isAtEdge(at: number, size: Size): boolean {
+  const left = at % size.width;
+  const top = (at - left) / size.width;
+  return left === 0 || top === 0 || left + size.windowWidth === size.width || top + size.windowHeight === size.height;
 }
 
 function coverOf(windows: Int32Array, size: Size): Uint8Array {

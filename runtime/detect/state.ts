@@ -2,6 +2,7 @@ import type { Adapted } from './background.ts';
 import { type Light, SAME_LIGHT } from './illumination.ts';
 import type { Area } from './layout.ts';
 import { halve, type Recent } from './motion.ts';
+import type { Proof } from './proof.ts';
 
 /** A picture's time and id, as events name them. */
 export interface Moment {
@@ -37,6 +38,8 @@ export interface RoiState {
   unrest: number;
   flutter: number;
   calm?: Moment;
+  /** after switch-on, until it is known what the ROI looks like at rest */
+  unproven?: Proof;
   /** pictures in a row above the threshold */
   run?: { since: number; count: number; score: number; peak: number; during?: string };
   activity?: Activity;
@@ -70,11 +73,15 @@ export interface DetectionState {
   /** usual time between two pictures, ms */
   interval?: number;
   learning?: { since: number; count: number };
+  /** the same as an ROI's, for what lies outside the ROIs */
+  unproven?: Proof;
   light: Light;
   lightJumpAt?: number;
   /** last time when something moved anywhere */
   stirredAt?: number;
   adapted: Adapted;
+  /** since when each window of the grid differs from the background, epoch ms; 0 where it does not */
+  changedSince?: number[];
   obstruction?: Obstruction;
   upheaval?: Upheaval;
   rois: RoiState[];
@@ -99,6 +106,7 @@ export function freshState(
     frame: moment.frame,
     roiVersion,
     learning: { since: moment.at, count: 1 },
+    unproven: { since: moment.at, stillSince: moment.at },
     light: SAME_LIGHT,
     adapted: { followedAt: moment.at, creptAt: moment.at },
     rois: [],
