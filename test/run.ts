@@ -19,8 +19,8 @@ const AT_ONCE = Math.min(2, availableParallelism());
 const GROUPS: Record<string, readonly string[]> = {
   'browsers and strangers': ['test/e2e/console', 'test/e2e/editor', 'test/e2e/hostile', 'test/e2e/retention'],
   'databases and commands': ['test/runtime/db/', 'test/runtime/cli/'],
-  stages: ['test/runtime/e', 'test/runtime/f', 'test/runtime/j', 'test/runtime/r'],
   'whole chains': ['test/e2e/'],
+  stages: ['test/runtime/e', 'test/runtime/f', 'test/runtime/j', 'test/runtime/r'],
   'the rest of the server': ['test/runtime/'],
   everything: [''],
 };
