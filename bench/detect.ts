@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defaultDeviceConfig } from '../runtime/contracts/device-config.ts';
 import { cpuSeconds, median } from './cpu.ts';
 import { motionVersion, runMotion } from './motion.ts';
 import { makePictures, readPictures, type Size } from './pictures.ts';
@@ -14,7 +15,7 @@ import { makePictures, readPictures, type Size } from './pictures.ts';
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const FRAMES = Number(process.env.FRAMES ?? 500);
 const FPS = Number(process.env.FPS ?? 30);
-const QUALITY = Number(process.env.QUALITY ?? 95);
+const QUALITY = Number(process.env.QUALITY ?? defaultDeviceConfig().jpeg_quality);
 const CLIP = process.env.TEST_CLIP;
 const SIZES: Size[] = [
   { width: 1920, height: 1080 },
@@ -39,7 +40,7 @@ const children: ChildProcess[] = [];
 try {
   console.log(
     `CPU seconds per 1000 pictures, medians [range] of ${ROUNDS} interleaved rounds of ${FRAMES} pictures ` +
-      `${CLIP ? 'of TEST_CLIP' : '(drawn: TEST_CLIP is not set)'}, JPEG quality ${QUALITY}, ${FPS} a second of the scene's time\n`,
+      `${CLIP ? 'of TEST_CLIP' : '(drawn: TEST_CLIP is not set)'}, JPEG quality ${QUALITY}, ${FPS} a second\n`,
   );
   console.log(
     [

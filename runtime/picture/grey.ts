@@ -9,8 +9,8 @@ import { reduce } from './reduce.ts';
 /** Length of the longer side at which pictures are compared, in pixels. */
 export const COMPARE_WIDTH = 160;
 
-/** Longer JPEGs are left to a thread of sharp's: reading one of this length holds the process up for some milliseconds. */
-const MAX_OWN_BYTES = 512 * 1024;
+/** Longer JPEGs are left to a thread of sharp's: reading one of this length holds the process up for up to ten milliseconds. */
+const MAX_OWN_BYTES = 1024 * 1024;
 
 // One thread a picture: more of them only cost CPU. Nothing is decoded twice, so a cache would only hold memory.
 sharp.concurrency(1);

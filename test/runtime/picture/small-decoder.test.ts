@@ -9,7 +9,7 @@ import { readPlainJpeg } from '../../../runtime/picture/jpeg-plain.ts';
 
 const SIDE = 160;
 /** Behind the end of a picture it changes nothing but its length, and so who decodes it. */
-const TOO_LONG = Buffer.alloc(600 * 1024);
+const TOO_LONG = Buffer.alloc(1100 * 1024);
 /** Marker and length of a DRI segment. */
 const RESTART_INTERVAL = Buffer.from([0xff, 0xdd, 0, 4]);
 
