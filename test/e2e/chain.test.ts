@@ -36,8 +36,7 @@ for (const database of ['PGlite', 'PostgreSQL'] as const) {
         burst_duration_s: 2,
         burst_cooldown_s: 0,
         interaction_threshold: 0.09,
-        // 3 is the product's own. At 1 `stock_changed` came out wrong in 2 of 4 looks at this scene: an open defect of detection.
-        interaction_end_timeout_s: 3,
+        interaction_end_timeout_s: 1,
       });
       roiVersion = (await server.api.put<{ version: number }>(`/cameras/${CAMERA}/rois`, { rois: shelfRois })).version;
       stream = await server.api.stream();
@@ -102,7 +101,7 @@ for (const database of ['PGlite', 'PostgreSQL'] as const) {
       assert.equal(details.roi_version, roiVersion);
       const { interaction, end_timeout_ms } = details.thresholds as Record<string, { value: number; source: string }>;
       assert.deepEqual(interaction, { value: 0.09, source: 'device' });
-      assert.deepEqual(end_timeout_ms, { value: 3000, source: 'device' });
+      assert.deepEqual(end_timeout_ms, { value: 1000, source: 'device' });
       const { peak = 0 } = details.scores as Record<string, number>;
       assert.ok(peak > 0.09 && score === peak && peak <= 1, `peak ${peak}, score ${score}`);
       assert.equal(details.flow, 'rdsdetect000001');

@@ -93,10 +93,10 @@ describe('the built-in shelf, switched on at any moment', function () {
     it(`never says something else than its timetable where a thing is ${what}`, async () => {
       assert.ok(visited);
       const shelf = await createShelf({ width: 160, height: 90 });
-      for (let ahead = 3000; ahead >= -3000; ahead -= 750) {
+      for (let ahead = 3000; ahead >= -3000; ahead -= 1000) {
         const rois = shelfRois.filter(({ name }) => name === visited.roi);
         const watch = new Watch(planOf(rois, SECOND));
-        for (let at = visited.startMs - ahead; at < visited.endMs + 3000; at += 210) {
+        for (let at = visited.startMs - ahead; at < visited.endMs + 3000; at += 350) {
           const rgb = shelf.render(CYCLE + SHELF_CYCLE_MS + at);
           const pixels = Uint8Array.from({ length: 160 * 90 }, (_, i) => rgb[i * 3 + 1] ?? 0);
           watch.put({ width: 160, height: 90, pixels }, CYCLE + SHELF_CYCLE_MS + at);
