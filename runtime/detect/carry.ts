@@ -5,6 +5,7 @@ import { stockChange } from './inventory.ts';
 import { type Layout, layoutFor } from './layout.ts';
 import { closeObstruction } from './obstruction.ts';
 import type { DetectionState, RoiState } from './state.ts';
+import { thresholdOf } from './thresholds.ts';
 import { interactionEnd, type Now } from './transitions.ts';
 
 /** A state brought up to the plan and the picture in hand, and what had to be closed for that. */
@@ -27,15 +28,22 @@ export function carryOver(state: DetectionState | undefined, picture: GreyPictur
   const transitions = [...carried.transitions];
   const rois: RoiState[] = layout.rois.map((roi) => {
     const known = carried.state.rois.find((one) => one.name === roi.roi.name);
-    if (known && known.shape === roi.shape) return known;
-    return { name: roi.roi.name, shape: roi.shape, area: roi.area, score: 0, unrest: 0, flutter: 0 };
+    const restBelow = thresholdOf(now.plan, roi.roi.name).value;
+    if (known && known.shape === roi.shape) return { ...known, ...restFrom(known, restBelow) };
+    return { name: roi.roi.name, shape: roi.shape, area: roi.area, score: 0, unrest: 0, flutter: 0, restBelow };
   });
   for (const known of carried.state.rois) {
-    if (rois.includes(known)) continue;
+    if (layout.rois.some((roi) => roi.roi.name === known.name && roi.shape === known.shape)) continue;
     const redrawn = rois.some((roi) => roi.name === known.name);
     transitions.push(...closeRoi(known, state.at, redrawn ? 'the ROI was redrawn' : 'the ROI was removed', now));
   }
   return { state: { ...carried.state, rois }, transitions };
+}
+
+/** What a strict threshold took for rest may have been visits: under a lower one, rest is learned anew. */
+function restFrom(known: RoiState, restBelow: number): Partial<RoiState> {
+  const wasStricter = known.restBelow !== undefined && restBelow < known.restBelow;
+  return wasStricter ? { restBelow, unrest: 0, flutter: 0 } : { restBelow };
 }
 
 function uselessBecause(state: DetectionState, picture: GreyPicture, now: Now): string | undefined {

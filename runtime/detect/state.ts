@@ -37,6 +37,8 @@ export interface RoiState {
   /** score and moving share at rest, on the slow average */
   unrest: number;
   flutter: number;
+  /** the threshold below which was taken for rest */
+  restBelow?: number;
   calm?: Moment;
   /** after switch-on, until it is known what the ROI looks like at rest */
   unproven?: Proof;

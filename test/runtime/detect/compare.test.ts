@@ -102,6 +102,22 @@ describe('compare', () => {
     assert.equal(event?.stockChanged, true);
   });
 
+  it('finds every visit from the moment on at which a strict threshold is lowered', () => {
+    const visits = (watch: Watch) => {
+      for (let n = 0; n < 6; n += 1) {
+        const fingers = (t: number): Thing => ({ x: 110 + 5 * Math.sin(t * 9), y: 25, width: 10, height: 26, seed: 5 });
+        watch.show(4, 5, (t) => ({ things: [fingers(t)] })).show(4, 5, () => ({}));
+      }
+    };
+    const plan = (value: number) => planOf([RIGHT], { thresholds: { right: { value, source: 'roi' } } });
+    const watch = new Watch(plan(0.95)).show(4, 5, () => ({}));
+    visits(watch);
+    assert.deepEqual(watch.of('interaction_detected'), [], 'the strict threshold lets none through');
+    watch.plan = plan(0.08);
+    visits(watch);
+    assert.equal(watch.of('interaction_detected').length, 6);
+  });
+
   it('opens and closes one event while the camera is covered, and none of an ROI', () => {
     const watch = both().show(3, 10, () => ({}));
     watch.show(6, 10, () => ({ gain: 0.02, offset: 15 })).show(4, 10, () => ({}));
