@@ -33,7 +33,8 @@ for (const database of ['PGlite', 'PostgreSQL'] as const) {
       await server.api.put(`/devices/${DEVICE}/config`, {
         capture_interval_s: 0.5,
         burst_fps: 5,
-        burst_duration_s: 2,
+        // As long as the window in which its frames are looked at below.
+        burst_duration_s: 4,
         burst_cooldown_s: 0,
         interaction_threshold: 0.09,
         interaction_end_timeout_s: 1,
