@@ -234,6 +234,8 @@ export class NewestPicture {
       const finish = (settle: () => void) => {
         this.#waiting.delete(waiter);
         signal?.removeEventListener('abort', abort);
+        // A picture may take long to come: the time without captures begins when it is there.
+        if (this.#place.at !== 'closed') this.#linger();
         settle();
       };
       this.#waiting.add(waiter);
