@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   'camera.unreachable': 503,
   'camera.no_picture': 503,
   'camera.driver_missing': 503,
+  'camera.no_stream': 409,
   'config.invalid': 400,
   'rois.invalid': 400,
   'rois.version_conflict': 409,
