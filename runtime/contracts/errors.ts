@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   'session.no_restart': 422,
   'session.limit': 503,
   'webrtc.unavailable': 503,
+  'stream.gone': 404,
+  'stream.busy': 503,
   'config.invalid': 400,
   'rois.invalid': 400,
   'rois.version_conflict': 409,
