@@ -9,6 +9,7 @@ import { Camera } from './camera.ts';
 import { type CameraUrl, parseCameraUrl } from './camera-url.ts';
 import { createDriver } from './drivers/create.ts';
 import { type DriverParts, RPICAM_VID } from './drivers/parts.ts';
+import type { StreamedCameras } from './stream/streams.ts';
 
 export interface CameraSetOptions {
   cameras?: { id: string; url: string }[];
@@ -24,7 +25,7 @@ export interface CameraSetOptions {
 }
 
 /** The cameras of one host. `define` and `remove` follow its register; `declare` is what a flow says while it runs. */
-export interface CameraSet extends Part, CameraHost {
+export interface CameraSet extends Part, CameraHost, StreamedCameras {
   /** Adds a camera or gives it another URL; the old driver is closed. Throws `camera.url_invalid`, `camera.driver_missing`. */
   define(camera: { id: string; url: string }): void;
   /** Forgets a defined camera; one that a flow declares stays until the flow lets go. */
@@ -53,6 +54,7 @@ class Cameras implements CameraSet {
   readonly #search: AutoSearch;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #watchers = new Set<(camera: string) => void>();
   #state: 'open' | 'stopped' = 'open';
 
   constructor(options: CameraSetOptions) {
@@ -103,6 +105,20 @@ class Cameras implements CameraSet {
     return [...this.#entries].flatMap(([id, { camera }]) => (camera ? [{ id, ...camera.status() }] : []));
   }
 
+  ids(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  address(camera: string): CameraUrl | undefined {
+    const url = this.#entries.get(camera)?.url;
+    return url === undefined ? undefined : parseCameraUrl(url);
+  }
+
+  watch(onChange: (camera: string) => void): Release {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
   resolve(camera: string): string {
     if (this.#entries.has(camera)) return camera;
     const [first] = this.#entries.keys();
@@ -139,6 +155,7 @@ class Cameras implements CameraSet {
     this.#drop(entry);
     if (url === undefined) {
       this.#entries.delete(id);
+      this.#tell(id);
       return;
     }
     if (this.#state === 'stopped') return;
@@ -146,10 +163,15 @@ class Cameras implements CameraSet {
     const log = this.#parts.log.child(id);
     const parts = { ...this.#parts, log };
     entry.url = url;
-    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.#find(parsed, log), parts));
+    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.find(parsed, log), parts));
+    this.#tell(id);
   }
 
-  async #find(url: CameraUrl, log: Log): Promise<Exclude<CameraUrl, { kind: 'auto' }>> {
+  #tell(id: string): void {
+    for (const watcher of [...this.#watchers]) watcher(id);
+  }
+
+  async find(url: CameraUrl, log: Log = this.#parts.log): Promise<Exclude<CameraUrl, { kind: 'auto' }>> {
     if (url.kind !== 'auto') return url;
     const { url: found, found: isCamera } = await findCamera(this.#search);
     if (found.kind === 'auto') throw new AppError('internal.error', 'the search for a camera led nowhere');

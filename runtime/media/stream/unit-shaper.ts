@@ -130,7 +130,8 @@ function bytesOf(raw: RawUnit): Buffer {
   return raw.annexB ?? toAnnexB(raw.nals);
 }
 
-function showsBFrames(raw: RawUnit): boolean {
+/** Whether a unit gives away that pictures are not shown in the order in which they come. */
+export function showsBFrames(raw: RawUnit): boolean {
   return raw.pts !== raw.dts || raw.nals.some((nal) => nalType(nal) === NAL.slice && isBSlice(nal));
 }
 
