@@ -44,16 +44,3 @@ function readServer(text: string, hasSecret: boolean): KnownServer {
   const decode = (part: string | undefined) => (part === undefined ? undefined : decodeURIComponent(part));
   return { url: `${scheme}:${rest}`, username: decode(username), credential: decode(credential), shared };
 }
-
-/** Values of the `Link` header, one for each server (RFC 9725 §4.4; RFC 8288). */
-export function iceLinks(servers: readonly IceServer[]): string[] {
-  return servers.map(({ url, username, credential }) => {
-    const link = `<${url}>; rel="ice-server"`;
-    if (username === undefined || credential === undefined) return link;
-    return `${link}; username="${quoted(username)}"; credential="${quoted(credential)}"; credential-type="password"`;
-  });
-}
-
-function quoted(text: string): string {
-  return text.replace(/[\\"]/g, '\\$&');
-}

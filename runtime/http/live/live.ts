@@ -1,0 +1,53 @@
+import { type ErrorRequestHandler, Router } from 'express';
+import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { SessionSource, WhepService } from '../../contracts/live.ts';
+import type { StreamHost } from '../../contracts/streams.ts';
+import type { ViewerOf } from '../auth/viewers.ts';
+import { whepRoutes } from './whep.ts';
+
+export interface LiveParts {
+  streams: Pick<StreamHost, 'status'>;
+  whep: WhepService;
+  /** every output that has viewers */
+  sessions: readonly SessionSource[];
+}
+
+/** Live pictures: `api` lies below /api/v1/cameras/:camera; `players` has the paths that clients of MediaMTX expect. */
+export function liveRoutes(options: { live: LiveParts; viewerOf: ViewerOf; basePath: string }): {
+  api: Router;
+  players: Router;
+} {
+  const { live, viewerOf, basePath } = options;
+  const common = { whep: live.whep, viewerOf, basePath };
+  const api = Router({ mergeParams: true });
+  const ofApi = (camera: string) => `/api/v1/cameras/${camera}`;
+  const playlist = { rootOf: ofApi, playlistOf: (camera: string) => `${ofApi(camera)}/hls/index.m3u8` };
+  api.use('/whep', whepRoutes({ ...common, ...playlist, wrongType: 415 }));
+
+  const players = Router();
+  players.use('/:camera', (req, _res, next) => {
+    // What is no camera of ours may be a page or a flow's path.
+    next(isCamera(live.streams, req.params.camera) ? undefined : 'router');
+  });
+  const ofPlayers = (camera: string) => `/${camera}`;
+  const plain = { rootOf: ofPlayers, playlistOf: (camera: string) => `/${camera}/index.m3u8` };
+  players.use('/:camera/whep', whepRoutes({ ...common, ...plain, wrongType: 400 }));
+  players.use(askForBasic);
+  return { api, players };
+}
+
+/** Players ask for a name and a password only when they are told to. The API says Bearer, else a browser would open its own dialogue. */
+const askForBasic: ErrorRequestHandler = (error, _req, res, next) => {
+  if (toAppError(error).status === 401) res.set('WWW-Authenticate', 'Basic realm="redeye", charset="UTF-8"');
+  next(error);
+};
+
+function isCamera(streams: LiveParts['streams'], id: string): boolean {
+  try {
+    streams.status(id);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError) return error.code !== 'camera.not_found';
+    throw error;
+  }
+}
