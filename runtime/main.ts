@@ -43,7 +43,7 @@ import { createHangWatch } from './lib/hang-watch.ts';
 import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
 import { createCipher, openSecrets } from './lib/secrets.ts';
-import { createCameraSet } from './media/camera-set.ts';
+import { createLive } from './live.ts';
 import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
 import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
@@ -201,7 +201,8 @@ async function compose(
       .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
       .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
   };
-  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath: settings.FFMPEG_PATH });
+  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics });
+  const { cameras } = live;
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
@@ -247,7 +248,7 @@ async function compose(
   await run('segments', store);
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
-  await run('cameras', cameras);
+  await run('live', live);
   await followCameras(fleet, cameras, log);
   await run('jobs', jobs);
   await run('events', events);
@@ -352,7 +353,7 @@ function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string
 /** Keeps the drivers in step with the register of the server's own cameras. */
 async function followCameras(
   fleet: ReturnType<typeof createFleet>,
-  cameras: ReturnType<typeof createCameraSet>,
+  cameras: ReturnType<typeof createLive>['cameras'],
   log: Log,
 ): Promise<void> {
   const known = new Set<string>();

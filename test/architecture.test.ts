@@ -21,6 +21,7 @@ const RULES: Record<string, readonly string[] | 'everything'> = {
   'runtime/console': ['runtime/contracts'],
   'runtime/cli': 'everything',
   'runtime/main.ts': 'everything',
+  'runtime/live.ts': [...PORTABLE, 'runtime/http'],
   'runtime/host.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`), 'runtime/http'],
   'runtime/server-state.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
   nodes: ['runtime/contracts', 'nodes/lib'],
