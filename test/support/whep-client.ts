@@ -41,6 +41,12 @@ export class WhepClient {
     this.#track.onMessage((packet) => this.#take(packet));
   }
 
+  /** ICE name and password of its offer. */
+  get ice(): { ufrag: string; pwd: string } {
+    const offer = this.#pc.localDescription()?.sdp ?? '';
+    return { ufrag: /ice-ufrag:(\S+)/.exec(offer)?.[1] ?? '', pwd: /ice-pwd:(\S+)/.exec(offer)?.[1] ?? '' };
+  }
+
   /** Without candidates: the server's checks could come before this side has the answer, which its engine does not survive. */
   async offer(): Promise<string> {
     this.#pc.setLocalDescription('offer');

@@ -121,7 +121,7 @@ describe('WHEP sessions', () => {
     await one.client.connected();
     assert.throws(() => whep.close('other', one.secret), coded('session.not_found'));
     whep.close('gate', one.secret);
-    await until('the player sees it', () => one.client.state === 'closed' || one.client.state === 'disconnected');
+    await until('nobody reads', () => streams.status('gate').readers === 0);
     assert.throws(() => whep.close('gate', one.secret), coded('session.not_found'));
     const two = await watch();
     await two.client.connected();
