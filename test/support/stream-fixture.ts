@@ -37,6 +37,8 @@ export interface ClipShape {
   audio?: boolean;
   /** x264's; default `baseline`, with B-frames `main` */
   profile?: string;
+  /** default `yuv420p` */
+  pixels?: string;
 }
 
 export interface Clip {
@@ -49,6 +51,15 @@ export interface Clip {
   fps: number;
 }
 
+/** What ffmpeg's decoder has to say against a stream (Annex B), and how many pictures it found in it. */
+export async function decode(annexB: Buffer): Promise<{ complaints: string; pictures: number }> {
+  const args = ['-v', 'error', '-f', 'h264', '-i', 'pipe:0', '-f', 'framecrc', 'pipe:1'];
+  const running = runFile('ffmpeg', args, { maxBuffer: 16 * 1024 * 1024 });
+  running.child.stdin?.end(annexB);
+  const { stdout, stderr } = await running;
+  return { complaints: stderr, pictures: stdout.split('\n').filter((line) => /^0,/.test(line)).length };
+}
+
 /** Arguments for ffmpeg that make such a clip, without its output. */
 export function clipArguments(shape: ClipShape = {}): string[] {
   const { width = 320, height = 180, fps = 25, seconds = 4, gop = fps, bFrames = 0, slices = 1 } = shape;
@@ -58,7 +69,9 @@ export function clipArguments(shape: ClipShape = {}): string[] {
   // Without adaptive placing, so that there are B-frames where they were asked for.
   const x264 = ['-x264-params', `b-adapt=0:slices=${slices}:threads=1:sliced-threads=0`];
   const profile = shape.profile ?? (bFrames > 0 ? 'main' : 'baseline');
-  const code = ['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', profile, '-pix_fmt', 'yuv420p'];
+  // The fastest preset switches off all that makes a stream more than baseline.
+  const preset = profile === 'high' ? 'veryfast' : 'ultrafast';
+  const code = ['-c:v', 'libx264', '-preset', preset, '-profile:v', profile, '-pix_fmt', shape.pixels ?? 'yuv420p'];
   const aac = shape.audio ? ['-c:a', 'aac', '-b:a', '64k', '-ac', '1'] : [];
   return ['-v', 'error', '-y', ...video, ...sound, '-t', `${seconds}`, ...code, ...keys, ...x264, ...aac];
 }
