@@ -21,6 +21,7 @@ import type { FrameCounts } from './frame-counts.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
 import { type LiveParts, liveRoutes } from './live/live.ts';
+import { Watchers } from './live/watchers.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
@@ -101,9 +102,11 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
 
-  const { live, basePath } = parts;
+  const { basePath } = parts;
+  const watchers = new Watchers(clock);
+  const live = parts.live && { ...parts.live, sessions: [...parts.live.sessions, watchers] };
   const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
-  const pictures = live && liveRoutes({ live, viewerOf, basePath });
+  const pictures = live && liveRoutes({ live, viewerOf, watchers, clock, basePath });
   if (pictures) app.use('/api/v1/cameras/:camera', pictures.api);
 
   const strict = helmet({
@@ -112,7 +115,7 @@ export function createHttpApp(parts: HttpParts): Express {
   });
   const api = Router();
   api.use(strict);
-  const routes = apiRoutes(parts);
+  const routes = apiRoutes({ ...parts, live });
   mountRoutes(api, routes, authenticate);
   app.use('/api/v1', api);
   const document = openApi(routes, parts.version);

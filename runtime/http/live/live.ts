@@ -1,34 +1,55 @@
-import { type ErrorRequestHandler, Router } from 'express';
+import { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
 import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { Clock } from '../../contracts/host.ts';
 import type { SessionSource, WhepService } from '../../contracts/live.ts';
+import type { HlsService, PictureService } from '../../contracts/live-outputs.ts';
 import type { StreamHost } from '../../contracts/streams.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
+import { hlsRoutes } from './hls.ts';
+import { mjpegRoutes } from './mjpeg.ts';
+import { snapshotRoutes } from './snapshot.ts';
+import type { Watchers } from './watchers.ts';
 import { whepRoutes } from './whep.ts';
 
 export interface LiveParts {
   streams: Pick<StreamHost, 'status'>;
   whep: WhepService;
+  hls?: HlsService | undefined;
+  /** MJPEG and snapshots */
+  pictures?: PictureService | undefined;
   /** every output that has viewers */
   sessions: readonly SessionSource[];
 }
 
 /** Live pictures: `api` lies below /api/v1/cameras/:camera; `players` has the paths that clients of MediaMTX expect. */
-export function liveRoutes(options: { live: LiveParts; viewerOf: ViewerOf; basePath: string }): {
-  api: Router;
-  players: Router;
-} {
-  const { live, viewerOf, basePath } = options;
+export function liveRoutes(options: {
+  live: LiveParts;
+  viewerOf: ViewerOf;
+  watchers: Watchers;
+  clock: Clock;
+  basePath: string;
+}): { api: Router; players: Router } {
+  const { live, viewerOf, watchers, clock, basePath } = options;
   const common = { whep: live.whep, viewerOf, basePath };
   const api = Router({ mergeParams: true });
   const ofApi = (camera: string) => `/api/v1/cameras/${camera}`;
   const playlist = { rootOf: ofApi, playlistOf: (camera: string) => `${ofApi(camera)}/hls/index.m3u8` };
   api.use('/whep', whepRoutes({ ...common, ...playlist, wrongType: 415 }));
+  const hls = live.hls && hlsRoutes({ hls: live.hls, viewerOf, watchers });
+  if (hls) api.use('/hls', hls);
+  if (live.pictures) {
+    api.use(mjpegRoutes({ pictures: live.pictures, viewerOf, watchers, clock }));
+    api.use(snapshotRoutes({ pictures: live.pictures, viewerOf }));
+  }
 
   const players = Router();
-  players.use('/:camera', (req, _res, next) => {
+  const ours: RequestHandler = (req, _res, next) => {
     // What is no camera of ours may be a page or a flow's path.
-    next(isCamera(live.streams, req.params.camera) ? undefined : 'router');
-  });
+    next(isCamera(live.streams, String(req.params.camera)) ? undefined : 'router');
+  };
+  if (hls) players.use('/hls/:camera', ours, hls);
+  players.use('/:camera', ours);
+  if (hls) players.use('/:camera', hls);
   const ofPlayers = (camera: string) => `/${camera}`;
   const plain = { rootOf: ofPlayers, playlistOf: (camera: string) => `/${camera}/index.m3u8` };
   players.use('/:camera/whep', whepRoutes({ ...common, ...plain, wrongType: 400 }));
