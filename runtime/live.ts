@@ -1,33 +1,58 @@
+import { isIP } from 'node:net';
 import type { Clock, Log } from './contracts/host.ts';
+import type { LiveSession, SessionSource, WhepService } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { StreamStatus } from './contracts/streams.ts';
 import type { Part } from './lib/part.ts';
 import { type CameraSet, createCameraSet } from './media/camera-set.ts';
 import { RPICAM_VID } from './media/drivers/parts.ts';
 import { createStreams, type Streams } from './media/stream/streams.ts';
+import { datachannelEngine } from './media/whep/datachannel-engine.ts';
+import { readIceServers } from './media/whep/ice-servers.ts';
+import { createWhep } from './media/whep/whep.ts';
 
 export interface LiveOptions {
   clock: Clock;
   log: Log;
   ffmpegPath: string;
   metrics: Metrics;
+  settings: LiveSettings;
+}
+
+/** What of the server's settings is about live pictures. */
+export interface LiveSettings {
+  HOST: string;
+  /** 0: no WebRTC */
+  WEBRTC_UDP_PORT: number;
+  WEBRTC_HOSTS: readonly string[];
+  ICE_SERVERS: readonly string[];
+  TURN_URLS: readonly string[];
+  TURN_STATIC_SECRET?: string | undefined;
 }
 
 /** The live part of the server: its cameras, their streams, and what shows those. */
 export interface Live extends Part {
   cameras: CameraSet;
   streams: Streams;
+  whep: WhepService;
+  /** every output that has viewers */
+  sessions: readonly SessionSource[];
 }
 
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
-export function createLive({ clock, log, ffmpegPath, metrics }: LiveOptions): Live {
+export function createLive({ clock, log, ffmpegPath, metrics, settings }: LiveOptions): Live {
   const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath });
   const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
   registerStreamGauges(metrics, () => streams.list());
-  const parts: Part[] = [cameras, streams];
+  const whep = createWhepOf(settings, { streams, clock, log: log.child('webrtc') });
+  const sessions = [whep];
+  registerSessionGauges(metrics, sessions);
+  const parts: Part[] = [cameras, streams, whep];
   return {
     cameras,
     streams,
+    whep,
+    sessions,
     async start() {
       for (const part of parts) await part.start();
     },
@@ -58,4 +83,37 @@ export function registerStreamGauges(metrics: Metrics, list: () => StreamStatus[
   );
   gauge('paths_source_restarts', 'How often the source was lost since the start', ({ restarts }) => restarts);
   gauge('paths_frames_discarded', 'Pictures left out for readers that were full', ({ discarded }) => discarded);
+}
+
+/** WebRTC as the settings say; throws `setting.invalid` for an ICE server that no browser takes. */
+function createWhepOf(settings: LiveSettings, parts: { streams: Streams; clock: Clock; log: Log }) {
+  const { HOST, WEBRTC_UDP_PORT: udpPort, WEBRTC_HOSTS: hosts, ICE_SERVERS, TURN_URLS, TURN_STATIC_SECRET } = settings;
+  const host = HOST === 'localhost' ? '127.0.0.1' : HOST.replace(/^\[(.*)\]$/, '$1');
+  // As HTTP does: on this machine only, unless it was opened. Behind a proxy it is opened by naming where viewers come from outside.
+  const bound = hosts.length === 0 && isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::';
+  const bindAddress = bound ? host : undefined;
+  const engine = udpPort === 0 ? undefined : datachannelEngine({ udpPort, bindAddress, ...parts });
+  const iceServers = readIceServers({ servers: [...ICE_SERVERS, ...TURN_URLS], turnSecret: TURN_STATIC_SECRET });
+  return createWhep({ ...parts, engine, udpPort, hosts, iceServers });
+}
+
+/** Viewers of each camera, of all outputs alike: what MediaMTX counts for WebRTC sessions and HLS muxers apart. */
+export function registerSessionGauges(metrics: Metrics, sources: readonly SessionSource[]): void {
+  const gauge = (name: string, help: string, add: (sum: number, session: LiveSession) => number) =>
+    metrics.gauge({ name, help, labels: ['type', 'name'] }, () => {
+      const sums = new Map<string, Reading>();
+      for (const session of sources.flatMap((source) => source.sessions())) {
+        const { type, camera } = session;
+        const known = sums.get(`${type} ${camera}`)?.value ?? 0;
+        sums.set(`${type} ${camera}`, { value: add(known, session), labels: { type, name: camera } });
+      }
+      return [...sums.values()];
+    });
+  gauge('sessions', 'Who watches now', (sum) => sum + 1);
+  gauge('sessions_outbound_bytes', 'Bytes sent to those who watch now', (sum, { bytes }) => sum + bytes);
+  gauge('sessions_frames_discarded', 'Pictures left out for them', (sum, { discarded }) => sum + discarded);
+  gauge('sessions_packets_lost', 'Packets they report as lost', (sum, { loss }) => sum + (loss?.packets ?? 0));
+  gauge('sessions_jitter_seconds', 'The worst jitter they report', (worst, { loss }) =>
+    Math.max(worst, (loss?.jitterMs ?? 0) / 1000),
+  );
 }

@@ -201,7 +201,7 @@ async function compose(
       .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
       .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
   };
-  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics });
+  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings });
   const { cameras } = live;
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
@@ -318,6 +318,7 @@ async function compose(
         log: log.child('ingest'),
         onFrame: counts.frames.note,
       }),
+      live,
       flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
       console: consolePages(join(productDir, 'console'), basePath),
       clock,

@@ -19,16 +19,17 @@ export class ServerUnderTest {
   #program: Program | undefined;
 
   private constructor(folder: string, ports: number[], env: Record<string, string>) {
-    const [port = 0, mqttPort = 0] = ports;
+    const [port = 0, mqttPort = 0, webrtcPort = 0] = ports;
     this.folder = folder;
     this.url = `http://127.0.0.1:${port}`;
-    this.#env = { DATA_DIR: join(folder, 'data'), PORT: `${port}`, MQTT_PORT: `${mqttPort}`, ADMIN_PASSWORD, ...env };
+    const own = { PORT: `${port}`, MQTT_PORT: `${mqttPort}`, WEBRTC_UDP_PORT: `${webrtcPort}` };
+    this.#env = { DATA_DIR: join(folder, 'data'), ...own, ADMIN_PASSWORD, ...env };
     this.api = new ServerApi(this.url, 'admin', ADMIN_PASSWORD);
   }
 
   /** Makes one and starts it; `env` adds settings, as DATABASE_URL. */
   static async start(env: Record<string, string> = {}): Promise<ServerUnderTest> {
-    const server = new ServerUnderTest(await temporaryFolder('redeye-e2e'), await freePorts(2), env);
+    const server = new ServerUnderTest(await temporaryFolder('redeye-e2e'), await freePorts(3), env);
     await server.start();
     return server;
   }

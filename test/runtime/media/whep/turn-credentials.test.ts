@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { AppError } from '../../../../runtime/contracts/errors.ts';
 import { readIceServers } from '../../../../runtime/media/whep/ice-servers.ts';
-import { turnCredentials } from '../../../../runtime/media/whep/turn-credentials.ts';
+import { turnCredentials, turnPassword } from '../../../../runtime/media/whep/turn-credentials.ts';
 
 describe('ICE servers', () => {
+  it('have the password of the published test vector (pion/turn, TestLtCredMech)', () => {
+    assert.equal(turnPassword('foobar', '1599491771'), 'Tpz/nKkyvX/vMSLKvL4sbtBt8Vs=');
+  });
+
   it('have credentials as coturn takes them', () => {
     // Made apart from our code: printf '%s' 1433895918:ninefingers | openssl dgst -sha1 -hmac north -binary | base64
     assert.deepEqual(turnCredentials('north', 'ninefingers', 1_433_895_918_000), {
