@@ -265,10 +265,13 @@ export class StreamHub {
   }
 
   #lose(reason: string, state: StreamState): void {
+    // A source that fails again in the same way is no news to anybody.
+    const isNews = this.#state === 'live' || this.#reason !== reason;
     this.#state = state;
     this.#reason = reason;
     this.#gop.clear();
     this.#rate.reset();
+    if (!isNews) return;
     for (const seat of [...this.#seats]) if (seat.isSeated) seat.gap(reason);
   }
 }

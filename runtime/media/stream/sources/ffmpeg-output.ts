@@ -37,9 +37,15 @@ export function encodeOutput(options: { fps?: number; sound?: boolean } = {}): s
   ];
 }
 
-/** Whether ffmpeg ended because the sound does not fit into FLV; without it there would be pictures. */
+/** What a source says that had to leave its sound out. */
+export const WITHOUT_SOUND = 'without sound, since it is neither AAC nor G.711';
+
+/** Whether ffmpeg ended because the sound, its second stream, does not fit into FLV; without it there would be pictures. */
 export function isSoundTrouble(stderr: string): boolean {
-  return /audio codec .* not compatible|FLV does not support sample rate|codec not currently supported|Unsupported audio/i.test(
-    stderr,
-  );
+  return /audio codec .* not compatible|FLV does not support sample rate|initializing output stream 0:1/i.test(stderr);
+}
+
+/** Whether ffmpeg ended because the video does not fit into FLV, or only by a stretch of it. */
+export function isVideoTrouble(stderr: string): boolean {
+  return /video codec .* not compatible|codec \S+ is not supported in the official FLV/i.test(stderr);
 }

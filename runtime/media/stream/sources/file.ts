@@ -9,7 +9,7 @@ import { NAL, nalType } from '../nal.ts';
 import { ProcessSource, type SourceParts } from '../process-source.ts';
 import { parseSps, type Sps } from '../sps.ts';
 import { isPlayable, showsBFrames } from '../unit-shaper.ts';
-import { copyOutput, encodeOutput, isSoundTrouble } from './ffmpeg-output.ts';
+import { copyOutput, encodeOutput, isSoundTrouble, isVideoTrouble, WITHOUT_SOUND } from './ffmpeg-output.ts';
 
 const LOOK_MS = 10_000;
 /** So many pictures tell whether a clip has B-frames. */
@@ -38,12 +38,16 @@ export function createFileSource(path: string, parts: SourceParts & { ffmpegPath
       if (known?.stamp !== stamp) known = { stamp, encodeFor: await look(path, parts.ffmpegPath, say, signal) };
       const play = ['-re', '-stream_loop', '-1', ...inputOf(path)];
       const why = known.encodeFor;
+      const notes = [
+        ...(why === undefined ? [] : [`encoded on this machine, since ${why}`]),
+        ...(sound ? [] : [WITHOUT_SOUND]),
+      ];
       const output = why === undefined ? copyOutput(sound) : encodeOutput({ sound });
       return {
         command: parts.ffmpegPath,
         args: [...FFMPEG_QUIET, ...play, ...output],
         framing: 'flv',
-        ...(why !== undefined && { note: `encoded on this machine, since ${why}` }),
+        ...(notes.length > 0 && { note: notes.join('; ') }),
       };
     },
     explain: (stderr) => say(explainFfmpeg(stderr)),
@@ -83,7 +87,7 @@ async function look(
     const error = toAppError(thrown);
     const stderr = typeof error.details.stderr === 'string' ? error.details.stderr : undefined;
     if (stderr === undefined) throw sayHowToInstall(error);
-    if (/not compatible with flv|codec not currently supported/i.test(stderr)) return 'it is not H.264';
+    if (isVideoTrouble(stderr)) return 'it is not H.264';
     throw new AppError('camera.unreachable', say(explainFfmpeg(stderr)), {}, { cause: thrown });
   }
 }

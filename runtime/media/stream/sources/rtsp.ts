@@ -1,6 +1,6 @@
 import { explainFfmpeg, FFMPEG_QUIET } from '../../ffmpeg.ts';
 import { ProcessSource, type SourceParts } from '../process-source.ts';
-import { copyOutput, isSoundTrouble } from './ffmpeg-output.ts';
+import { copyOutput, isSoundTrouble, isVideoTrouble, WITHOUT_SOUND } from './ffmpeg-output.ts';
 
 const PROTOCOLS = 'pipe,rtsp,rtsps,rtp,tcp,tls,crypto';
 /** ffmpeg's own patience with a socket, in µs; ours is shorter once pictures have come. */
@@ -21,7 +21,7 @@ export function createRtspSource(url: string, parts: SourceParts & { ffmpegPath:
         args: [...FFMPEG_QUIET, '-fflags', 'nobuffer', ...input, ...copyOutput(sound)],
         input: playList(url),
         framing: 'flv',
-        ...(!sound && { note: 'without sound: live streams cannot carry the kind that the camera sends' }),
+        ...(!sound && { note: WITHOUT_SOUND }),
       };
     },
     explain: (stderr) => `no stream from ${new URL(url).host}: ${explainStream(stderr)}`,
@@ -35,9 +35,7 @@ export function createRtspSource(url: string, parts: SourceParts & { ffmpegPath:
 
 /** ffmpeg's reasons, with those that only a copied stream has. */
 function explainStream(stderr: string): string {
-  if (/video codec .* not compatible with flv/i.test(stderr)) {
-    return 'it does not send H.264 (set its stream to H.264 in the camera)';
-  }
+  if (isVideoTrouble(stderr)) return 'it does not send H.264 (set its stream to H.264 in the camera)';
   return explainFfmpeg(stderr);
 }
 

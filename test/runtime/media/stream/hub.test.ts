@@ -309,6 +309,15 @@ describe('a hub', () => {
     assert.equal(late.text, 'gap:unplugged f1 K');
   });
 
+  it('tells a gap once, however often the source fails in the same way', async () => {
+    const reader = await join();
+    source.give(1);
+    for (let i = 0; i < 3; i++) source.lose('unplugged');
+    source.lose('on fire');
+    assert.equal(reader.text, 'f1 K gap:unplugged gap:on fire');
+    assert.equal(hub.status().restarts, 4);
+  });
+
   it('goes over to another source: readers see a gap, a new format, and a clock that rises', async () => {
     const reader = await join();
     source.give(3);
