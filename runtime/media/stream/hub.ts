@@ -82,6 +82,11 @@ export class StreamHub {
     return this.#state === 'live' ? this.#shaper.format : undefined;
   }
 
+  /** whether its source holds what it holds: from its start until its stop is done */
+  get isRunning(): boolean {
+    return this.#place === 'running' || this.#place === 'stopping';
+  }
+
   /** the units since the last key frame; empty without a source, or when the group outgrew its limits */
   get recent(): readonly AccessUnit[] {
     return this.#gop.units;
@@ -181,6 +186,7 @@ export class StreamHub {
   #want(): void {
     this.#stopLinger();
     if (this.#place === 'idle') this.#run();
+    else if (this.#place === 'running') this.#source.hurry?.();
   }
 
   #isWanted(): boolean {

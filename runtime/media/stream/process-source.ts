@@ -24,6 +24,8 @@ export interface SourceLimits {
 const LIMITS: SourceLimits = { silenceMs: 5000, firstUnitMs: 15_000 };
 /** A source that gave units for so long is well: its next failure counts as the first. */
 const WELL_MS = 10_000;
+/** However many ask, a source that fails is not started more often than this. */
+const LEAST_REST_MS = 5000;
 
 export interface SourceParts {
   clock: Clock;
@@ -65,6 +67,7 @@ export class ProcessSource implements StreamSource {
   #running: Promise<void> = Promise.resolve();
   #note: string | undefined;
   #cancelPause = () => {};
+  #lostMs = 0;
   #cancelWatch = () => {};
 
   constructor(options: ProcessSourceOptions) {
@@ -81,6 +84,13 @@ export class ProcessSource implements StreamSource {
     if (this.#sink) return;
     this.#sink = sink;
     this.#pause.reset();
+    this.#launch();
+  }
+
+  hurry(): void {
+    const restedMs = this.#options.clock.monotonicMs() - this.#lostMs;
+    if (!this.#sink || this.#run || restedMs < LEAST_REST_MS) return;
+    this.#cancelPause();
     this.#launch();
   }
 
@@ -186,6 +196,7 @@ export class ProcessSource implements StreamSource {
   #lost(run: Run, reason: string): void {
     if (this.#run !== run) return;
     this.#run = undefined;
+    this.#lostMs = this.#options.clock.monotonicMs();
     this.#cancelPause = this.#options.clock.after(this.#pause.next(), () => this.#launch());
     this.#sink?.onLost(reason);
   }

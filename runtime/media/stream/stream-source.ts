@@ -17,6 +17,8 @@ export interface StreamSource {
   start(sink: SourceSink): void;
   /** Resolves when nothing of it is left; the sink hears nothing more. It may be started again. */
   stop(): Promise<void>;
+  /** Somebody new waits: a source that rests between two tries may try now. */
+  hurry?(): void;
   /** what whoever looks should know although it works: that it is encoded here, and why */
   readonly note?: string;
 }

@@ -20,6 +20,8 @@ export interface StreamedCameras {
   address(camera: string): CameraUrl | undefined;
   /** What `auto` stands for on this machine now; any other address as it is. */
   find(url: CameraUrl): Promise<Exclude<CameraUrl, { kind: 'auto' }>>;
+  /** Has the camera's stills let go of its device, which a stream is about to open. */
+  release(camera: string): Promise<void>;
   /** Calls when a camera comes, goes, or gets another address. */
   watch(onChange: (camera: string) => void): Release;
 }
@@ -36,8 +38,8 @@ export interface StreamsOptions {
 }
 
 export interface Streams extends StreamHost, Part {
-  /** The hub of a camera, for stills from its stream; undefined while it has none. */
-  hub(camera: string): StreamHub | undefined;
+  /** Whether the camera's source runs, and so holds its device. */
+  isRunning(camera: string): boolean;
 }
 
 /**
@@ -75,8 +77,8 @@ class CameraStreams implements Streams {
     await Promise.all(this.#closing);
   }
 
-  hub(camera: string): StreamHub | undefined {
-    return this.#hubs.get(camera)?.hub;
+  isRunning(camera: string): boolean {
+    return this.#hubs.get(camera)?.hub.isRunning ?? false;
   }
 
   subscribe(camera: string, reader: StreamReader): StreamSubscription {
@@ -85,7 +87,7 @@ class CameraStreams implements Streams {
 
   status(camera: string): StreamStatus {
     const id = this.#options.cameras.resolve(camera);
-    return this.hub(id)?.status() ?? idle(id);
+    return this.#hubs.get(id)?.hub.status() ?? idle(id);
   }
 
   list(): StreamStatus[] {
@@ -111,7 +113,7 @@ class CameraStreams implements Streams {
   }
 
   #source(id: string, address: CameraUrl): StreamSource {
-    const parts = { ...this.#parts, log: this.#parts.log.child(id) };
+    const parts = { ...this.#parts, log: this.#parts.log.child(id), release: () => this.#options.cameras.release(id) };
     if (address.kind !== 'auto') return createSource(address, parts);
     const find = async () => createSource(await this.#options.cameras.find(address), parts);
     return new FoundSource(find, parts);

@@ -12,6 +12,8 @@ import { createV4l2Source } from './v4l2.ts';
 export interface CreateParts extends SourceParts {
   ffmpegPath: string;
   rpicamVid: readonly string[];
+  /** has whoever else of ours holds the device let go of it, before each start */
+  release?(): Promise<void>;
 }
 
 /** The source of a camera URL, not yet started. Throws `camera.no_stream` for a camera that gives stills only. */

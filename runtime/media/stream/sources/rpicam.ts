@@ -13,7 +13,7 @@ const BITS_PER_SECOND = 2_000_000;
  */
 export function createRpicamSource(
   index: number,
-  parts: SourceParts & { rpicamVid: readonly string[] },
+  parts: SourceParts & { rpicamVid: readonly string[]; release?(): Promise<void> },
 ): ProcessSource {
   return new ProcessSource({
     ...parts,
@@ -24,6 +24,7 @@ export function createRpicamSource(
         const how = `neither ${names} is installed: "apt install rpicam-apps-lite" on Raspberry Pi OS brings it`;
         throw new AppError('process.missing', how);
       }
+      await parts.release?.();
       return { command, args: rpicamArguments(index), framing: 'annexb' };
     },
     explain: (stderr) => `no stream from rpicam:${index}: ${explainRpicam(stderr)}`,

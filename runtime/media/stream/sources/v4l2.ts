@@ -9,11 +9,15 @@ const MOST = { h264: { width: 1920, height: 1080 }, other: { width: 1280, height
 const FPS = 30;
 
 /** A Video4Linux camera: its own H.264 where it has it, else encoded here, which the note says. */
-export function createV4l2Source(device: string, parts: SourceParts & { ffmpegPath: string }): ProcessSource {
+export function createV4l2Source(
+  device: string,
+  parts: SourceParts & { ffmpegPath: string; release?(): Promise<void> },
+): ProcessSource {
   const say = (why: string) => `no stream from ${device}: ${why}`;
   return new ProcessSource({
     ...parts,
     async prepare(signal) {
+      await parts.release?.();
       const list = await listFormats(parts.ffmpegPath, device, signal);
       const launch = v4l2Launch(parts.ffmpegPath, device, list);
       if (!launch) throw new AppError('camera.unreachable', say(explainFfmpeg(list)));

@@ -107,6 +107,26 @@ describe('a source behind a program', () => {
     assert.equal(sink.lost[0], 'not there');
   });
 
+  it('tries at once when somebody new waits, though never more than once in five seconds', async () => {
+    const clock = new FakeClock();
+    let tries = 0;
+    const prepare = async () => {
+      tries += 1;
+      throw new AppError('camera.unreachable', 'not there');
+    };
+    const made = source(await program('exit 1'), { clock, prepare });
+    made.start(sink);
+    // Into the pause of 40 s, which ends after 100 s.
+    for (let second = 0; second < 62; second++) await clock.advance(second === 0 ? 0 : 1000);
+    const before = tries;
+    for (let second = 0; second < 10; second++) {
+      made.hurry();
+      await clock.advance(0);
+      await clock.advance(1000);
+    }
+    assert.equal(tries - before, 2);
+  });
+
   it('kills a program that stands still, and starts it again', async () => {
     const limits = { silenceMs: 300, firstUnitMs: 5000 };
     source(await program('cat $CLIP; kill -STOP $$; echo never'), { limits }).start(sink);

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import type { AccessUnit, StreamFormat, StreamReader } from '../../../../runtime/contracts/streams.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
@@ -354,6 +355,16 @@ describe('the streams of a host', () => {
       return program;
     }
 
+    /** The same, which also writes JPEGs when it is asked for those. */
+    async function rpicamForStills(program: string): Promise<string> {
+      const both = join(await temporaryFolder('rpicam'), 'rpicam-vid');
+      const pattern = '-v error -re -f lavfi -i testsrc2=s=64x48:r=10 -c:v mjpeg';
+      const words = `case "$*" in *mjpeg*) exec ffmpeg ${pattern} -f image2pipe pipe:1;; *) exec ${program} "$@";; esac`;
+      await writeFile(both, `#!/bin/sh\n${words}\n`);
+      await chmod(both, 0o755);
+      return both;
+    }
+
     it('come as bare H.264, by the old name of the program too', async () => {
       open({ rpicamVid: ['/no/such/rpicam-vid', await rpicam('libcamera-vid')] });
       await streams.start();
@@ -364,6 +375,47 @@ describe('the streams of a host', () => {
       const spans = viewer.units.slice(1).map((unit, index) => unit.dts - (viewer.units[index]?.dts ?? 0));
       const mean = spans.reduce((sum, span) => sum + span, 0) / spans.length;
       assert.ok(mean > 60 && mean < 160, `${mean} ms from picture to picture`);
+    });
+
+    it('give its stills while they run, since only one program can hold the camera', async () => {
+      open({ rpicamVid: [await rpicam('rpicam-vid')], hubLimits: { lingerMs: 0 } });
+      await streams.start();
+      const asked: string[] = [];
+      const jpeg = await sharp({ create: { width: 160, height: 90, channels: 3, background: 'teal' } })
+        .jpeg({ quality: 90 })
+        .toBuffer();
+      cameras.takeStillsFrom({
+        isRunning: (camera) => streams.isRunning(camera),
+        async take(camera) {
+          asked.push(camera);
+          return { jpeg, takenAt: 1_795_000_000_000 };
+        },
+      });
+      cameras.define({ id: 'pi', url: 'rpicam:0' });
+      await assert.rejects(cameras.capture('pi'), { code: 'process.missing' }, 'the driver is asked without a stream');
+      const viewer = new Viewer();
+      const subscription = streams.subscribe('pi', viewer);
+      const still = await cameras.capture('pi', { width: 80 });
+      assert.deepEqual([still.camera, still.width, still.capturedAt, asked], ['pi', 80, 1_795_000_000_000, ['pi']]);
+      subscription.close();
+      await until('the camera is free', () => !streams.isRunning('pi'));
+      await assert.rejects(cameras.capture('pi'), { code: 'process.missing' });
+    });
+
+    it('take the camera over from stills, which come from the stream then', async () => {
+      const program = await rpicam('rpicam-vid');
+      const stand = await rpicamForStills(program);
+      const nowhere = { usbFolder: '/no/such/folder' };
+      cameras = createCameraSet({ clock: systemClock, log: silentLog, rpicamVid: [stand], search: nowhere });
+      const parts = { clock: systemClock, log: silentLog, ffmpegPath: 'ffmpeg', random: () => 0.5 };
+      streams = createStreams({ cameras, ...parts, rpicamVid: [stand] });
+      await streams.start();
+      cameras.define({ id: 'pi', url: 'rpicam:0' });
+      assert.ok((await cameras.capture('pi', { width: 64 })).jpeg.length > 0);
+      const holds = async () => (await childCommands()).filter((command) => command.includes('mjpeg')).length;
+      assert.equal(await holds(), 1);
+      await watch('pi').sees(5);
+      assert.equal(await holds(), 0);
     });
 
     it('say what to install where the program is missing', async () => {
