@@ -112,9 +112,8 @@ export class UnitShaper implements RawSink {
       hasBFrames: this.#seenBFrames,
     };
     const told = this.#format;
-    const same = told !== undefined && sameVideo(told.video, video);
-    // Sound that appears between two key frames is told with the next one.
-    if (same && (!isKey || sameAudio(told.audio, this.#audio))) return;
+    // A decoder begins anew with each format, so what shows between two key frames (sound, a first B-frame) waits for the next one.
+    if (told && (!isKey || (sameVideo(told.video, video) && sameAudio(told.audio, this.#audio)))) return;
     const audio = this.#audio ? { audio: this.#audio } : {};
     this.#format = { generation: (told?.generation ?? 0) + 1, video, ...audio };
     this.#sink.onFormat(this.#format);

@@ -129,6 +129,19 @@ describe('a stream in shape', () => {
     assert.ok(units.some((unit) => unit.pts > unit.dts));
   });
 
+  it('tells B-frames with the next key frame where only the pictures show them', () => {
+    const silent = { ...clip, sets: [silentSps(), ...clip.sets.slice(1)] };
+    play(silent, (raw) => (raw === clip.units[3] ? { ...raw, pts: raw.dts + 100 } : raw));
+    assert.deepEqual(
+      formats.map(({ generation, video }) => [generation, video.hasBFrames]),
+      [
+        [1, false],
+        [2, true],
+      ],
+    );
+    assert.equal(units.length, 10);
+  });
+
   it('has a clock that rises over restarts of the source, by the time that it was away', () => {
     play(clip);
     const last = units.at(-1);
@@ -172,3 +185,12 @@ describe('a stream in shape', () => {
     assert.deepEqual(audio, []);
   });
 });
+
+/** A main profile's parameter set for 160 × 96 that says nothing of the order of pictures: no usability information. */
+function silentSps(): Buffer {
+  const ue = (value: number) => (value + 1).toString(2).padStart(2 * (value + 1).toString(2).length - 1, '0');
+  const sizes = [ue(0), ue(0), ue(0), ue(0), ue(1), '0', ue(9), ue(5), '1', '1', '0', '0'];
+  const bits = `${sizes.join('')}1`;
+  const bytes = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0').match(/.{8}/g) ?? [];
+  return Buffer.from([0x67, 77, 0x40, 13, ...bytes.map((byte) => Number.parseInt(byte, 2))]);
+}
