@@ -6,6 +6,8 @@ import type { StreamStatus } from './contracts/streams.ts';
 import type { Part } from './lib/part.ts';
 import { type CameraSet, createCameraSet } from './media/camera-set.ts';
 import { RPICAM_VID } from './media/drivers/parts.ts';
+import { Hls } from './media/hls/hls.ts';
+import { Pictures } from './media/mjpeg/pictures.ts';
 import { createStreams, type Streams } from './media/stream/streams.ts';
 import { datachannelEngine } from './media/whep/datachannel-engine.ts';
 import { readIceServers } from './media/whep/ice-servers.ts';
@@ -35,6 +37,9 @@ export interface Live extends Part {
   cameras: CameraSet;
   streams: Streams;
   whep: WhepService;
+  hls: Hls;
+  /** MJPEG and snapshots */
+  pictures: Pictures;
   /** every output that has viewers */
   sessions: readonly SessionSource[];
 }
@@ -45,13 +50,21 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings }: LiveOp
   const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
   registerStreamGauges(metrics, () => streams.list());
   const whep = createWhepOf(settings, { streams, clock, log: log.child('webrtc') });
+  const hls = new Hls({ streams, clock });
+  const pictures = new Pictures({ streams, cameras, clock, log: log.child('pictures'), ffmpegPath });
+  cameras.takeStillsFrom({
+    isRunning: (camera) => streams.isRunning(camera),
+    take: (camera) => pictures.snapshot(camera, { fresh: true }),
+  });
   const sessions = [whep];
   registerSessionGauges(metrics, sessions);
-  const parts: Part[] = [cameras, streams, whep];
+  const parts: Part[] = [cameras, streams, whep, hls, pictures];
   return {
     cameras,
     streams,
     whep,
+    hls,
+    pictures,
     sessions,
     async start() {
       for (const part of parts) await part.start();
