@@ -21,16 +21,14 @@ export function writeAnswer(
     `a=group:BUNDLE ${kept.map(({ mid }) => mid).join(' ')}`,
     'a=msid-semantic:WMS *',
     'a=ice-options:ice2',
-    ...media.flatMap((media) => {
-      if (media === at) return [...headOf(media, video.payloadType, local), ...videoOf(video), ...candidatesOf(local)];
-      const format = Number(media.formats[0]);
-      if (isSilent(media)) return [...headOf(media, format, local), 'a=inactive', ...mapOf(media, format)];
-      return [
-        `m=${media.kind} 0 ${media.protocol} ${media.formats.join(' ')}`,
-        'c=IN IP4 0.0.0.0',
-        'a=inactive',
-        ...midOf(media),
-      ];
+    ...media.flatMap((one) => {
+      // Where the bundle's addresses stand: players look for them in its first section only (RFC 9143 §7.3).
+      const addresses = one === kept[0] ? candidatesOf(local) : [];
+      if (one === at) return [...headOf(one, video.payloadType, local), ...videoOf(video), ...addresses];
+      const format = Number(one.formats[0]);
+      if (isSilent(one)) return [...headOf(one, format, local), 'a=inactive', ...mapOf(one, format), ...addresses];
+      const refused = `m=${one.kind} 0 ${one.protocol} ${one.formats.join(' ')}`;
+      return [refused, 'c=IN IP4 0.0.0.0', 'a=inactive', ...midOf(one)];
     }),
   ];
   return `${lines.join('\r\n')}\r\n`;

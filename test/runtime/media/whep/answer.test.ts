@@ -12,7 +12,7 @@ const LOCAL: LocalIce = {
 };
 
 describe('an answer', () => {
-  it('has a section for each of the offer, in its order: video sent, sound silent, data refused', () => {
+  it('has a section for each of the offer, in its order: video sent, sound silent, data refused, addresses in the first', () => {
     const { media } = readOffer(
       [
         'v=0',
@@ -40,10 +40,10 @@ describe('an answer', () => {
       'm=audio 9 UDP/TLS/RTP/SAVPF 111',
       'a=mid:0',
       'a=inactive',
+      'a=candidate:1 1 UDP 2114977791 192.0.2.2 8189 typ host',
       'm=video 9 UDP/TLS/RTP/SAVPF 97',
       'a=mid:1',
       'a=sendonly',
-      'a=candidate:1 1 UDP 2114977791 192.0.2.2 8189 typ host',
       'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
       'a=inactive',
       'a=mid:2',
