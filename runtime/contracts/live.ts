@@ -1,3 +1,21 @@
+import type { StreamState } from './streams.ts';
+
+/** The ways in which a camera can be watched. */
+export type LiveOutputKind = 'webrtc' | 'hls' | 'mjpeg';
+
+/** One way of watching one camera, as flows see it. */
+export interface LiveOutputStatus {
+  camera: string;
+  output: LiveOutputKind;
+  /** of the camera's stream */
+  state: StreamState;
+  /** why it waits or failed, or what is special about it, in words */
+  reason?: string;
+  viewers: number;
+  /** where players find it, below the address of the server */
+  path: string;
+}
+
 /** Somebody who watches, as `GET /api/v1/sessions` lists them. */
 export interface LiveSession {
   /** names the session towards operators; never the secret that its viewer holds */
@@ -35,6 +53,18 @@ export interface Viewer {
   path: string;
 }
 
+/** What a player may try for a camera, best first, as `GET /api/v1/cameras/{id}/live` tells. */
+export interface LiveWays {
+  /** `none`: only stills come from it */
+  state: StreamState | 'none';
+  /** why it is not live, in words */
+  reason?: string;
+  /** epoch ms on the server's clock */
+  now: number;
+  /** `reason` says why it is not worth a try now */
+  ways: { name: LiveSession['type']; reason?: string }[];
+}
+
 /** A STUN or TURN server for browsers (W3C WebRTC, RTCIceServer), one address each. */
 export interface IceServer {
   url: string;
@@ -66,6 +96,8 @@ export interface WhepService extends SessionSource {
   patch(camera: string, secret: string, fragment: string, etag?: string): void;
   /** Ends a session; throws `session.not_found`. */
   close(camera: string, secret: string): void;
+  /** Why no session can begin now, in words; undefined when one can. */
+  trouble(): string | undefined;
   /** ICE servers for this user, with fresh credentials; without a user only those that need none. */
   iceServers(user?: string): IceServer[];
 }

@@ -10,8 +10,8 @@ import { StreamTokens } from './stream-tokens.ts';
 export type ViewerOf = (req: Request, camera: string) => Promise<User>;
 
 /**
- * The credentials of live pictures: Bearer, Basic, the console's cookie, and for reading a stream token (`?token=`). Other routes know
- * neither of the last and Basic.
+ * The credentials of live pictures: Bearer, Basic, the console's cookie, and a stream token (`?token=`): all that stands behind this
+ * door is watching, a WHEP offer included. Other routes know neither tokens nor Basic.
  */
 export function viewerDoor(options: {
   accounts: Accounts;
@@ -23,7 +23,7 @@ export function viewerDoor(options: {
   const userOf = async (req: Request, camera: string): Promise<User> => {
     const header = req.get('Authorization');
     const { token } = req.query;
-    if (header === undefined && typeof token === 'string' && (req.method === 'GET' || req.method === 'HEAD')) {
+    if (header === undefined && typeof token === 'string') {
       return tokens.userOf(token, camera);
     }
     const player = header === undefined ? undefined : await basic.userOf(header, req.ip ?? '');

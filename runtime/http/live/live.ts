@@ -9,6 +9,7 @@ import { hlsRoutes } from './hls.ts';
 import { mjpegRoutes } from './mjpeg.ts';
 import { snapshotRoutes } from './snapshot.ts';
 import type { Watchers } from './watchers.ts';
+import { waysRoutes } from './ways.ts';
 import { whepRoutes } from './whep.ts';
 
 export interface LiveParts {
@@ -41,6 +42,10 @@ export function liveRoutes(options: {
     api.use(mjpegRoutes({ pictures: live.pictures, viewerOf, watchers, clock }));
     api.use(snapshotRoutes({ pictures: live.pictures, viewerOf }));
   }
+
+  const { streams } = live;
+  const has = { hasHls: hls !== undefined, hasPictures: live.pictures !== undefined };
+  api.use(waysRoutes({ ...common, streams, ...has, clock }));
 
   const players = Router();
   const ours: RequestHandler = (req, _res, next) => {

@@ -15,6 +15,7 @@ import { WhepSession } from './session.ts';
 const SESSIONS = 100;
 const LOOK_EVERY_MS = 5000;
 const RETRY_PORT_MS = 5000;
+const OFF = 'WebRTC is off on this server (WEBRTC_UDP_PORT=0)';
 
 export interface WhepOptions {
   streams: StreamHost;
@@ -141,6 +142,10 @@ class Whep implements WhepService, Part {
     this.#of(camera, secret).session.close('the player left');
   }
 
+  trouble(): string | undefined {
+    return this.#options.engine ? this.#trouble?.message : OFF;
+  }
+
   iceServers(user?: string): IceServer[] {
     return this.#options.iceServers(user, this.#options.clock.now());
   }
@@ -163,12 +168,16 @@ class Whep implements WhepService, Part {
 
   /** The engine, which is started again where its port was taken; throws `webrtc.unavailable`. */
   async #engine(): Promise<RtcEngine> {
-    const { engine, clock } = this.#options;
-    if (!engine) throw new AppError('webrtc.unavailable', 'WebRTC is off on this server (WEBRTC_UDP_PORT=0)');
+    const { engine } = this.#options;
+    if (!engine) throw new AppError('webrtc.unavailable', OFF);
     if (!this.#running) throw new AppError('webrtc.unavailable', 'WebRTC is not running');
-    if (this.#trouble && clock.monotonicMs() - this.#triedMs > RETRY_PORT_MS) await this.#startEngine();
+    if (this.#isWorthATry()) await this.#startEngine();
     if (this.#trouble) throw this.#trouble;
     return engine;
+  }
+
+  #isWorthATry(): boolean {
+    return this.#trouble !== undefined && this.#options.clock.monotonicMs() - this.#triedMs >= RETRY_PORT_MS;
   }
 
   async #startEngine(): Promise<void> {
@@ -192,8 +201,11 @@ class Whep implements WhepService, Part {
   }
 
   #look(): void {
-    this.#stopLooking = this.#options.clock.after(LOOK_EVERY_MS, () => {
+    const { clock, log } = this.#options;
+    this.#stopLooking = clock.after(LOOK_EVERY_MS, () => {
       for (const { session } of [...this.#sessions.values()]) session.look();
+      // Players that were told of the trouble do not try: it has to be found over without them.
+      if (this.#isWorthATry()) this.#startEngine().catch((error) => log.error('WebRTC does not start', { error }));
       this.#look();
     });
   }
