@@ -63,10 +63,10 @@ async function show(
     let hopes = false;
     let leave = () => {};
     const watching = watchers.connected(camera, viewer, () => over());
-    let state: 'open' | 'over' = 'open';
+    let isOver = false;
     const over = (error?: AppError) => {
-      if (state === 'over') return;
-      state = 'over';
+      if (isOver) return;
+      isOver = true;
       stopWaiting();
       leave();
       watching.close();
@@ -111,7 +111,7 @@ async function show(
         },
         onEnd: () => over(new AppError('camera.not_found', `the camera ${camera} is not here any more`)),
       });
-      if (state === 'over') leave();
+      if (isOver) leave();
     } catch (error) {
       over(toAppError(error));
     }

@@ -131,10 +131,10 @@ export class Muxer {
     throw new AppError('stream.gone', 'this piece of the stream is not kept any more, or is not there yet');
   }
 
-  /** Waits for the first whole segment; while a camera says that it is away, not for long. */
+  /** Waits until a player can begin; while a camera says that it is away, not for long. */
   async #begun(): Promise<void> {
     const { clock } = this.#options;
-    const hasBegun = () => this.#segmenter.listed.length > 0;
+    const hasBegun = () => this.#segmenter.hasBegun;
     const endMs = clock.monotonicMs() + FIRST_MS;
     while (!hasBegun() && this.#state === 'open') {
       const nowMs = clock.monotonicMs();

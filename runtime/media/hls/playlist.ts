@@ -29,7 +29,8 @@ export function multivariantPlaylist(timeline: Timeline, query: string): string 
   const run = timeline.open?.run.init ? timeline.open.run : last?.run;
   if (!run) return '#EXTM3U\n';
   const { video } = run.format;
-  const rates = timeline.listed.map(({ bytes, duration }) => (bytes * 8) / Math.max(duration, 0.1));
+  const segments = timeline.open ? [...timeline.listed, timeline.open] : timeline.listed;
+  const rates = segments.map(({ bytes, duration }) => (bytes * 8) / Math.max(duration, 0.1));
   const peak = Math.max(...rates, 1);
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(rates.length, 1);
   const attributes = [

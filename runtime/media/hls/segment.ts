@@ -6,7 +6,7 @@ export interface Part {
   id: number;
   bytes: Buffer;
   duration: number;
-  /** holds a key frame */
+  /** a player may begin with it, or go on into it from the segment before */
   isIndependent: boolean;
 }
 

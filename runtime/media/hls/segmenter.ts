@@ -7,7 +7,10 @@ import { SoundQueue } from './sound-queue.ts';
 
 const PART_S = 0.2;
 const SEGMENT_S = 1;
-/** The first segment of all is cut this early, wherever that is: players want one whole segment before they begin. */
+/**
+ * The first segment of all is cut this early, wherever that is, once it has reached the present: players want a whole segment before they
+ * begin, and with a long group of pictures they would wait for long.
+ */
 const FIRST_SEGMENT_S = 0.6;
 /** Without a key frame for so long a segment is cut all the same: memory and waiting players come first. */
 const LONGEST_S = 12;
@@ -86,6 +89,10 @@ export class Segmenter implements Timeline {
   }
   get target(): number {
     return this.#target;
+  }
+  /** there is enough for a player to begin */
+  get hasBegun(): boolean {
+    return this.#whole.length > 0;
   }
   /** bytes of pictures and sound that are held */
   get bytes(): number {
@@ -180,7 +187,8 @@ export class Segmenter implements Timeline {
 
   #isLongEnough(): boolean {
     if (!this.#open || this.#samples.length > 0 || this.#awaitsSound()) return false;
-    return this.#open.duration >= (this.#msn === this.#options.firstMsn ? FIRST_SEGMENT_S : LONGEST_S);
+    const isFirst = this.#msn === this.#options.firstMsn && this.#nowMs >= this.#options.startedMs;
+    return this.#open.duration >= (isFirst ? FIRST_SEGMENT_S : LONGEST_S);
   }
 
   #durationNow(): number {
@@ -200,7 +208,10 @@ export class Segmenter implements Timeline {
     const sound = isSilent ? undefined : this.#sound?.take(this.#end / VIDEO_TIMESCALE);
     const bytes = fragment(this.#partId + 1, sound ? [video, { track: AUDIO_TRACK, ...sound }] : [video]);
     const duration = (this.#end - this.#begin) / VIDEO_TIMESCALE;
-    const part: Part = { id: this.#partId, bytes, duration, isIndependent: this.#samples.some(({ isKey }) => isKey) };
+    // hls.js goes on into another segment only by a part that is called independent. That of a segment which was cut without a key frame is
+    // so too: who has played the segment before can decode it, and who has not waits for a key frame either way.
+    const isIndependent = segment.parts.length === 0 || this.#samples.some(({ isKey }) => isKey);
+    const part: Part = { id: this.#partId, bytes, duration, isIndependent };
     this.#partId += 1;
     this.#samples = [];
     this.#begin = this.#end;
