@@ -1,4 +1,4 @@
-import { toAppError } from '../../../contracts/errors.ts';
+import { AppError, toAppError } from '../../../contracts/errors.ts';
 import type { CameraUrl } from '../../camera-url.ts';
 import { RestartPause } from '../../restart-pause.ts';
 import { createGradient, GRADIENT_LAP_MS } from '../../sim/gradient.ts';
@@ -40,6 +40,8 @@ export class SimSource implements StreamSource {
   readonly #loop: SimLoop;
   readonly #pause: RestartPause;
   #run: Run | undefined;
+  /** drawing its layers takes a second; kept until the loop is whole */
+  #scene: Promise<Scene> | undefined;
   #working: Promise<void> = Promise.resolve();
   #cancelPause = () => {};
 
@@ -98,20 +100,24 @@ export class SimSource implements StreamSource {
     let drawn = number;
     try {
       if (signal.aborted) return;
-      const scene = await this.#scene();
+      this.#scene ??= this.#makeScene();
+      const scene = await this.#scene;
       const mayDraw = async () => {
         const earlyMs = this.#dueMs(run, drawn) - AHEAD_MS - this.#parts.clock.monotonicMs();
         drawn += 1;
         if (earlyMs > 0) await this.#parts.clock.sleep(earlyMs, signal);
       };
       await this.#loop.encode({ from, scene, mayDraw, onUnit: () => this.#tick(run), signal });
-      if (this.#loop.isWhole) this.#parts.log.debug('the scene is in memory', { bytes: this.#loop.bytes });
+      if (!this.#loop.isWhole) throw new AppError('process.failed', 'the scene was not encoded to its end');
+      this.#parts.log.debug('the scene is in memory', { bytes: this.#loop.bytes });
+      this.#scene = undefined;
     } catch (thrown) {
+      if (!signal.aborted) this.#scene = undefined;
       if (!signal.aborted) this.#fail(run, toAppError(thrown).message);
     }
   }
 
-  #scene(): Promise<Scene> {
+  #makeScene(): Promise<Scene> {
     const { width, height, fps } = this.#loop.shape;
     return this.#url.scene === 'shelf'
       ? createShelf({ width, height })

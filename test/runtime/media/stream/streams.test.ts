@@ -240,6 +240,25 @@ describe('the streams of a host', () => {
       assert.equal(streams.status('yard').state, 'live');
     });
 
+    it('tell another format when the camera comes back with another resolution', async () => {
+      const camera = await startRtspCamera(clip);
+      cameras.define({ id: 'yard', url: `rtsp://127.0.0.1:${camera.port}/cam` });
+      const viewer = watch('yard');
+      await viewer.sees(3);
+      await camera.kill();
+      const smaller = await clipFile({ width: 160, height: 90, fps: 10, seconds: 30, gop: 10 });
+      await startRtspCamera(smaller, 'none', camera.port);
+      await until('another format', () => viewer.formats.length === 2, 20_000);
+      await viewer.sees(viewer.units.length + 3);
+      assert.deepEqual(
+        viewer.formats.map(({ generation, video }) => [generation, video.width, video.height]),
+        [
+          [1, 320, 180],
+          [2, 160, 90],
+        ],
+      );
+    });
+
     it('are started anew when the camera freezes with its connection open', async () => {
       open({ sourceLimits: { silenceMs: 1000 } });
       await streams.start();
