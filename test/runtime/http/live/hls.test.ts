@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { openBrowser, troublesOf } from '../../../support/browser.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { openLiveDoor } from '../../../support/live-door.ts';
 import { readPlaylist } from '../../../support/playlist.ts';
 import { type Clip, recordClip } from '../../../support/stream-fixture.ts';
@@ -105,6 +106,26 @@ describe('HLS over HTTP', () => {
     door.streams.play('cam', clip);
     assert.equal((await door.call('GET', '/page/index.m3u8')).text, 'a flow');
     assert.equal((await door.call('GET', '/healthz')).status, 200);
+  });
+
+  it('goes on beyond the five minutes of a token while it is watched, and not after a pause', async () => {
+    await door.close();
+    const clock = new FakeClock(Date.now());
+    door = await openLiveDoor({ clock });
+    door.streams.play('cam', clip);
+    const token = await door.streamToken('cam');
+    const unused = await door.streamToken('cam');
+    const status = async (by: string) => (await door.call('GET', `/cam/live.m3u8?token=${by}`)).status;
+    for (let minute = 0; minute < 8; minute += 1) {
+      for (let third = 0; third < 3; third += 1) {
+        assert.equal(await status(token), 200, `minute ${minute}`);
+        await clock.advance(20_000);
+      }
+    }
+    assert.equal(await status(unused), 401);
+    assert.equal(await status(token), 200);
+    await clock.advance(31_000);
+    assert.equal(await status(token), 401);
   });
 
   it('lists a player as one session, and ends it when asked to', async () => {
