@@ -68,6 +68,7 @@ export class WhepClient {
   }
 
   close(): void {
+    this.#track.close();
     this.#pc.close();
   }
 

@@ -170,6 +170,8 @@ class DatachannelPeer implements RtcPeer {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // By itself the connection's end does not let go of what the track calls, and that holds the whole session.
+    this.#track.close();
     this.#pc.close();
   }
 }
