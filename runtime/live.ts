@@ -1,12 +1,16 @@
 import { isIP } from 'node:net';
-import type { Clock, Log } from './contracts/host.ts';
+import type { CameraTest } from './contracts/cameras.ts';
+import type { Clock, LiveHost, Log } from './contracts/host.ts';
 import type { LiveSession, SessionSource, WhepService } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { StreamStatus } from './contracts/streams.ts';
+import { Watchers } from './http/live/watchers.ts';
 import type { Part } from './lib/part.ts';
 import { type CameraSet, createCameraSet } from './media/camera-set.ts';
+import { createCameraTest } from './media/camera-test.ts';
 import { RPICAM_VID } from './media/drivers/parts.ts';
 import { Hls } from './media/hls/hls.ts';
+import { createLiveOutputs } from './media/live-outputs.ts';
 import { Pictures } from './media/mjpeg/pictures.ts';
 import { createStreams, type Streams } from './media/stream/streams.ts';
 import { datachannelEngine } from './media/whep/datachannel-engine.ts';
@@ -19,6 +23,8 @@ export interface LiveOptions {
   ffmpegPath: string;
   metrics: Metrics;
   settings: LiveSettings;
+  /** as a camera URL that comes through the API is checked */
+  checkUrl: (url: string) => Promise<void>;
 }
 
 /** What of the server's settings is about live pictures. */
@@ -40,12 +46,18 @@ export interface Live extends Part {
   hls: Hls;
   /** MJPEG and snapshots */
   pictures: Pictures;
+  /** who watches over plain HTTP */
+  watchers: Watchers;
   /** every output that has viewers */
   sessions: readonly SessionSource[];
+  /** the outputs, for flows */
+  host: LiveHost;
+  /** Tries a camera's address once. */
+  test(url: string): Promise<CameraTest>;
 }
 
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
-export function createLive({ clock, log, ffmpegPath, metrics, settings }: LiveOptions): Live {
+export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl }: LiveOptions): Live {
   const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath });
   const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
   registerStreamGauges(metrics, () => streams.list());
@@ -56,7 +68,8 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings }: LiveOp
     isRunning: (camera) => streams.isRunning(camera),
     take: (camera) => pictures.snapshot(camera, { fresh: true }),
   });
-  const sessions = [whep];
+  const watchers = new Watchers(clock);
+  const sessions = [whep, watchers];
   registerSessionGauges(metrics, sessions);
   const parts: Part[] = [cameras, streams, whep, hls, pictures];
   return {
@@ -65,7 +78,10 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings }: LiveOp
     whep,
     hls,
     pictures,
+    watchers,
     sessions,
+    host: createLiveOutputs({ streams, hls, sessions, clock, log: log.child('outputs') }),
+    test: createCameraTest({ clock, ffmpegPath, checkUrl }),
     async start() {
       for (const part of parts) await part.start();
     },

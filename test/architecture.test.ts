@@ -23,6 +23,7 @@ const RULES: Record<string, readonly string[] | 'everything'> = {
   'runtime/main.ts': 'everything',
   'runtime/live.ts': [...PORTABLE, 'runtime/http'],
   'runtime/host.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`), 'runtime/http'],
+  'runtime/server-cameras.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
   'runtime/server-state.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
   nodes: ['runtime/contracts', 'nodes/lib'],
   'nodes/lib': ['runtime/contracts'],

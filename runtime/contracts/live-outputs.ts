@@ -39,6 +39,8 @@ export interface HlsService {
   /** An init segment, segment or part by its name in a playlist; the part that is hinted at is waited for. */
   file(camera: string, name: string): Promise<LiveFile>;
   status(): HlsStatus[];
+  /** Makes the camera's muxer or lets it live on for a minute, as if somebody had asked; throws as `subscribe` of its stream. */
+  keepOpen(camera: string): void;
 }
 
 /** A picture of a camera as JPEG. */

@@ -71,7 +71,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
   return [
     ...authRoutes(parts.accounts, parts.basePath),
     ...deviceRoutes(parts.fleet, idempotency),
-    ...cameraRoutes(parts.fleet, idempotency),
+    ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
     ...captureRoutes(parts.frames),
     ...eventRoutes(parts.events),
     ...jobRoutes(parts.jobs),
@@ -103,8 +103,9 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
 
   const { basePath } = parts;
-  const watchers = new Watchers(clock);
-  const live = parts.live && { ...parts.live, sessions: [...parts.live.sessions, watchers] };
+  const watchers = parts.live?.watchers ?? new Watchers(clock);
+  const others = parts.live?.sessions.filter((source) => source !== watchers) ?? [];
+  const live = parts.live && { ...parts.live, sessions: [...others, watchers] };
   const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
   const pictures = live && liveRoutes({ live, viewerOf, watchers, clock, basePath });
   if (pictures) app.use('/api/v1/cameras/:camera', pictures.api);

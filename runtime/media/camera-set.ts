@@ -117,7 +117,10 @@ class Cameras implements CameraSet {
   }
 
   list(): CameraStatus[] {
-    return [...this.#entries].flatMap(([id, { camera }]) => (camera ? [{ id, ...camera.status() }] : []));
+    return [...this.#entries].flatMap(([id, { camera, defined }]) => {
+      if (!camera) return [];
+      return [{ id, ...camera.status(), ...(defined === undefined && { byFlow: true as const }) }];
+    });
   }
 
   ids(): string[] {

@@ -1,4 +1,5 @@
 import { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
+import type { CameraTest } from '../../contracts/cameras.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { SessionSource, WhepService } from '../../contracts/live.ts';
@@ -20,6 +21,10 @@ export interface LiveParts {
   pictures?: PictureService | undefined;
   /** every output that has viewers */
   sessions: readonly SessionSource[];
+  /** who watches over plain HTTP, when `sessions` has them already */
+  watchers?: Watchers;
+  /** Tries a camera's address once. */
+  test?: (url: string) => Promise<CameraTest>;
 }
 
 /** Live pictures: `api` lies below /api/v1/cameras/:camera; `players` has the paths that clients of MediaMTX expect. */

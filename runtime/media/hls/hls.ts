@@ -62,6 +62,10 @@ export class Hls implements HlsService, Part {
     return [...this.#muxers.values()].map((muxer) => muxer.status());
   }
 
+  keepOpen(camera: string): void {
+    this.#muxer(camera);
+  }
+
   #muxer(camera: string): Muxer {
     if (this.#state === 'stopped') throw new AppError('camera.unreachable', 'the streams have been stopped');
     const { clock, streams, newStamp = () => randomBytes(8).toString('hex') } = this.#options;
