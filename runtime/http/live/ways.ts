@@ -6,7 +6,7 @@ import type { StreamHost, StreamStatus } from '../../contracts/streams.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
 import { cameraOf, LIVE_HEADERS, readOnly } from './answer.ts';
 
-const STILLS_ONLY = 'this camera gives stills, no live picture';
+const STILLS_ONLY = 'no stream comes from this camera';
 const OFF = 'it is off on this server';
 
 export interface WaysRouteParts {
