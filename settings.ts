@@ -45,6 +45,19 @@ export const ServerSettings = Type.Object({
     },
   ),
   MQTT_PORT: port(1883, 'port of the built-in MQTT broker; 0 turns the port off (WebSocket at /mqtt stays)', 0),
+  WEBRTC_UDP_PORT: port(8189, 'UDP port of WebRTC, for all viewers; 0 turns WebRTC off', 0),
+  WEBRTC_HOSTS: list(
+    'addresses or names under which viewers reach WEBRTC_UDP_PORT where they are not this machine’s own, as behind a router',
+    { aliases: ['TURN_EXTERNAL_IP'] },
+  ),
+  ICE_SERVERS: list(
+    'STUN and TURN servers that players are told of, as stun:host:3478 or turn:user:password@host:3478?transport=tcp',
+    { aliases: ['LIVEKIT_ICE_SERVERS'], secret: true },
+  ),
+  TURN_URLS: list('TURN servers that take TURN_STATIC_SECRET, as turns:host:5349?transport=tcp'),
+  TURN_STATIC_SECRET: text("coturn's static-auth-secret: each player gets credentials of its own, for a day", {
+    secret: true,
+  }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   ADMIN_PASSWORD: text(
     "the first start's password of the user admin, at least 12 characters; without it a random one is printed once",

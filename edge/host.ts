@@ -27,6 +27,7 @@ export function createEdgeHost(parts: {
       status: () => agent.upload(),
       watch: (onChange) => agent.watchUpload(onChange),
     },
+    // Live outputs are served by the server; a device has none yet, and its nodes say so.
     config: {
       current: () => agent.config(),
       watch: (onChange) => agent.watchConfig(onChange),

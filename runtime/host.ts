@@ -3,12 +3,14 @@ import { AppError } from './contracts/errors.ts';
 import type {
   CameraHost,
   Clock,
+  ConfigHost,
   DetectionHost,
   DetectionMemory,
   EventHost,
   Host,
   IngestHost,
   JobHost,
+  LiveHost,
   Log,
   RetentionHost,
   StoredFrame,
@@ -33,7 +35,10 @@ export interface ServerHostParts {
   newId: NewId;
   db: Db;
   cameras: CameraHost;
-  ingest: IngestHost;
+  ingest: Pick<IngestHost, 'attach'>;
+  /** what the server does as the device of its own cameras */
+  own: { config: ConfigHost; store: IngestHost['store'] };
+  live: LiveHost;
   jobs: JobQueue;
   events: Events;
   retention: RetentionHost;
@@ -48,10 +53,12 @@ export function createServerHost(parts: ServerHostParts): Host {
     clock: parts.clock,
     log: parts.log,
     cameras: parts.cameras,
-    ingest: parts.ingest,
+    ingest: { attach: (taker) => parts.ingest.attach(taker), store: parts.own.store },
     jobs: jobHost(parts.jobs),
     events: eventHost(parts.events),
     retention: parts.retention,
+    config: parts.own.config,
+    live: parts.live,
     detection: new Detection(parts),
   };
 }

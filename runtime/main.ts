@@ -43,11 +43,12 @@ import { createHangWatch } from './lib/hang-watch.ts';
 import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
 import { createCipher, openSecrets } from './lib/secrets.ts';
-import { createCameraSet } from './media/camera-set.ts';
+import { createLive } from './live.ts';
 import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
 import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
 import { createRetention } from './retention/retention.ts';
+import { createServerCameras } from './server-cameras.ts';
 import { createServerState } from './server-state.ts';
 
 export const VERSION = '0.1.0';
@@ -157,6 +158,7 @@ async function compose(
   // Stages.
   const metrics = createMetrics({ log: log.child('metrics'), process: true });
   const counts = createStageCounts({ metrics, clock });
+  const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
   const fleet = createFleet({
     db,
     clock,
@@ -164,7 +166,7 @@ async function compose(
     site: settings.SITE,
     pepper: secrets.pepper,
     urlCipher: createCipher(secrets.urls),
-    checkUrl: createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') }),
+    checkUrl,
     reservedCameraIds: RESERVED_IDS,
     mqttUrl: () => mqttUrl(settings, publicUrl, basePath),
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
@@ -201,11 +203,13 @@ async function compose(
       .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
       .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
   };
-  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath: settings.FFMPEG_PATH });
+  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl });
+  const { cameras } = live;
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
   const frames = createFrames({ db, store, nodeId, intake });
+  const own = createServerCameras({ db, fleet, cameras, frames, clock, log: log.child('cameras') });
   const owner = `${nodeId}:${process.pid}`;
   const jobs = createJobQueue({ db, clock, log, owner, readFrame: frames.read, onAttempt });
   const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
@@ -247,8 +251,8 @@ async function compose(
   await run('segments', store);
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
-  await run('cameras', cameras);
-  await followCameras(fleet, cameras, log);
+  await run('live', live);
+  await run('cameras', own);
   await run('jobs', jobs);
   await run('events', events);
   await run('retention', retention);
@@ -278,6 +282,8 @@ async function compose(
       db,
       cameras,
       ingest: intake,
+      own,
+      live: live.host,
       jobs,
       events,
       retention: retention.host,
@@ -317,6 +323,7 @@ async function compose(
         log: log.child('ingest'),
         onFrame: counts.frames.note,
       }),
+      live,
       flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
       console: consolePages(join(productDir, 'console'), basePath),
       clock,
@@ -347,30 +354,6 @@ async function compose(
 
 function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string | undefined {
   return state === 'running' ? undefined : `flows are ${state}${reason ? `: ${reason}` : ''}`;
-}
-
-/** Keeps the drivers in step with the register of the server's own cameras. */
-async function followCameras(
-  fleet: ReturnType<typeof createFleet>,
-  cameras: ReturnType<typeof createCameraSet>,
-  log: Log,
-): Promise<void> {
-  const known = new Set<string>();
-  const follow = async () => {
-    const wanted = await fleet.serverCameras();
-    for (const camera of wanted) {
-      known.add(camera.id);
-      cameras.define(camera);
-    }
-    for (const id of [...known].filter((one) => !wanted.some((camera) => camera.id === one))) {
-      known.delete(id);
-      await cameras.remove(id);
-    }
-  };
-  fleet.onCamerasChanged(
-    () => void follow().catch((error) => log.error('the cameras could not be followed', { error })),
-  );
-  await follow();
 }
 
 /** MQTT without TLS goes to the network only where that was asked for; else devices come by WebSocket, over TLS. */

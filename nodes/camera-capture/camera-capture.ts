@@ -5,7 +5,7 @@ import { defineNode } from '../lib/define-node.ts';
 import { inputs } from '../lib/inputs.ts';
 import { parseFields } from '../lib/parse.ts';
 import * as shape from './config.ts';
-import { Pace } from './pace.ts';
+import { ownCameras, Rounds, THE_ONE } from './rounds.ts';
 
 const { width, height, jpeg_quality } = shape.schema.properties;
 const picture = { width, height, jpeg_quality };
@@ -13,7 +13,7 @@ const readPicture = inputs(Type.Object(picture));
 /** `msg.capture`: a new pace and picture, as device-config sends it. */
 const Capture = Type.Object({ interval_ms: Type.Number({ minimum: 0, maximum: 86_400_000 }), ...picture });
 
-/** Takes stills: one per message, or by itself at an interval. */
+/** Takes stills of one camera or of all: one per message, or by itself at an interval. */
 export default (RED: NodeAPI) =>
   defineNode(RED, {
     type: 'camera-capture',
@@ -21,6 +21,9 @@ export default (RED: NodeAPI) =>
     setup(context) {
       const { config, host, status, signal, send, fail } = context;
       let current: { width?: number; height?: number; jpeg_quality?: number } = config;
+
+      /** cameras that failed last time, with the reason */
+      const troubles = new Map<string, string>();
 
       const take = async (msg: Record<string, unknown>) => {
         const options = readPicture(msg, current);
@@ -31,36 +34,42 @@ export default (RED: NodeAPI) =>
           signal,
         );
         status.counted('picture');
+        troubles.delete(camera);
         return { ...msg, payload: jpeg, frame: { device: host.device, ...still } };
       };
+      /** Sends a picture, or says why there is none: what one camera does is nothing to the others. */
+      const shoot = async (camera: string, msg: Record<string, unknown>) => {
+        const about = camera === THE_ONE ? msg : { ...msg, camera };
+        await take(about).then(send, (error) => {
+          fail(error, about);
+          if (camera !== THE_ONE) troubles.set(camera, error.message);
+        });
+        for (const [id, why] of troubles) if (rounds.cameras.includes(id)) status.failed(`${id}: ${why}`);
+      };
 
-      const pace = new Pace(host.clock, async () => {
-        try {
-          send(await take({}));
-        } catch (error) {
-          fail(error, {});
-        }
-      });
-      pace.set(config.interval_s * 1000);
+      const rounds = new Rounds(host.clock, (camera) => shoot(camera, {}));
+      const follow = () => rounds.follow(config.every ? ownCameras(host.cameras.list()) : [THE_ONE]);
+      const release = config.every ? host.cameras.watch(follow) : () => undefined;
+      follow();
+      rounds.set(config.interval_s * 1000);
       if (config.interval_s === 0) status.waiting('waits for a message');
 
       return {
         async onInput(msg, reply) {
           const { capture } = msg as { capture?: unknown };
-          if (typeof capture !== 'object' || capture === null) {
-            reply(await take(msg));
-            return;
-          }
-          const { interval_ms, ...wanted } = parseFields(
-            Capture,
-            capture as Record<string, unknown>,
-            'message.invalid',
-            () => 'msg.capture.',
-          );
-          current = { ...config, ...wanted };
-          pace.set(interval_ms);
+          if (typeof capture === 'object' && capture !== null) {
+            const asked = capture as Record<string, unknown>;
+            const { interval_ms, ...wanted } = parseFields(Capture, asked, 'message.invalid', () => 'msg.capture.');
+            current = { ...config, ...wanted };
+            rounds.set(interval_ms);
+          } else if (config.every && !msg.camera) {
+            await Promise.all(rounds.cameras.map((camera) => shoot(camera, msg)));
+          } else reply(await take(msg));
         },
-        onClose: () => pace.stop(),
+        onClose() {
+          release();
+          rounds.stop();
+        },
       };
     },
   });

@@ -4,6 +4,10 @@ export const version = 1;
 
 export const schema = Type.Object({
   camera: Type.String({ default: '', description: 'the camera node; empty for the only or first camera' }),
+  every: Type.Boolean({
+    default: false,
+    description: 'all cameras of this device instead, each by itself; those which flows bring along are left out',
+  }),
   interval_s: Type.Number({
     default: 0,
     minimum: 0,

@@ -1,6 +1,7 @@
 import { deviceStrings } from './strings/devices.ts';
 import { eventStrings } from './strings/events.ts';
 import { placeStrings } from './strings/places.ts';
+import { playerStrings } from './strings/player.ts';
 import { regionStrings } from './strings/regions.ts';
 
 /** Every word the console says, in one catalogue: a translation replaces this object. */
@@ -9,4 +10,5 @@ export const words = {
   events: eventStrings,
   devices: deviceStrings,
   regions: regionStrings,
+  player: playerStrings,
 };

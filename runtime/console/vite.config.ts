@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import vue from '@vitejs/plugin-vue';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -8,18 +9,27 @@ const baseInDevelopment: Plugin = {
   transformIndexHtml: (html) => html.replace('__BASE__', ''),
 };
 
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const PLAYER = 'redeye-player';
+
 const server = 'http://127.0.0.1:1880';
 
 export default defineConfig({
   // The server may lie below a path (PUBLIC_URL): every address is relative to <base href>, which the server fills in.
   base: './',
-  plugins: [vue(), baseInDevelopment],
+  plugins: [vue({ template: { compilerOptions: { isCustomElement: (tag) => tag === PLAYER } } }), baseInDevelopment],
   build: {
     outDir: '../../dist/console',
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      // The player is a file of its own, with a name that pages elsewhere can know.
+      input: { console: here('./index.html'), [PLAYER]: here('./player/redeye-player.ts') },
+      output: { entryFileNames: ({ name }) => (name === PLAYER ? 'assets/[name].js' : 'assets/[name]-[hash].js') },
+      preserveEntrySignatures: 'allow-extension',
+    },
   },
   server: { proxy: { '^/api/(v1|openapi)': server, '/editor': server, '/healthz': server } },
 });

@@ -124,6 +124,12 @@ export const CameraPatch = Type.Object(
 );
 export type CameraPatch = Static<typeof CameraPatch>;
 
+export const CameraTestBody = Type.Object(
+  { url: Type.String({ minLength: 1, maxLength: 2000 }) },
+  { additionalProperties: false },
+);
+export type CameraTestBody = Static<typeof CameraTestBody>;
+
 export interface CaptureRecord {
   id: string;
   device: string;

@@ -16,4 +16,36 @@ export interface CameraStatus {
   lastFrameAt?: number;
   /** why it is failed or stalled, in words */
   reason?: string;
+  /** no camera of the register: a flow brought it along */
+  byFlow?: true;
+}
+
+/** What came of trying a camera's address once. Words never hold its password. */
+export type CameraTest =
+  | { ok: false; code: string; reason: string; driver?: string }
+  | {
+      ok: true;
+      /** what answered, as `rtsp` */
+      driver: string;
+      /** pixels of the still */
+      width: number;
+      height: number;
+      /** ms until the still was there */
+      took_ms: number;
+      live: LiveTest;
+    };
+
+export interface LiveTest {
+  works: boolean;
+  /** WebRTC too; else HLS and MJPEG only */
+  webrtc: boolean;
+  /** RFC 6381, as `avc1.42e01f` */
+  codec?: string;
+  width?: number;
+  height?: number;
+  b_frames?: boolean;
+  /** codec of its sound */
+  sound?: string;
+  /** what does not work and why, or what is special about it */
+  reason?: string;
 }

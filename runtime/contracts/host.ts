@@ -4,6 +4,7 @@ import type { ServedConfig } from './device-config.ts';
 import type { EventMessage, EventType, ImageRole } from './events.ts';
 import type { FrameInfo, Still } from './frame.ts';
 import type { JobHandle } from './jobs.ts';
+import type { LiveOutputKind, LiveOutputStatus } from './live.ts';
 import type { Side } from './node-types.ts';
 import type { RetentionReport, RetentionWork } from './retention.ts';
 
@@ -39,6 +40,8 @@ export interface CameraHost {
   declare(camera: { id: string; url: string }): Release;
   /** One still; throws `camera.unreachable` or `camera.no_picture` with the reason in words. */
   capture(camera: string, options?: CaptureOptions, signal?: AbortSignal): Promise<Still>;
+  /** Calls when a camera comes, goes, or gets another address. */
+  watch(onChange: (camera: string) => void): Release;
 }
 
 /** A frame that the server has stored durably. Its bytes are read on demand: wires carry references. */
@@ -54,10 +57,17 @@ export interface IngestHost {
   attach(taker: {
     /** only frames of this camera; empty for all */
     camera?: string;
+    /** only frames of this device; empty for all */
+    device?: string;
     /** put a job into the camera's lane for each frame */
     analyse: boolean;
     onFrame(frame: StoredFrame): void;
   }): Release;
+  /**
+   * Stores a still of the server's own cameras as the next frame of device `server`; resolves when it is durable. It waits out a
+   * database that is away; throws `ingest.busy` when too many wait already, `camera.foreign`, `ingest.no_flow`, `disk.full`.
+   */
+  store(still: Still): Promise<{ id: string; seq: number }>;
 }
 
 /** Jobs of the analysis queue. Server. */
@@ -123,7 +133,17 @@ export interface UploadStatus {
   reason?: string;
 }
 
-/** The device's configuration as last fetched; it survives a restart without network. Edge. */
+/** The live outputs of this host's cameras, and who watches them. */
+export interface LiveHost {
+  /** How an output is now; an empty camera is this host's first. What is wrong with the camera is its reason: nothing is thrown. */
+  status(camera: string, kind: LiveOutputKind): LiveOutputStatus;
+  /** Calls within a second after state, reason or number of viewers changed; who came and left within that second is not told. */
+  watch(camera: string, kind: LiveOutputKind, onChange: (status: LiveOutputStatus) => void): Release;
+  /** Keeps the output ready to be watched until released, also through times in which the camera is not there. */
+  keepWarm(camera: string, kind: LiveOutputKind): Release;
+}
+
+/** The device's configuration as last fetched; on a Pi it survives a restart without network. The server has one for its own cameras. */
 export interface ConfigHost {
   current(): ServedConfig | undefined;
   watch(onChange: (config: ServedConfig) => void): Release;
@@ -146,4 +166,5 @@ export interface Host {
   readonly retention?: RetentionHost;
   readonly upload?: UploadHost;
   readonly config?: ConfigHost;
+  readonly live?: LiveHost;
 }

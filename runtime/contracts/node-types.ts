@@ -5,13 +5,16 @@ export const NODE_TYPES = {
   camera: ['server', 'edge'],
   'camera-capture': ['server', 'edge'],
   'delta-detect': ['server', 'edge'],
+  'device-config': ['server', 'edge'],
+  'hls-out': ['server', 'edge'],
+  'mjpeg-out': ['server', 'edge'],
+  'webrtc-out': ['server', 'edge'],
   retention: ['server', 'edge'],
   'ingest-frame': ['server'],
   'frame-queue': ['server'],
   'job-done': ['server'],
   'event-in': ['server'],
   'frame-upload': ['edge'],
-  'device-config': ['edge'],
 } as const satisfies Record<string, readonly Side[]>;
 
 export type NodeType = keyof typeof NODE_TYPES;

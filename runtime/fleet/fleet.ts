@@ -48,9 +48,14 @@ export class Fleet implements FleetService, Part {
   readonly #cameras: CameraRegister;
   readonly #rois: RoiBook;
   readonly #seenAt = new Map<string, number>();
+  readonly #configListeners = new Set<(device: string) => void>();
 
   constructor(options: FleetOptions) {
-    this.#context = { ...options, keys: new DeviceKeys(options), notices: new Notices(options.db) };
+    const notifyConfig: FleetOptions['notifyConfig'] = (device, version) => {
+      for (const listener of this.#configListeners) listener(device);
+      options.notifyConfig(device, version);
+    };
+    this.#context = { ...options, notifyConfig, keys: new DeviceKeys(options), notices: new Notices(options.db) };
     this.#devices = new DeviceRegister(this.#context);
     this.#rois = new RoiBook(this.#context);
     this.#configuration = new Configuration(this.#context, () => this.#rois.forget());
@@ -187,6 +192,12 @@ export class Fleet implements FleetService, Part {
 
   requestBurst(camera: string): Promise<boolean> {
     return this.#configuration.requestBurst(camera);
+  }
+
+  /** Calls when a device should look at its configuration again. */
+  onConfigChanged(listener: (device: string) => void): Release {
+    this.#configListeners.add(listener);
+    return () => this.#configListeners.delete(listener);
   }
 
   // Cameras ----------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ export interface IntakeOptions {
 
 type Taker = Parameters<IngestHost['attach']>[0];
 
-export interface FrameIntake extends Part, IngestHost {
+export interface FrameIntake extends Part, Pick<IngestHost, 'attach'> {
   /** As `FramesService.accept`. */
   accept(frame: IncomingFrame): Promise<Accepted>;
   /** why frames cannot be taken now */
@@ -86,7 +86,7 @@ class Intake implements FrameIntake {
 
   accept(frame: IncomingFrame): Promise<Accepted> {
     if (this.#state !== 'running') return refuse('ingest.busy', 'the server is starting or stopping', 5);
-    const takers = this.#takersOf(frame.camera);
+    const takers = this.#takersOf(frame);
     if (takers.length === 0) return refuse('ingest.no_flow', `no flow takes frames of ${frame.camera}`, 5);
     const analyse = takers.some((taker) => taker.analyse);
     return new Promise((resolve, reject) => {
@@ -138,7 +138,7 @@ class Intake implements FrameIntake {
   }
 
   #tell(frame: StoredFrame): void {
-    for (const taker of this.#takersOf(frame.camera)) {
+    for (const taker of this.#takersOf(frame)) {
       try {
         taker.onFrame(frame);
       } catch (error) {
@@ -147,8 +147,10 @@ class Intake implements FrameIntake {
     }
   }
 
-  #takersOf(camera: string): Taker[] {
-    return [...this.#takers].filter((taker) => !taker.camera || taker.camera === camera);
+  #takersOf({ camera, device }: { camera: string; device: string }): Taker[] {
+    return [...this.#takers].filter(
+      (taker) => (!taker.camera || taker.camera === camera) && (!taker.device || taker.device === device),
+    );
   }
 }
 

@@ -10,6 +10,8 @@ import type {
   RetentionService,
 } from '../contracts/services.ts';
 import type { Accounts } from './auth/accounts.ts';
+import { StreamTokens } from './auth/stream-tokens.ts';
+import { viewerDoor } from './auth/viewers.ts';
 import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
 import { editorDoor } from './editor-door.ts';
@@ -18,6 +20,8 @@ import { flowDoor } from './flow-doors.ts';
 import type { FrameCounts } from './frame-counts.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
+import { type LiveParts, liveRoutes } from './live/live.ts';
+import { Watchers } from './live/watchers.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
@@ -27,6 +31,7 @@ import { captureRoutes } from './routes/captures.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { liveApiRoutes } from './routes/live.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -45,6 +50,8 @@ export interface HttpParts {
   operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
   /** the device contract's routes, below /api/v1 */
   ingest: RequestHandler;
+  /** live pictures; none where there are no cameras to watch */
+  live?: LiveParts | undefined;
   /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
   flows: { editor?: RequestHandler; node: RequestHandler };
   /** the operators' pages; none while they are not built */
@@ -64,13 +71,18 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
   return [
     ...authRoutes(parts.accounts, parts.basePath),
     ...deviceRoutes(parts.fleet, idempotency),
-    ...cameraRoutes(parts.fleet, idempotency),
+    ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
     ...captureRoutes(parts.frames),
     ...eventRoutes(parts.events),
     ...jobRoutes(parts.jobs),
     ...retentionRoutes(parts.retention),
     ...streamRoutes(parts.events, parts.clock),
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
+    ...liveApiRoutes({
+      sessions: parts.live?.sessions ?? [],
+      tokens: new StreamTokens({ accounts: parts.accounts, clock: parts.clock }),
+      fleet: parts.fleet,
+    }),
   ];
 }
 
@@ -90,13 +102,21 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
 
+  const { basePath } = parts;
+  const watchers = parts.live?.watchers ?? new Watchers(clock);
+  const others = parts.live?.sessions.filter((source) => source !== watchers) ?? [];
+  const live = parts.live && { ...parts.live, sessions: [...others, watchers] };
+  const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
+  const pictures = live && liveRoutes({ live, viewerOf, watchers, clock, basePath });
+  if (pictures) app.use('/api/v1/cameras/:camera', pictures.api);
+
   const strict = helmet({
     contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     hsts: false,
   });
   const api = Router();
   api.use(strict);
-  const routes = apiRoutes(parts);
+  const routes = apiRoutes({ ...parts, live });
   mountRoutes(api, routes, authenticate);
   app.use('/api/v1', api);
   const document = openApi(routes, parts.version);
@@ -121,6 +141,7 @@ export function createHttpApp(parts: HttpParts): Express {
   }
   // Scripts, styles and fonts of the console come before the door of flows, which would ask even the login page for a credential.
   if (parts.console) app.get('/assets/{*path}', parts.console);
+  if (pictures) app.use(pictures.players);
   const flows = Router();
   flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
   app.use(flows);

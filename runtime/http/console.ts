@@ -6,6 +6,8 @@ import helmet from 'helmet';
 const DIRECTIVES = {
   defaultSrc: ["'self'"],
   imgSrc: ["'self'", 'blob:', 'data:'],
+  // Pieces of HLS are put together by the page.
+  mediaSrc: ["'self'", 'blob:'],
   styleSrc: ["'self'", "'unsafe-inline'"],
   objectSrc: ["'none'"],
   baseUri: ["'self'"],
@@ -36,6 +38,7 @@ export function consolePages(folder: string, basePath: string): RequestHandler |
   return router;
 }
 
+/** The player's name is known to other pages, so it stays while its bytes change. */
 function cachingOf(path: string): string {
-  return /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache';
+  return /[\\/]assets[\\/](?!redeye-player\.js$)/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache';
 }

@@ -16,7 +16,7 @@ export function corsFor(origins: readonly string[]): RequestHandler {
     res.set({
       'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
       'Access-Control-Allow-Headers':
-        'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-DEVICE-KEY, X-API-Key',
+        'Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-DEVICE-KEY, X-API-Key',
       'Access-Control-Max-Age': '600',
     });
     res.sendStatus(204);

@@ -32,7 +32,8 @@ export function errorHandler(log: Log): ErrorRequestHandler {
         error: error.cause ?? error,
       });
     if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));
-    if (error.status === 401) res.set('WWW-Authenticate', 'Bearer realm="redeye"');
+    if (error.status === 401 && !res.hasHeader('WWW-Authenticate'))
+      res.set('WWW-Authenticate', 'Bearer realm="redeye"');
     res.status(error.status).json(errorBody(error));
   };
 }

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ERROR_CODES, type ErrorCode } from '../contracts/errors.ts';
 import { FrameMeta } from '../contracts/frame.ts';
 import { HeartbeatBody } from '../contracts/mqtt-messages.ts';
+import { isBySecret, LIVE_ROUTES } from './live/described.ts';
 import type { RouteSpec } from './route.ts';
 
 /** The device contract in the same document: its routes are served by `ingest/`, which streams and so is no RouteSpec. */
@@ -55,11 +56,14 @@ export function openApi(routes: readonly RouteSpec[], version: string) {
             content: Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }])),
           },
         }),
-        responses: Object.fromEntries(
-          Object.entries(answers).map(([status, description]) => [status, { description }]),
-        ),
+        responses: describe(answers),
       },
     };
+  }
+  for (const route of LIVE_ROUTES) {
+    const path = `/api/v1${route.path}`;
+    paths[path] ??= {};
+    paths[path][route.method] = liveOperation(route);
   }
   return {
     openapi: '3.1.0',
@@ -68,6 +72,8 @@ export function openApi(routes: readonly RouteSpec[], version: string) {
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        basic: { type: 'http', scheme: 'basic' },
+        streamToken: { type: 'apiKey', in: 'query', name: 'token' },
         deviceKey: { type: 'apiKey', in: 'header', name: 'X-DEVICE-KEY' },
       },
       schemas: { Error: errorSchema() },
@@ -96,6 +102,26 @@ function operation(route: RouteSpec) {
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },
+  };
+}
+
+function describe(answers: Record<number, string>) {
+  return Object.fromEntries(Object.entries(answers).map(([status, description]) => [status, { description }]));
+}
+
+function liveOperation(route: (typeof LIVE_ROUTES)[number]) {
+  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+  const credentials = [{ bearer: [] }, { basic: [] }, ...(route.method === 'get' ? [{ streamToken: [] }] : [])];
+  return {
+    summary: route.summary,
+    tags: ['live'],
+    'x-role': isBySecret(route.path) ? 'who opened it' : 'viewer',
+    security: isBySecret(route.path) ? [] : credentials,
+    parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    ...('content' in route && {
+      requestBody: { required: true, content: { [route.content]: { schema: { type: 'string' } } } },
+    }),
+    responses: describe(route.answers),
   };
 }
 

@@ -9,6 +9,8 @@ import { Camera } from './camera.ts';
 import { type CameraUrl, parseCameraUrl } from './camera-url.ts';
 import { createDriver } from './drivers/create.ts';
 import { type DriverParts, RPICAM_VID } from './drivers/parts.ts';
+import { fitJpeg } from './picture-fit.ts';
+import type { StreamedCameras } from './stream/streams.ts';
 
 export interface CameraSetOptions {
   cameras?: { id: string; url: string }[];
@@ -23,13 +25,26 @@ export interface CameraSetOptions {
   limits?: DriverParts['limits'];
 }
 
+/** Stills of cameras whose stream runs. */
+export interface StreamStills {
+  /** Whether the camera's stream holds its device. */
+  isRunning(camera: string): boolean;
+  /** The picture of now from the stream; `takenAt` epoch ms. */
+  take(camera: string, signal?: AbortSignal): Promise<{ jpeg: Buffer; takenAt: number }>;
+}
+
 /** The cameras of one host. `define` and `remove` follow its register; `declare` is what a flow says while it runs. */
-export interface CameraSet extends Part, CameraHost {
+export interface CameraSet extends Part, CameraHost, StreamedCameras {
   /** Adds a camera or gives it another URL; the old driver is closed. Throws `camera.url_invalid`, `camera.driver_missing`. */
   define(camera: { id: string; url: string }): void;
   /** Forgets a defined camera; one that a flow declares stays until the flow lets go. */
   remove(id: string): Promise<void>;
+  /** While a stream holds a device that only one program can open, stills come from there. */
+  takeStillsFrom(stills: StreamStills): void;
 }
+
+/** Devices that one program at a time can open; `auto` may stand for one. */
+const EXCLUSIVE = new Set(['rpicam', 'v4l2', 'auto']);
 
 /**
  * Makes the set; nothing is opened before the first capture. Cameras do not hurt each other: each has its own driver and
@@ -53,6 +68,8 @@ class Cameras implements CameraSet {
   readonly #search: AutoSearch;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #watchers = new Set<(camera: string) => void>();
+  #stills: StreamStills | undefined;
   #state: 'open' | 'stopped' = 'open';
 
   constructor(options: CameraSetOptions) {
@@ -100,7 +117,24 @@ class Cameras implements CameraSet {
   }
 
   list(): CameraStatus[] {
-    return [...this.#entries].flatMap(([id, { camera }]) => (camera ? [{ id, ...camera.status() }] : []));
+    return [...this.#entries].flatMap(([id, { camera, defined }]) => {
+      if (!camera) return [];
+      return [{ id, ...camera.status(), ...(defined === undefined && { byFlow: true as const }) }];
+    });
+  }
+
+  ids(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  address(camera: string): CameraUrl | undefined {
+    const url = this.#entries.get(camera)?.url;
+    return url === undefined ? undefined : parseCameraUrl(url);
+  }
+
+  watch(onChange: (camera: string) => void): Release {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
   }
 
   resolve(camera: string): string {
@@ -116,7 +150,29 @@ class Cameras implements CameraSet {
     const id = this.resolve(camera);
     const found = this.#entries.get(id)?.camera;
     if (this.#state === 'stopped' || !found) throw new AppError('camera.unreachable', 'the cameras have been stopped');
-    return { ...(await found.capture(options, signal)), camera: id };
+    const isShared = () => EXCLUSIVE.has(found.status().driver) && this.#stills?.isRunning(id);
+    if (isShared()) return this.#fromStream(id, options, signal);
+    try {
+      return { ...(await found.capture(options, signal)), camera: id };
+    } catch (error) {
+      // A stream has begun meanwhile and taken the device over.
+      if (!signal?.aborted && isShared()) return this.#fromStream(id, options, signal);
+      throw error;
+    }
+  }
+
+  takeStillsFrom(stills: StreamStills): void {
+    this.#stills = stills;
+  }
+
+  async release(camera: string): Promise<void> {
+    await this.#entries.get(camera)?.camera?.rest();
+  }
+
+  async #fromStream(camera: string, options: CaptureOptions, signal?: AbortSignal): Promise<Still> {
+    const picture = await this.#stills?.take(camera, signal);
+    if (!picture) throw new AppError('camera.no_picture', 'the stream gives no stills');
+    return { ...(await fitJpeg(picture.jpeg, picture.takenAt, options)), camera };
   }
 
   /** The entry of an id; id and URL are checked before anything changes. */
@@ -139,6 +195,7 @@ class Cameras implements CameraSet {
     this.#drop(entry);
     if (url === undefined) {
       this.#entries.delete(id);
+      this.#tell(id);
       return;
     }
     if (this.#state === 'stopped') return;
@@ -146,10 +203,15 @@ class Cameras implements CameraSet {
     const log = this.#parts.log.child(id);
     const parts = { ...this.#parts, log };
     entry.url = url;
-    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.#find(parsed, log), parts));
+    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.find(parsed, log), parts));
+    this.#tell(id);
   }
 
-  async #find(url: CameraUrl, log: Log): Promise<Exclude<CameraUrl, { kind: 'auto' }>> {
+  #tell(id: string): void {
+    for (const watcher of [...this.#watchers]) watcher(id);
+  }
+
+  async find(url: CameraUrl, log: Log = this.#parts.log): Promise<Exclude<CameraUrl, { kind: 'auto' }>> {
     if (url.kind !== 'auto') return url;
     const { url: found, found: isCamera } = await findCamera(this.#search);
     if (found.kind === 'auto') throw new AppError('internal.error', 'the search for a camera led nowhere');

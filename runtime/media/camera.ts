@@ -54,6 +54,17 @@ export class Camera {
     return status;
   }
 
+  /** Gives the device back until the next capture. */
+  async rest(): Promise<void> {
+    // Whether the opening worked does not matter here: what it opened is closed.
+    await this.#opening?.catch(() => undefined);
+    const driver = this.#driver;
+    if (this.#closed || !driver) return;
+    this.#driver = undefined;
+    this.#opening = undefined;
+    await driver.close();
+  }
+
   /** Resolves when the driver has given everything back. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,56 +1,11 @@
-import { spawn } from 'node:child_process';
-import type { AppError } from '../contracts/errors.ts';
-import { toAppError } from '../contracts/errors.ts';
 import type { Clock } from '../contracts/host.ts';
-import { ended, tailOf } from '../lib/child-process.ts';
 import { JpegSplitter } from './jpeg-splitter.ts';
+import { type Launch, type PipedProcess, startPipedProcess } from './piped-process.ts';
 
-/** A program that writes JPEGs to its standard output. */
-export interface Launch {
-  command: string;
-  args: string[];
-  /** written to its standard input, for what must not show among the arguments */
-  input?: string;
-}
+export type { Ending, Launch, PipedProcess as PictureProcess } from './piped-process.ts';
 
-/** How a program ended: by itself (its last words), or it never began. */
-export interface Ending {
-  stderr: string;
-  error?: AppError;
-}
-
-export interface PictureProcess {
-  /** Resolves once the program and its pipes are gone; never rejects. */
-  readonly gone: Promise<Ending>;
-  /** Asks it to end (SIGINT: a camera is let go, a session closed), and insists after a second. */
-  stop(): void;
-  /** SIGKILL. */
-  kill(): void;
-}
-
-const GRACE_MS = 1000;
-
-/** Starts a program and hands on its pictures. No shell is involved; its stderr is kept as a short tail. */
-export function startPictureProcess(launch: Launch, clock: Clock, onPicture: (jpeg: Buffer) => void): PictureProcess {
-  const child = spawn(launch.command, launch.args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  const stderr = tailOf(child);
+/** Starts a program that writes JPEGs to its standard output, and hands on its pictures. */
+export function startPictureProcess(launch: Launch, clock: Clock, onPicture: (jpeg: Buffer) => void): PipedProcess {
   const splitter = new JpegSplitter(onPicture);
-  child.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
-  // A program that ends before it has read its input is judged by its end, not by the broken pipe.
-  child.stdin.on('error', () => child.stdin.destroy());
-  child.stdin.end(launch.input ?? '');
-  let insist = () => {};
-  const gone = ended(child, launch.command).then(
-    () => ({ stderr: stderr() }),
-    (error: unknown) => ({ stderr: stderr(), error: toAppError(error) }),
-  );
-  void gone.then(() => insist());
-  return {
-    gone,
-    stop() {
-      child.kill('SIGINT');
-      insist = clock.after(GRACE_MS, () => child.kill('SIGKILL'));
-    },
-    kill: () => child.kill('SIGKILL'),
-  };
+  return startPipedProcess(launch, clock, (chunk) => splitter.push(chunk));
 }

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { realpath } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
-import { sep } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
 import { parseCameraUrl } from './camera-url.ts';
 
@@ -70,6 +70,9 @@ function contains(networks: BlockList, address: string): boolean {
 
 async function checkClip(path: string, clipsDir: string): Promise<void> {
   const [clip, folder] = await Promise.all([real(path), real(clipsDir)]);
+  if (clip === undefined && resolve(path).startsWith(resolve(clipsDir) + sep)) {
+    refuse(`there is no clip ${basename(path)} in ${clipsDir}`);
+  }
   if (clip === undefined || folder === undefined || !clip.startsWith(folder + sep)) {
     refuse(`a clip must lie in ${clipsDir}`);
   }

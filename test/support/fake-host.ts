@@ -7,6 +7,7 @@ import type { EventMessage, ImageRole } from '../../runtime/contracts/events.ts'
 import type { FrameInfo, Still } from '../../runtime/contracts/frame.ts';
 import type { DetectionMemory, Host, Log, StoredFrame, UploadStatus } from '../../runtime/contracts/host.ts';
 import type { JobHandle } from '../../runtime/contracts/jobs.ts';
+import type { LiveOutputKind, LiveOutputStatus } from '../../runtime/contracts/live.ts';
 import type { Side } from '../../runtime/contracts/node-types.ts';
 import type { RetentionReport, RetentionWork } from '../../runtime/contracts/retention.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
@@ -64,6 +65,7 @@ export class FakeHost {
   readonly retention = new FakeRetention();
   readonly upload = new FakeUpload();
   readonly config = new FakeConfig();
+  readonly live = new FakeLive(this.cameras);
 
   constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
     const side = options.side ?? 'server';
@@ -77,21 +79,57 @@ export class FakeHost {
     };
     this.host =
       side === 'server'
-        ? { ...both, ingest: this.ingest, jobs: this.jobs, events: this.events, retention: this.retention }
+        ? {
+            ...both,
+            ingest: this.ingest,
+            jobs: this.jobs,
+            events: this.events,
+            retention: this.retention,
+            config: this.config,
+            live: this.live,
+          }
         : { ...both, upload: this.upload, config: this.config };
   }
 }
 
 class FakeCameras {
-  ids = ['gate'];
+  #ids = ['gate'];
+  readonly #watchers = new Set<(camera: string) => void>();
   readonly declared = new Map<string, string>();
   readonly captured: { camera: string; options: CaptureOptions | undefined }[] = [];
   /** thrown by `capture` while set */
   failing: Error | undefined;
+  /** cameras of which `capture` never resolves */
+  readonly hanging = new Set<string>();
   jpeg: Buffer = TINY_JPEG;
 
+  get ids(): string[] {
+    return this.#ids;
+  }
+
+  /** The register changes. */
+  set ids(ids: string[]) {
+    this.#ids = ids;
+    for (const watcher of this.#watchers) watcher(ids[0] ?? '');
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
   list(): CameraStatus[] {
-    return [...this.ids, ...this.declared.keys()].map((id) => ({ id, driver: 'sim', state: 'live' }));
+    const common = { driver: 'sim', state: 'live' } as const;
+    return [
+      ...this.ids.map((id) => ({ id, ...common })),
+      ...[...this.declared.keys()].map((id) => ({ id, ...common, byFlow: true as const })),
+    ];
+  }
+
+  watch(onChange: (camera: string) => void) {
+    this.#watchers.add(onChange);
+    return () => {
+      this.#watchers.delete(onChange);
+    };
   }
 
   resolve(camera: string): string {
@@ -111,6 +149,7 @@ class FakeCameras {
   async capture(camera: string, options?: CaptureOptions): Promise<Still> {
     this.captured.push({ camera, options });
     if (this.failing) throw this.failing;
+    if (this.hanging.has(camera)) await new Promise(() => undefined);
     return {
       jpeg: this.jpeg,
       camera,
@@ -150,6 +189,27 @@ type Taker = Parameters<NonNullable<Host['ingest']>['attach']>[0];
 
 class FakeIngest {
   readonly takers = new Set<Taker>();
+  readonly stored: Still[] = [];
+  /** thrown by `store` while set */
+  failing: Error | undefined;
+
+  /** Stores and tells whoever takes the server's frames. */
+  async store(still: Still): Promise<{ id: string; seq: number }> {
+    if (this.failing) throw this.failing;
+    this.stored.push(still);
+    const { camera, capturedAt, width, height, jpegQuality } = still;
+    const frame = storedFrame({
+      device: 'server',
+      camera,
+      capturedAt,
+      width,
+      height,
+      jpegQuality,
+      seq: this.stored.length,
+    });
+    this.arrive(frame);
+    return { id: frame.id, seq: frame.seq };
+  }
 
   attach(taker: Taker) {
     this.takers.add(taker);
@@ -160,7 +220,11 @@ class FakeIngest {
 
   /** A frame has been stored. */
   arrive(frame: StoredFrame = storedFrame()): void {
-    for (const taker of this.takers) if (!taker.camera || taker.camera === frame.camera) taker.onFrame(frame);
+    for (const taker of this.takers) {
+      const takes =
+        (!taker.camera || taker.camera === frame.camera) && (!taker.device || taker.device === frame.device);
+      if (takes) taker.onFrame(frame);
+    }
   }
 }
 
@@ -323,6 +387,59 @@ class FakeConfig {
   serve(config: ServedConfig = servedConfig()): void {
     this.#current = config;
     for (const watcher of this.#watchers) watcher(config);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+}
+
+class FakeLive {
+  readonly #cameras: FakeCameras;
+  readonly #watchers = new Set<{
+    camera: string;
+    kind: LiveOutputKind;
+    onChange: (status: LiveOutputStatus) => void;
+  }>();
+  readonly #kept: string[] = [];
+  #now: Partial<LiveOutputStatus> = {};
+
+  constructor(cameras: FakeCameras) {
+    this.#cameras = cameras;
+  }
+
+  status(camera: string, output: LiveOutputKind): LiveOutputStatus {
+    const id = this.#cameras.resolve(camera);
+    return { camera: id, output, state: 'idle', viewers: 0, path: `/api/v1/cameras/${id}/${output}`, ...this.#now };
+  }
+
+  watch(camera: string, kind: LiveOutputKind, onChange: (status: LiveOutputStatus) => void) {
+    const watcher = { camera, kind, onChange };
+    this.#watchers.add(watcher);
+    return () => {
+      this.#watchers.delete(watcher);
+    };
+  }
+
+  keepWarm(camera: string, kind: LiveOutputKind) {
+    const key = `${this.#cameras.resolve(camera)} ${kind}`;
+    this.#kept.push(key);
+    let held = true;
+    return () => {
+      if (held) this.#kept.splice(this.#kept.indexOf(key), 1);
+      held = false;
+    };
+  }
+
+  /** All outputs change in this way. */
+  change(now: Partial<LiveOutputStatus>): void {
+    this.#now = { ...this.#now, ...now };
+    for (const { camera, kind, onChange } of this.#watchers) onChange(this.status(camera, kind));
+  }
+
+  /** what is kept ready, as `gate hls` */
+  kept(): string[] {
+    return [...this.#kept];
   }
 
   get watchers(): number {

@@ -20,10 +20,11 @@ export class ServerUnderTest {
   #program: Program | undefined;
 
   private constructor(folder: string, ports: number[], env: Record<string, string>) {
-    const [port = 0, mqttPort = 0] = ports;
+    const [port = 0, mqttPort = 0, webrtcPort = 0] = ports;
     this.folder = folder;
     this.url = `http://127.0.0.1:${port}`;
-    this.#env = { DATA_DIR: join(folder, 'data'), PORT: `${port}`, MQTT_PORT: `${mqttPort}`, ADMIN_PASSWORD, ...env };
+    const own = { PORT: `${port}`, MQTT_PORT: `${mqttPort}`, WEBRTC_UDP_PORT: `${webrtcPort}` };
+    this.#env = { DATA_DIR: join(folder, 'data'), ...own, ADMIN_PASSWORD, ...env };
     this.api = new ServerApi(this.url, 'admin', ADMIN_PASSWORD);
   }
 
@@ -32,7 +33,7 @@ export class ServerUnderTest {
    * makes it, which takes 6 s, is shown by the test of `npm start`.
    */
   static async start(env: Record<string, string> = {}): Promise<ServerUnderTest> {
-    const server = new ServerUnderTest(await temporaryFolder('redeye-e2e'), await freePorts(2), env);
+    const server = new ServerUnderTest(await temporaryFolder('redeye-e2e'), await freePorts(3), env);
     const { DATABASE_URL, DATA_DIR = '' } = server.#env;
     if (DATABASE_URL === undefined) {
       await mkdir(DATA_DIR, { mode: 0o700, recursive: true });

@@ -9,6 +9,7 @@ import type {
 } from '../../contracts/api.ts';
 import type { DeviceConfig, DeviceConfigPatch } from '../../contracts/device-config.ts';
 import type { EventPatch, EventRecord } from '../../contracts/events.ts';
+import type { LiveWays } from '../../contracts/live.ts';
 import type { Roi, RoiSet } from '../../contracts/rois.ts';
 import { address, api, type Query } from './client.ts';
 
@@ -38,6 +39,7 @@ export const calls = {
 
   cameras: async () => (await api.get<Page<CameraRecord>>('cameras')).items,
   camera: (id: string) => api.get<CameraRecord>(at`cameras/${id}`),
+  liveWays: (camera: string) => api.get<LiveWays>(at`cameras/${camera}/live`),
   rois: (camera: string) => api.get<RoisAnswer>(at`cameras/${camera}/rois`),
   putRois: (camera: string, body: RoiSet) => api.put<RoisAnswer>(at`cameras/${camera}/rois`, body),
   newestCapture: async (camera: string): Promise<CaptureRecord | undefined> =>

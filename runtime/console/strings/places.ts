@@ -1,3 +1,5 @@
+import { playerStrings } from './player.ts';
+
 /** Words of the frame around the places, the login, the live wall and the settings. */
 export const placeStrings = {
   brand: 'Redeye',
@@ -70,7 +72,7 @@ export const placeStrings = {
 
   live: {
     title: 'Live',
-    explain: 'The newest picture of each camera.',
+    explain: 'What each camera sees now, or saw last.',
     stale: (age: string) => `Last picture ${age}`,
     noPicture: 'No picture yet',
     noPictureText: 'It appears here as soon as the device has sent its first frame.',
@@ -86,6 +88,15 @@ export const placeStrings = {
     device: 'Device',
     size: (width: number, height: number) => `${width} × ${height}`,
     frame: (seq: number) => `frame ${seq}`,
+    noLive: 'this server shows no live pictures',
+    stillsOnly: (reason: string) => `Stills only: ${reason}.`,
+    how: (way: keyof typeof playerStrings.ways | undefined, delayMs: number | undefined) =>
+      [
+        way && playerStrings.ways[way],
+        delayMs === undefined ? undefined : playerStrings.behind((delayMs / 1000).toFixed(delayMs < 100 ? 2 : 1)),
+      ]
+        .filter((part) => part !== undefined)
+        .join(' · '),
     gone: 'The picture is gone',
     alt: (camera: string) => `Newest picture of ${camera}`,
   },
@@ -121,6 +132,7 @@ export const placeStrings = {
     title: 'Keys',
     open: 'Keys',
     everywhere: 'Everywhere',
+    inLive: 'One camera',
     inEvents: 'Events',
     inEvent: 'One event',
     inRegions: 'Regions',
@@ -133,6 +145,11 @@ export const placeStrings = {
       search: 'first filter',
       cameras: 'camera 1 to 9',
       escape: 'back, close',
+      pause: 'pause, play',
+      sound: 'sound on or off',
+      fullScreen: 'full screen',
+      inset: 'picture in picture',
+      still: 'save a picture',
       next: 'next event',
       previous: 'previous event',
       open: 'open',

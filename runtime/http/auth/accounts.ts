@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import type { LoginAnswer, UserRecord } from '../../contracts/api.ts';
 import { AppError } from '../../contracts/errors.ts';
@@ -128,10 +128,27 @@ export class Accounts {
         { cause },
       );
     }
+    return this.holder(id, secret);
+  }
+
+  /** The user of a token that holds their id and the print of their password; read afresh. Throws `auth.invalid`. */
+  async holder(id: number, print: unknown): Promise<StoredUser> {
     const user = await this.#store.byId(id);
     if (!user || user.disabled) throw new AppError('auth.invalid', 'the user is gone or disabled');
-    if (secret !== printOf(user)) throw new AppError('auth.invalid', 'the password has changed since; log in again');
+    if (print !== printOf(user)) throw new AppError('auth.invalid', 'the password has changed since; log in again');
     return user;
+  }
+
+  /** What a token of that user holds, so that `holder` finds them again. */
+  async printOf(id: number): Promise<string> {
+    const user = await this.#store.byId(id);
+    if (!user || user.disabled) throw new AppError('auth.invalid', 'the user is gone or disabled');
+    return printOf(user);
+  }
+
+  /** A key for another kind of token, made from ours: neither kind is ever taken for the other. */
+  keyFor(purpose: string): Uint8Array {
+    return createHmac('sha256', this.#key).update(purpose).digest();
   }
 
   /** A user by name, for sessions that other parts keep (the flow editor's). */

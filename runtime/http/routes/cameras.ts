@@ -1,12 +1,18 @@
-import { CameraCreate, CameraPatch } from '../../contracts/api.ts';
+import { CameraCreate, CameraPatch, CameraTestBody } from '../../contracts/api.ts';
+import type { CameraTest } from '../../contracts/cameras.ts';
+import { AppError } from '../../contracts/errors.ts';
 import { RoiSet } from '../../contracts/rois.ts';
 import type { FleetService } from '../../contracts/services.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
 
-/** Cameras and their ROIs. */
-export function cameraRoutes(fleet: FleetService, idempotency: IdempotencyCache): RouteSpec[] {
+/** Cameras and their ROIs. `test` tries an address; without it there are no cameras here to be tried. */
+export function cameraRoutes(
+  fleet: FleetService,
+  idempotency: IdempotencyCache,
+  test?: (url: string) => Promise<CameraTest>,
+): RouteSpec[] {
   const tag = 'cameras';
   return [
     {
@@ -36,6 +42,18 @@ export function cameraRoutes(fleet: FleetService, idempotency: IdempotencyCache)
           context,
           async () => new Answer(201, await fleet.createCamera(context.body as CameraCreate, context.actor)),
         ),
+    },
+    {
+      method: 'post',
+      path: '/cameras/test',
+      access: 'admin',
+      tag,
+      summary: 'Try an address once without adding it: a still, then live; says in words what is wrong',
+      body: CameraTestBody,
+      handle({ body }) {
+        if (!test) throw new AppError('host.not_here', 'this server has no cameras of its own');
+        return test((body as CameraTestBody).url);
+      },
     },
     {
       method: 'get',

@@ -10,7 +10,7 @@ import { fitJpeg } from '../picture-fit.ts';
 import type { DriverParts } from './parts.ts';
 
 /** What a clip may be: formats that hold their pictures themselves, none that name other files or addresses. */
-const CLIP_FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,asf,mjpeg,gif,dv';
+export const CLIP_FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,asf,mjpeg,gif,dv';
 const PROBE_MS = 10_000;
 
 /**

@@ -81,7 +81,8 @@ const WORDS: [RegExp, string][] = [
   [/device timeout/i, 'the camera has stopped answering (check the ribbon cable)'],
 ];
 
-function explainRpicam(stderr: string): string {
+/** rpicam-vid's last words as a reason for people. */
+export function explainRpicam(stderr: string): string {
   for (const [pattern, words] of WORDS) if (pattern.test(stderr)) return words;
   const last = stderr.split('\n').at(-1)?.trim();
   return last ? `rpicam-vid ended: ${last.slice(0, 200)}` : 'rpicam-vid ended';

@@ -66,17 +66,8 @@ export class V4l2Driver implements StillDriver {
     await this.#pictures?.close();
   }
 
-  /** ffmpeg lists a camera's formats and then ends with an error: that end is the answer. */
   async #ask(): Promise<Format> {
-    const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', this.#device];
-    const limits = { timeoutMs: LIST_MS, maxOutputBytes: 1024 };
-    const list = await run({ command: this.#parts.ffmpegPath, args, ...limits }).then(
-      () => '',
-      (error: unknown) => {
-        if (error instanceof AppError && typeof error.details.stderr === 'string') return error.details.stderr;
-        throw sayHowToInstall(error);
-      },
-    );
+    const list = await listFormats(this.#parts.ffmpegPath, this.#device);
     const format = readFormats(list);
     if (!format) throw new AppError('camera.unreachable', this.#say(explainFfmpeg(list)));
     return format;
@@ -85,6 +76,25 @@ export class V4l2Driver implements StillDriver {
   #say(why: string): string {
     return `no picture from ${this.#device}: ${why}`;
   }
+}
+
+/** What ffmpeg says of a camera's formats. It ends with an error then: that end is the answer. Throws `process.missing`. */
+export async function listFormats(ffmpegPath: string, device: string, signal?: AbortSignal): Promise<string> {
+  const args = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', device];
+  const limits = { timeoutMs: LIST_MS, maxOutputBytes: 1024, signal };
+  return run({ command: ffmpegPath, args, ...limits }).then(
+    () => '',
+    (error: unknown) => {
+      if (error instanceof AppError && typeof error.details.stderr === 'string') return error.details.stderr;
+      throw sayHowToInstall(error);
+    },
+  );
+}
+
+/** Sizes in which a camera gives H.264 of its own; undefined when it does not. */
+export function readH264Sizes(list: string): Size[] | undefined {
+  const [, text] = /Compressed\s*:\s*h264\s*:[^:]*:(.*)$/m.exec(list) ?? [];
+  return text === undefined ? undefined : readSizes(text);
 }
 
 /** Reads lines such as `Compressed: mjpeg : Motion-JPEG : 640x480 1280x720`; MJPEG goes before raw. */
@@ -96,17 +106,20 @@ export function readFormats(list: string): Format | undefined {
     const [, family, name, text = ''] = line ?? [];
     if (!family) continue;
     isCamera = true;
-    const sizes = [...text.matchAll(/(\d+)x(\d+)/g)].map(([, w, h]) => ({ width: Number(w), height: Number(h) }));
+    const sizes = readSizes(text);
     if (name === 'mjpeg') return { kind: 'mjpeg', sizes };
     if (family === 'Raw' && raw.sizes.length === 0) raw.sizes = sizes;
   }
   return isCamera ? raw : undefined;
 }
 
+function readSizes(text: string): Size[] {
+  return [...text.matchAll(/(\d+)x(\d+)/g)].map(([, w, h]) => ({ width: Number(w), height: Number(h) }));
+}
+
 /** The smallest size that covers what is asked; the largest within reason when nothing is, or nothing covers it. */
-export function chooseSize(format: Format, asked: CaptureOptions): Size | undefined {
+export function chooseSize(format: Format, asked: CaptureOptions, most: Size = MOST[format.kind]): Size | undefined {
   const bySize = format.sizes.toSorted((a, b) => a.width * a.height - b.width * b.height);
-  const most = MOST[format.kind];
   const isAsked = asked.width !== undefined || asked.height !== undefined;
   const covers = (size: Size) => size.width >= (asked.width ?? 0) && size.height >= (asked.height ?? 0);
   const covering = isAsked ? bySize.find(covers) : undefined;

@@ -4,7 +4,7 @@ import type { Scene } from './scene.ts';
 export const COUNTER_DIGITS = 6;
 const PATCH_SHARE = 0.12;
 /** Time in which the patch goes once around. */
-const LAP_MS = 8000;
+export const GRADIENT_LAP_MS = 8000;
 const PATCH_COLOUR = [244, 182, 52] as const;
 
 /** Where the frame counter stands, for whoever reads it back. */
@@ -20,7 +20,7 @@ export function counterAt(atMs: number, fps: number): number {
 
 /** The patch at a time, in shares of the picture: its centre goes around an ellipse, its sides are `PATCH_SHARE` of the height. */
 export function patchAt(atMs: number): { x: number; y: number; side: number } {
-  const angle = (2 * Math.PI * (atMs % LAP_MS)) / LAP_MS;
+  const angle = (2 * Math.PI * (atMs % GRADIENT_LAP_MS)) / GRADIENT_LAP_MS;
   return { x: 0.5 + 0.32 * Math.cos(angle), y: 0.55 + 0.28 * Math.sin(angle), side: PATCH_SHARE };
 }
 

@@ -1,0 +1,78 @@
+import type { LiveSession } from '../../../contracts/live.ts';
+import type { Source } from '../source.ts';
+
+export type WayName = LiveSession['type'];
+
+/** A way that shows pictures. */
+export interface OpenWay {
+  /** ms from the camera's picture, or where that is not known from the server's sending, to the screen; undefined while unknown */
+  delayMs(): Promise<number | undefined>;
+  /** Leaves out what has not been shown yet; ways without a store have nothing to leave out. */
+  toLive?(): void;
+  hasSound(): boolean;
+  /** Ends it and gives everything back; may be called twice. */
+  close(): void;
+}
+
+export interface WayParts {
+  source: Source;
+  /** what it draws on; on the page, but not seen before it resolves */
+  surface: HTMLVideoElement | HTMLCanvasElement;
+  /** ends the opening; an open way is ended by `close` */
+  signal: AbortSignal;
+  /** It ended by itself, with the reason in words; not called after `close`. */
+  onEnd(reason: unknown): void;
+}
+
+/** Resolves with the first picture on the surface; rejects with a Refusal, or an Error in words. */
+export type OpensWay = (parts: WayParts) => Promise<OpenWay>;
+
+/** Rejects in words when nothing has come within so long, or with the signal's reason. */
+export function within<T>(work: Promise<T>, ms: number, words: string, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(words)), ms);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+}
+
+/** Resolves when the video shows its first picture. */
+export function firstFrame(video: HTMLVideoElement): Promise<void> {
+  return new Promise((resolve) => {
+    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(() => resolve());
+    else (video as HTMLVideoElement).addEventListener('timeupdate', () => resolve(), { once: true });
+  });
+}
+
+/** Begins to play; what a browser forbids without a touch it allows without sound. */
+export async function play(video: HTMLVideoElement): Promise<void> {
+  try {
+    await video.play();
+  } catch {
+    video.muted = true;
+    // A play() cut short by close() is no news; others show as no first picture.
+    await video.play().catch(() => undefined);
+  }
+}
+
+/** Calls `onStall` once when the video has not moved for so long while it should. Answers how to end the watch. */
+export function watchStall(video: HTMLVideoElement, ms: number, onStall: () => void): () => void {
+  let at = -1;
+  let movedAt = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    if (video.currentTime !== at || video.paused) {
+      at = video.currentTime;
+      movedAt = now;
+    } else if (now - movedAt > ms) {
+      clearInterval(timer);
+      onStall();
+    }
+  }, 500);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,153 @@
+import { playerStrings as words } from '../../strings/player.ts';
+import { firstFrame, type OpensWay, type OpenWay, play, type WayParts, watchStall, within } from './way.ts';
+
+/** The server waits up to 10 s for a camera that it starts. */
+const ANSWER_MS = 15_000;
+const CONNECT_MS = 4000;
+const PICTURE_MS = 4000;
+/** A camera that goes keeps the connection: the server's own supervision brings it back. */
+const STALL_MS = 8000;
+const GATHER_MS = 300;
+
+/** Opens WebRTC by WHEP (RFC 9725): all candidates in one offer, sound if there is any. */
+export const openWhep: OpensWay = async (parts) => {
+  const { source, surface, signal } = parts;
+  if (typeof RTCPeerConnection === 'undefined') throw new Error(words.noWebrtc);
+  const video = surface as HTMLVideoElement;
+  const options = await source.ask('whep', { method: 'OPTIONS', signal });
+  const peer = new RTCPeerConnection({
+    iceServers: iceServersOf(options.headers.get('Link') ?? ''),
+    bundlePolicy: 'max-bundle',
+  });
+  let session: string | undefined;
+  let stopWatching = () => {};
+  let isClosed = false;
+  const close = () => {
+    if (isClosed) return;
+    isClosed = true;
+    stopWatching();
+    peer.close();
+    video.srcObject = null;
+    if (session !== undefined) source.tell(session, { method: 'DELETE' });
+  };
+  try {
+    for (const kind of ['video', 'audio'] as const) {
+      const { receiver } = peer.addTransceiver(kind, { direction: 'recvonly' });
+      // A live picture is worth more than a smooth one.
+      if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+    }
+    const stream = new MediaStream();
+    peer.addEventListener('track', ({ track }) => stream.addTrack(track));
+    await peer.setLocalDescription(await peer.createOffer());
+    await gathered(peer);
+    const answer = await within(
+      source.ask('whep', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/sdp' },
+        body: peer.localDescription?.sdp ?? '',
+        signal,
+      }),
+      ANSWER_MS,
+      words.noFirst(ANSWER_MS / 1000),
+      signal,
+    );
+    const location = answer.headers.get('Location');
+    if (location !== null) session = new URL(location, answer.url).toString();
+    const sdp = await answer.text();
+    if (signal.aborted) throw signal.reason;
+    const first = firstFrame(video);
+    video.srcObject = stream;
+    await peer.setRemoteDescription({ type: 'answer', sdp });
+    void play(video);
+    await within(connected(peer), CONNECT_MS, words.udp(portsOf(sdp), CONNECT_MS / 1000), signal);
+    await within(first, PICTURE_MS, words.noFirst(PICTURE_MS / 1000), signal);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  stopWatching = endsWith(peer, video, parts, () => isClosed);
+  return {
+    delayMs: () => delayOf(peer),
+    hasSound: () => peer.getReceivers().some(isSounding),
+    close,
+  } satisfies OpenWay;
+};
+
+/** Tells of a connection that failed or a picture that stands; answers how to end that. */
+function endsWith(
+  peer: RTCPeerConnection,
+  video: HTMLVideoElement,
+  { onEnd }: WayParts,
+  isClosed: () => boolean,
+): () => void {
+  peer.addEventListener('connectionstatechange', () => {
+    const { connectionState } = peer;
+    if (!isClosed() && (connectionState === 'failed' || connectionState === 'closed')) onEnd(new Error(words.ended));
+  });
+  if (peer.connectionState !== 'connected') onEnd(new Error(words.ended));
+  return watchStall(video, STALL_MS, () => onEnd(new Error(words.stalled)));
+}
+
+function isSounding({ track }: RTCRtpReceiver): boolean {
+  return track.kind === 'audio' && !track.muted;
+}
+
+function connected(peer: RTCPeerConnection): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (peer.connectionState !== 'connected') return;
+      peer.removeEventListener('connectionstatechange', look);
+      resolve();
+    };
+    peer.addEventListener('connectionstatechange', look);
+    look();
+  });
+}
+
+/** Waits for our own candidates, not for ever: what comes later is found out by the server from where we call. */
+function gathered(peer: RTCPeerConnection): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER_MS);
+    peer.addEventListener('icegatheringstatechange', () => {
+      if (peer.iceGatheringState !== 'complete') return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** UDP ports at which the server said to be, as `8189`. */
+function portsOf(sdp: string): string {
+  const ports = [...sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ \S+ (\d+) /gim)].map(([, port]) => port);
+  return [...new Set(ports)].join(', ');
+}
+
+/** ICE servers out of `Link` headers (RFC 9725, 4.6). */
+export function iceServersOf(link: string): RTCIceServer[] {
+  return [...link.matchAll(/<((?:stun|turn)s?:[^>]+)>([^<]*)/g)]
+    .filter(([, , rest = '']) => /rel="?ice-server"?/.test(rest))
+    .map(([, urls = '', rest = '']) => {
+      const value = (name: string) =>
+        new RegExp(`;\\s*${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(rest)?.[1]?.replace(/\\(.)/g, '$1');
+      const [username, credential] = [value('username'), value('credential')];
+      return { urls, ...(username !== undefined && { username }), ...(credential !== undefined && { credential }) };
+    });
+}
+
+const last = new WeakMap<RTCPeerConnection, { delay: number; count: number }>();
+
+/** Half a round trip, and what pictures of late waited in the jitter buffer and the decoder: from the server's sending to the screen. */
+async function delayOf(peer: RTCPeerConnection): Promise<number | undefined> {
+  let network: number | undefined;
+  let waited: number | undefined;
+  for (const row of (await peer.getStats()).values()) {
+    if (row.type === 'candidate-pair' && row.nominated) network = row.currentRoundTripTime;
+    if (row.type === 'inbound-rtp' && row.kind === 'video') {
+      const now = { delay: row.totalProcessingDelay ?? row.jitterBufferDelay ?? 0, count: row.framesDecoded ?? 0 };
+      const before = last.get(peer) ?? { delay: 0, count: 0 };
+      last.set(peer, now);
+      if (now.count > before.count) waited = (now.delay - before.delay) / (now.count - before.count);
+    }
+  }
+  return waited === undefined ? undefined : ((network ?? 0) / 2 + waited) * 1000;
+}

@@ -1,0 +1,103 @@
+import type { StreamState } from './streams.ts';
+
+/** The ways in which a camera can be watched. */
+export type LiveOutputKind = 'webrtc' | 'hls' | 'mjpeg';
+
+/** One way of watching one camera, as flows see it. */
+export interface LiveOutputStatus {
+  camera: string;
+  output: LiveOutputKind;
+  /** of the camera's stream */
+  state: StreamState;
+  /** why it waits or failed, or what is special about it, in words */
+  reason?: string;
+  viewers: number;
+  /** where players find it, below the address of the server */
+  path: string;
+}
+
+/** Somebody who watches, as `GET /api/v1/sessions` lists them. */
+export interface LiveSession {
+  /** names the session towards operators; never the secret that its viewer holds */
+  id: string;
+  type: 'whep' | 'hls' | 'mjpeg';
+  camera: string;
+  /** name of the user, as `anna` */
+  user: string;
+  /** IP address it is watched from */
+  address: string;
+  /** path it was asked for under, without a query */
+  path: string;
+  state: 'connecting' | 'playing';
+  /** epoch ms */
+  startedAt: number;
+  /** bytes of the stream sent to it, without what the network adds */
+  bytes: number;
+  /** what its player reports; absent before the first report, and for what goes over TCP */
+  loss?: { share: number; packets: number; jitterMs: number };
+  /** units or pictures left out because it could not take them */
+  discarded: number;
+}
+
+/** One kind of output and its viewers. */
+export interface SessionSource {
+  sessions(): LiveSession[];
+  /** Ends a session as if its viewer had left; false when it has none of that id. */
+  kick(id: string): boolean;
+}
+
+/** Who asks to watch, and under which path. */
+export interface Viewer {
+  user: string;
+  address: string;
+  path: string;
+}
+
+/** What a player may try for a camera, best first, as `GET /api/v1/cameras/{id}/live` tells. */
+export interface LiveWays {
+  /** `none`: only stills come from it */
+  state: StreamState | 'none';
+  /** why it is not live, in words */
+  reason?: string;
+  /** epoch ms on the server's clock */
+  now: number;
+  /** `reason` says why it is not worth a try now */
+  ways: { name: LiveSession['type']; reason?: string }[];
+}
+
+/** A STUN or TURN server for browsers (W3C WebRTC, RTCIceServer), one address each. */
+export interface IceServer {
+  url: string;
+  username?: string;
+  credential?: string;
+}
+
+/** An open WHEP session: what goes into the 201. */
+export interface OpenedSession {
+  /** 192 random bits: whoever has it may change and end the session */
+  secret: string;
+  /** SDP */
+  answer: string;
+  /** without quotes */
+  etag: string;
+}
+
+/** WebRTC to viewers by WHEP (draft-ietf-wish-whep), over one UDP port. */
+export interface WhepService extends SessionSource {
+  /**
+   * Opens a session for an SDP offer. Throws `offer.invalid`, `offer.no_codec`, `stream.b_frames`, `session.limit`,
+   * `webrtc.unavailable`, `camera.not_found`, `camera.no_stream`, and `camera.unreachable` when nothing came of the camera.
+   */
+  open(camera: string, offer: string, viewer: Viewer): Promise<OpenedSession>;
+  /**
+   * Takes candidates that a player found later (RFC 8840). Throws `session.not_found`, `session.stale` for another `etag`,
+   * `session.no_restart`, `offer.invalid`.
+   */
+  patch(camera: string, secret: string, fragment: string, etag?: string): void;
+  /** Ends a session; throws `session.not_found`. */
+  close(camera: string, secret: string): void;
+  /** Why no session can begin now, in words; undefined when one can. */
+  trouble(): string | undefined;
+  /** ICE servers for this user, with fresh credentials; without a user only those that need none. */
+  iceServers(user?: string): IceServer[];
+}

@@ -1,0 +1,119 @@
+import { type Request, type Response, Router } from 'express';
+import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { Clock } from '../../contracts/host.ts';
+import type { LivePicture, PictureService } from '../../contracts/live-outputs.ts';
+import type { ViewerOf } from '../auth/viewers.ts';
+import { allowEmbedding, cameraOf, LIVE_HEADERS, readOnly, wholeNumber } from './answer.ts';
+import type { Watchers } from './watchers.ts';
+
+const FPS = 15;
+const MOST_FPS = 30;
+const BOUNDARY = 'FRAME';
+const TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
+const FIRST_MS = 10_000;
+/** After the camera said that it is away, so long is hoped for. */
+const HOPE_MS = 3000;
+/** A viewer who has not taken the last picture for so long is cut off. */
+const STUCK_MS = 30_000;
+
+export interface MjpegRouteParts {
+  pictures: PictureService;
+  viewerOf: ViewerOf;
+  watchers: Watchers;
+  clock: Clock;
+}
+
+/** `/mjpeg` below a path with `:camera`: one picture after the other until the viewer leaves. */
+export function mjpegRoutes(parts: MjpegRouteParts): Router {
+  const router = Router({ mergeParams: true });
+  router.all('/mjpeg', readOnly, async (req: Request, res: Response) => {
+    const camera = cameraOf(req);
+    const user = await parts.viewerOf(req, camera);
+    const fps = wholeNumber(req, 'fps', 1, MOST_FPS) ?? FPS;
+    res.set({ ...LIVE_HEADERS, 'Content-Type': TYPE });
+    allowEmbedding(req, res);
+    if (req.method === 'HEAD') {
+      res.end();
+      return;
+    }
+    try {
+      await show(parts, camera, fps, res, { user: user.name, address: req.ip ?? '', path: req.baseUrl + req.path });
+    } catch (error) {
+      res.removeHeader('Content-Type');
+      throw error;
+    }
+  });
+  return router;
+}
+
+/** Resolves when it is over; rejects while nothing was sent yet. */
+async function show(
+  { pictures, watchers, clock }: MjpegRouteParts,
+  camera: string,
+  fps: number,
+  res: Response,
+  viewer: { user: string; address: string; path: string },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let reason = 'it has sent nothing so far';
+    let takenMs = clock.monotonicMs();
+    const giveUp = () =>
+      over(new AppError('camera.unreachable', `no picture comes from ${camera}: ${reason}`, { retryAfterS: 2 }));
+    let stopWaiting = clock.after(FIRST_MS, giveUp);
+    let hopes = false;
+    let leave = () => {};
+    const watching = watchers.connected(camera, viewer, () => over());
+    let isOver = false;
+    const over = (error?: AppError) => {
+      if (isOver) return;
+      isOver = true;
+      stopWaiting();
+      leave();
+      watching.close();
+      if (error && !res.headersSent) reject(error);
+      else {
+        // What was begun cannot become an error: its end is.
+        res.destroy();
+        resolve();
+      }
+    };
+    const { session } = watching;
+    session.state = 'connecting';
+    const onPicture = ({ jpeg }: LivePicture) => {
+      if (!res.headersSent) {
+        stopWaiting();
+        session.state = 'playing';
+        res.write(`--${BOUNDARY}\r\n`);
+      } else if (res.writableLength > 0) {
+        // A picture that comes late is worth less than the next one.
+        session.discarded += 1;
+        if (clock.monotonicMs() - takenMs > STUCK_MS) over();
+        return;
+      }
+      takenMs = clock.monotonicMs();
+      session.bytes += jpeg.length;
+      res.write(`Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n\r\n`);
+      res.write(jpeg);
+      // The boundary goes with the picture: browsers show it only when they see its end.
+      res.write(`\r\n--${BOUNDARY}\r\n`);
+    };
+    res.once('close', () => over());
+    try {
+      leave = pictures.watch(camera, {
+        fps,
+        onPicture,
+        onGap: (why) => {
+          reason = why;
+          if (hopes || res.headersSent) return;
+          hopes = true;
+          stopWaiting();
+          stopWaiting = clock.after(HOPE_MS, giveUp);
+        },
+        onEnd: () => over(new AppError('camera.not_found', `the camera ${camera} is not here any more`)),
+      });
+      if (isOver) leave();
+    } catch (error) {
+      over(toAppError(error));
+    }
+  });
+}

@@ -1,0 +1,63 @@
+import { type Request, type Response, Router } from 'express';
+import { AppError } from '../../contracts/errors.ts';
+import type { Clock } from '../../contracts/host.ts';
+import type { LiveWays, WhepService } from '../../contracts/live.ts';
+import type { StreamHost, StreamStatus } from '../../contracts/streams.ts';
+import type { ViewerOf } from '../auth/viewers.ts';
+import { cameraOf, LIVE_HEADERS, readOnly } from './answer.ts';
+
+const STILLS_ONLY = 'no stream comes from this camera';
+const OFF = 'it is off on this server';
+
+export interface WaysRouteParts {
+  streams: Pick<StreamHost, 'status'>;
+  whep: Pick<WhepService, 'trouble'>;
+  hasHls: boolean;
+  hasPictures: boolean;
+  viewerOf: ViewerOf;
+  clock: Clock;
+}
+
+/** `/live` below a path with `:camera`: which ways a player may try, and in words why not the others. It starts no source. */
+export function waysRoutes(parts: WaysRouteParts): Router {
+  const router = Router({ mergeParams: true });
+  router.all('/live', readOnly, async (req: Request, res: Response) => {
+    const camera = cameraOf(req);
+    await parts.viewerOf(req, camera);
+    res.set(LIVE_HEADERS).json(waysOf(parts, camera));
+  });
+  return router;
+}
+
+function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, camera: string): LiveWays {
+  const now = clock.now();
+  const status = statusOf(streams, camera);
+  if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [] };
+  const { state, reason, format } = status;
+  const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
+  const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
+    name,
+    ...(why && { reason: why }),
+  });
+  return {
+    state,
+    ...(reason !== undefined && { reason }),
+    now,
+    ways: [
+      way('whep', whep.trouble() ?? bFrames),
+      way('hls', hasHls ? undefined : OFF),
+      way('mjpeg', hasPictures ? undefined : OFF),
+    ],
+  };
+}
+
+/** Undefined for cameras of which only stills come. */
+function statusOf(streams: Pick<StreamHost, 'status'>, camera: string): StreamStatus | undefined {
+  try {
+    return streams.status(camera);
+  } catch (error) {
+    if (error instanceof AppError && (error.code === 'camera.not_found' || error.code === 'camera.no_stream'))
+      return undefined;
+    throw error;
+  }
+}

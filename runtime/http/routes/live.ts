@@ -1,0 +1,81 @@
+import { AppError } from '../../contracts/errors.ts';
+import type { LiveSession, SessionSource } from '../../contracts/live.ts';
+import type { FleetService } from '../../contracts/services.ts';
+import type { User } from '../../contracts/users.ts';
+import type { StreamTokens } from '../auth/stream-tokens.ts';
+import { requireCamera } from '../list-query.ts';
+import { Answer, type RouteSpec } from '../route.ts';
+
+/** Who watches, and tokens for watching. The pictures themselves are served by `http/live`. */
+export function liveApiRoutes(options: {
+  sessions: readonly SessionSource[];
+  tokens: StreamTokens;
+  fleet: Pick<FleetService, 'camera'>;
+}): RouteSpec[] {
+  const { sessions, tokens, fleet } = options;
+  const tag = 'live';
+  const visible = (user: User) =>
+    sessions
+      .flatMap((source) => source.sessions().map((session) => ({ session, source })))
+      .filter(({ session }) => user.cameras === null || user.cameras.includes(session.camera));
+  return [
+    {
+      method: 'post',
+      path: '/cameras/:id/stream-token',
+      access: 'viewer',
+      tag,
+      summary: 'A token for <img> and <video>: for this camera, reading only, five minutes (?token=)',
+      async handle({ params: { id = '' }, user }) {
+        requireCamera(user, id);
+        await fleet.camera(id);
+        const { token, expiresAt } = await tokens.issue(user, id);
+        return new Answer(
+          200,
+          { token, expires_at: new Date(expiresAt).toISOString() },
+          { 'Cache-Control': 'no-store' },
+        );
+      },
+    },
+    {
+      method: 'get',
+      path: '/sessions',
+      access: 'operator',
+      tag,
+      summary: 'Who is watching now, newest first',
+      handle({ user }) {
+        const found = visible(user).map(({ session }) => session);
+        return { items: found.sort((one, other) => other.startedAt - one.startedAt).map(record), next: null };
+      },
+    },
+    {
+      method: 'delete',
+      path: '/sessions/:id',
+      access: 'operator',
+      tag,
+      summary: 'End somebody’s watching',
+      status: 204,
+      handle({ params: { id }, user }) {
+        const known = visible(user).find(({ session }) => session.id === id);
+        if (!known?.source.kick(known.session.id)) throw new AppError('session.not_found', 'there is no such session');
+        return new Answer(204);
+      },
+    },
+  ];
+}
+
+function record(session: LiveSession) {
+  const { id, type, camera, user, address, path, state, startedAt, bytes, loss, discarded } = session;
+  return {
+    id,
+    type,
+    camera,
+    user,
+    address,
+    path,
+    state,
+    started_at: new Date(startedAt).toISOString(),
+    bytes,
+    discarded,
+    loss: loss ? { share: loss.share, packets: loss.packets, jitter_ms: loss.jitterMs } : null,
+  };
+}

@@ -1,0 +1,39 @@
+import { AppError } from '../../../contracts/errors.ts';
+import type { CameraUrl } from '../../camera-url.ts';
+import type { SourceParts } from '../process-source.ts';
+import type { StreamSource } from '../stream-source.ts';
+import { createFileSource } from './file.ts';
+import { createRpicamSource } from './rpicam.ts';
+import { createRtspSource } from './rtsp.ts';
+import { SimSource } from './sim.ts';
+import { createV4l2Source } from './v4l2.ts';
+
+/** What every source is handed. */
+export interface CreateParts extends SourceParts {
+  ffmpegPath: string;
+  rpicamVid: readonly string[];
+  /** has whoever else of ours holds the device let go of it, before each start */
+  release?(): Promise<void>;
+}
+
+/** The source of a camera URL, not yet started. Throws `camera.no_stream` for a camera that gives stills only. */
+export function createSource(url: Exclude<CameraUrl, { kind: 'auto' }>, parts: CreateParts): StreamSource {
+  switch (url.kind) {
+    case 'sim':
+      return new SimSource(url, parts);
+    case 'file':
+      return createFileSource(url.path, parts);
+    case 'rtsp':
+      return createRtspSource(url.url, parts);
+    case 'v4l2':
+      return createV4l2Source(url.device, parts);
+    case 'rpicam':
+      return createRpicamSource(url.index, parts);
+    case 'http':
+    case 'relab': {
+      const what = url.kind === 'http' ? 'http:' : 'relab+http:';
+      const words = `a camera behind ${what} gives stills only in this version; live view takes rtsp:, rpicam:, v4l2:, file: or sim:`;
+      throw new AppError('camera.no_stream', words);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { Clock, Log, Release } from '../../contracts/host.ts';
+import type { StreamHost, StreamReader, StreamStatus, StreamSubscription } from '../../contracts/streams.ts';
+import type { Part } from '../../lib/part.ts';
+import type { CameraUrl } from '../camera-url.ts';
+import { type HubLimits, StreamHub } from './hub.ts';
+import type { SourceLimits } from './process-source.ts';
+import type { CreateParts } from './sources/create.ts';
+import { createSource } from './sources/create.ts';
+import { FoundSource } from './sources/found.ts';
+import type { StreamSource } from './stream-source.ts';
+
+/** What the streams have to know of a host's cameras. */
+export interface StreamedCameras {
+  /** ids, in the order in which they came */
+  ids(): string[];
+  /** The id itself, or for an empty one the first; throws `camera.not_found`. */
+  resolve(camera: string): string;
+  /** The address in force; undefined for an unknown camera. */
+  address(camera: string): CameraUrl | undefined;
+  /** What `auto` stands for on this machine now; any other address as it is. */
+  find(url: CameraUrl): Promise<Exclude<CameraUrl, { kind: 'auto' }>>;
+  /** Has the camera's stills let go of its device, which a stream is about to open. */
+  release(camera: string): Promise<void>;
+  /** Calls when a camera comes, goes, or gets another address. */
+  watch(onChange: (camera: string) => void): Release;
+}
+
+export interface StreamsOptions {
+  cameras: StreamedCameras;
+  clock: Clock;
+  log: Log;
+  ffmpegPath: string;
+  rpicamVid: readonly string[];
+  random?: () => number;
+  hubLimits?: Partial<HubLimits>;
+  sourceLimits?: Partial<SourceLimits>;
+}
+
+export interface Streams extends StreamHost, Part {
+  /** Whether the camera's source runs, and so holds its device. */
+  isRunning(camera: string): boolean;
+}
+
+/**
+ * The live streams over a set of cameras. A camera's hub is made when it is first asked for, and follows the camera: another address
+ * is a gap for its readers, its removal their end.
+ */
+export function createStreams(options: StreamsOptions): Streams {
+  return new CameraStreams(options);
+}
+
+class CameraStreams implements Streams {
+  readonly #options: StreamsOptions;
+  readonly #parts: CreateParts;
+  readonly #hubs = new Map<string, { hub: StreamHub; address: string }>();
+  readonly #closing = new Set<Promise<void>>();
+  #release: Release = () => {};
+  #state: 'open' | 'stopped' = 'open';
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    const { clock, log, random, sourceLimits: limits, ffmpegPath, rpicamVid } = options;
+    this.#parts = { clock, log, random, limits, ffmpegPath, rpicamVid };
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'open';
+    this.#release();
+    this.#release = this.#options.cameras.watch((camera) => this.#follow(camera));
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#release();
+    for (const camera of [...this.#hubs.keys()]) this.#drop(camera);
+    await Promise.all(this.#closing);
+  }
+
+  isRunning(camera: string): boolean {
+    return this.#hubs.get(camera)?.hub.isRunning ?? false;
+  }
+
+  subscribe(camera: string, reader: StreamReader): StreamSubscription {
+    return this.#hub(camera).subscribe(reader);
+  }
+
+  status(camera: string): StreamStatus {
+    const id = this.#options.cameras.resolve(camera);
+    return this.#hubs.get(id)?.hub.status() ?? idle(id);
+  }
+
+  list(): StreamStatus[] {
+    return this.#options.cameras.ids().map((id) => this.status(id));
+  }
+
+  keepWarm(camera: string): Release {
+    return this.#hub(camera).keepWarm();
+  }
+
+  #hub(camera: string): StreamHub {
+    const id = this.#options.cameras.resolve(camera);
+    if (this.#state === 'stopped') throw new AppError('camera.unreachable', 'the streams have been stopped');
+    const known = this.#hubs.get(id);
+    if (known) return known.hub;
+    const address = this.#options.cameras.address(id);
+    if (!address) throw new AppError('camera.not_found', `there is no camera ${JSON.stringify(id)} here`);
+    const { clock, log, hubLimits } = this.#options;
+    const source = this.#source(id, address);
+    const hub = new StreamHub({ camera: id, source, clock, log: log.child(id), limits: hubLimits });
+    this.#hubs.set(id, { hub, address: JSON.stringify(address) });
+    return hub;
+  }
+
+  #source(id: string, address: CameraUrl): StreamSource {
+    const parts = { ...this.#parts, log: this.#parts.log.child(id), release: () => this.#options.cameras.release(id) };
+    if (address.kind !== 'auto') return createSource(address, parts);
+    const find = async () => createSource(await this.#options.cameras.find(address), parts);
+    return new FoundSource(find, parts);
+  }
+
+  #follow(camera: string): void {
+    const known = this.#hubs.get(camera);
+    if (!known) return;
+    const address = this.#options.cameras.address(camera);
+    if (!address) {
+      this.#drop(camera);
+      return;
+    }
+    const text = JSON.stringify(address);
+    if (text === known.address) return;
+    try {
+      known.hub.replace(this.#source(camera, address), 'the camera was given another address');
+      known.address = text;
+    } catch (thrown) {
+      // The new address gives stills only: whoever reads is told the end, whoever comes gets the reason.
+      this.#options.log.warn('the stream of a camera ends', { camera, reason: toAppError(thrown).message });
+      this.#drop(camera);
+    }
+  }
+
+  #drop(camera: string): void {
+    const known = this.#hubs.get(camera);
+    if (!known) return;
+    this.#hubs.delete(camera);
+    const closing = known.hub.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}
+
+function idle(camera: string): StreamStatus {
+  return { camera, state: 'idle', readers: 0, fps: 0, bitsPerSecond: 0, restarts: 0, discarded: 0 };
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { FakeHost } from '../support/fake-host.ts';
+import { playFlow } from '../support/flow-player.ts';
+import { until } from '../support/until.ts';
+
+const OUT = 'rxhlsout0000004';
+const VIEWERS = 'rxhlsout0000006';
+
+describe('hls-out', () => {
+  it('keeps the output ready between start and stop, and tells who watches, in its example', async () => {
+    const fake = new FakeHost();
+    const flow = await playFlow('flows/examples/hls-out.json', { host: fake.host });
+    await flow.statusIs(OUT, 'off until somebody watches');
+    flow.inject(OUT, { payload: 'start' });
+    const { payload, topic } = await flow.next(OUT);
+    assert.deepEqual([topic, payload.output, payload.started], ['gate', 'hls', true]);
+    assert.deepEqual(fake.live.kept(), ['gate hls']);
+    fake.live.change({ state: 'live', viewers: 1 });
+    const came = await flow.nextArrival(VIEWERS);
+    assert.deepEqual([came.change, came.payload.viewers, came.payload.state], ['viewers', 1, 'live']);
+    await flow.statusIs(OUT, 'live · 1 watches');
+    fake.live.change({ viewers: 0 });
+    assert.equal((await flow.nextArrival(VIEWERS)).payload.viewers, 0);
+    flow.inject(OUT, { payload: 'stop' });
+    await until('it is let go', () => fake.live.kept().length === 0);
+    await flow.stop();
+    assert.equal(fake.live.watchers, 0);
+  });
+
+  it('tells a change of state with its reason', async () => {
+    const fake = new FakeHost();
+    const flow = await playFlow('flows/examples/hls-out.json', { host: fake.host });
+    fake.live.change({ state: 'waiting', reason: 'the camera does not answer' });
+    const { change, payload } = await flow.next(OUT);
+    assert.deepEqual([change, payload.state, payload.reason], ['state', 'waiting', 'the camera does not answer']);
+    await flow.statusIs(OUT, 'the camera does not answer');
+    await flow.stop();
+  });
+
+  it('is ready from Deploy on when that is ticked, and gives it back when the flow ends', async () => {
+    const fake = new FakeHost();
+    const node = { id: 'n', type: 'hls-out', version: 1, camera: '', started: true, wires: [[]] };
+    const flow = await playFlow([node], { host: fake.host });
+    await until('it is kept', () => fake.live.kept().length === 1);
+    flow.inject('n', { topic: 'status', payload: 1 });
+    assert.equal((await flow.next('n')).payload.started, true);
+    await flow.stop();
+    assert.deepEqual([fake.live.kept(), fake.live.watchers], [[], 0]);
+  });
+
+  it('starts another camera that a message names, and refuses one that is not there', async () => {
+    const fake = new FakeHost();
+    fake.cameras.ids = ['gate', 'porch'];
+    const flow = await playFlow('flows/examples/hls-out.json', { host: fake.host });
+    flow.inject(OUT, { topic: 'start', camera: 'porch' });
+    assert.equal((await flow.next(OUT)).topic, 'porch');
+    flow.inject(OUT, { payload: 'start', camera: 'nowhere' });
+    assert.equal((await flow.failure(OUT)).code, 'camera.not_found');
+    assert.deepEqual(fake.live.kept(), ['porch hls']);
+    await flow.stop();
+  });
+
+  it('says what it understands when a message is no command', async () => {
+    const fake = new FakeHost();
+    const flow = await playFlow('flows/examples/hls-out.json', { host: fake.host });
+    flow.inject(OUT, { payload: 'begin' });
+    const { code, message } = await flow.failure(OUT);
+    assert.equal(code, 'message.invalid');
+    assert.match(message, /start, stop, status/);
+    await flow.stop();
+  });
+
+  it('is grey on a device, which has no live outputs yet', async () => {
+    const fake = new FakeHost({ side: 'edge' });
+    const flow = await playFlow('flows/examples/hls-out.json', { host: fake.host });
+    assert.equal((await flow.statusIs(OUT, 'live is not available on this side')).fill, 'grey');
+    await flow.stop();
+  });
+});
