@@ -8,6 +8,8 @@ import { AS_IT_COMES, h264Input, UNIT_END } from './decode-args.ts';
 
 /** About what a phone or browser shows without visible loss; a picture of 720p is about 80 kB. */
 const QUALITY = 84;
+/** Pictures come on the network's beat: one that is a little early is no reason to wait for the next. */
+const SLACK = 1.25;
 
 export interface DecoderOptions {
   ffmpegPath: string;
@@ -26,7 +28,7 @@ export class Decoder {
   #state: 'open' | 'closed' = 'open';
 
   constructor({ ffmpegPath, video, fps, onPicture, onFailed }: DecoderOptions) {
-    const args = [...h264Input(video, AS_IT_COMES), ...jpegOutput({ fps, jpegQuality: QUALITY })];
+    const args = [...h264Input(video, AS_IT_COMES), ...jpegOutput({ fps: fps * SLACK, jpegQuality: QUALITY })];
     const child = spawn(ffmpegPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     const stderr = tailOf(child);
