@@ -19,6 +19,8 @@ const host = createServerHost({
   cameras: {} as CameraHost,
   ingest: {} as IngestHost,
   retention: {} as RetentionHost,
+  own: {} as ServerHostParts['own'],
+  live: {} as ServerHostParts['live'],
   jobs: {
     finish: async (_job: unknown, write: (queryable: typeof q) => Promise<void>) => {
       await write(q);

@@ -13,8 +13,8 @@ export type ViewerOf = (req: Request, camera: string) => Promise<User>;
 const PIECE_OF_HLS = /\/(live\.m3u8|(init|seg|part)-[^/]*\.mp4)$/;
 
 /**
- * The credentials of live pictures: Bearer, Basic, the console's cookie, and a stream token (`?token=`): all that stands behind this
- * door is watching, a WHEP offer included. Other routes know neither tokens nor Basic.
+ * The credentials of live pictures: Bearer, Basic, the console's cookie, and for GET a stream token (`?token=`, CONTRACTS §3): what
+ * a link can hold must do nothing but read. Other routes know neither tokens nor Basic.
  */
 export function viewerDoor(options: {
   accounts: Accounts;
@@ -26,7 +26,8 @@ export function viewerDoor(options: {
   const userOf = async (req: Request, camera: string): Promise<User> => {
     const header = req.get('Authorization');
     const { token } = req.query;
-    if (header === undefined && typeof token === 'string') {
+    const isRead = req.method === 'GET' || req.method === 'HEAD';
+    if (isRead && header === undefined && typeof token === 'string') {
       return tokens.userOf(token, camera, PIECE_OF_HLS.test(req.path));
     }
     const player = header === undefined ? undefined : await basic.userOf(header, req.ip ?? '');

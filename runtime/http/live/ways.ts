@@ -7,6 +7,7 @@ import type { ViewerOf } from '../auth/viewers.ts';
 import { cameraOf, LIVE_HEADERS, readOnly } from './answer.ts';
 
 const STILLS_ONLY = 'no stream comes from this camera';
+const BY_TOKEN = 'a stream token only reads, and WebRTC wants a login';
 const OFF = 'it is off on this server';
 
 export interface WaysRouteParts {
@@ -24,12 +25,14 @@ export function waysRoutes(parts: WaysRouteParts): Router {
   router.all('/live', readOnly, async (req: Request, res: Response) => {
     const camera = cameraOf(req);
     await parts.viewerOf(req, camera);
-    res.set(LIVE_HEADERS).json(waysOf(parts, camera));
+    const byToken = req.get('Authorization') === undefined && req.query.token !== undefined;
+    res.set(LIVE_HEADERS).json(waysOf(parts, camera, byToken));
   });
   return router;
 }
 
-function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, camera: string): LiveWays {
+function waysOf(parts: WaysRouteParts, camera: string, byToken: boolean): LiveWays {
+  const { streams, whep, hasHls, hasPictures, clock } = parts;
   const now = clock.now();
   const status = statusOf(streams, camera);
   if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [] };
@@ -44,7 +47,7 @@ function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, c
     ...(reason !== undefined && { reason }),
     now,
     ways: [
-      way('whep', whep.trouble() ?? bFrames),
+      way('whep', whep.trouble() ?? bFrames ?? (byToken ? BY_TOKEN : undefined)),
       way('hls', hasHls ? undefined : OFF),
       way('mjpeg', hasPictures ? undefined : OFF),
     ],
