@@ -11,7 +11,7 @@ const OFF = 'it is off on this server';
 
 export interface WaysRouteParts {
   streams: Pick<StreamHost, 'status'>;
-  whep: Pick<WhepService, 'trouble'>;
+  whep: Pick<WhepService, 'trouble' | 'iceServers'>;
   hasHls: boolean;
   hasPictures: boolean;
   viewerOf: ViewerOf;
@@ -23,16 +23,16 @@ export function waysRoutes(parts: WaysRouteParts): Router {
   const router = Router({ mergeParams: true });
   router.all('/live', readOnly, async (req: Request, res: Response) => {
     const camera = cameraOf(req);
-    await parts.viewerOf(req, camera);
-    res.set(LIVE_HEADERS).json(waysOf(parts, camera));
+    const user = await parts.viewerOf(req, camera);
+    res.set(LIVE_HEADERS).json(waysOf(parts, camera, user.name));
   });
   return router;
 }
 
-function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, camera: string): LiveWays {
+function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, camera: string, user: string): LiveWays {
   const now = clock.now();
   const status = statusOf(streams, camera);
-  if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [] };
+  if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [], iceServers: [] };
   const { state, reason, format } = status;
   const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
   const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
@@ -48,6 +48,7 @@ function waysOf({ streams, whep, hasHls, hasPictures, clock }: WaysRouteParts, c
       way('hls', hasHls ? undefined : OFF),
       way('mjpeg', hasPictures ? undefined : OFF),
     ],
+    iceServers: whep.iceServers(user),
   };
 }
 

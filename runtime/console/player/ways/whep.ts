@@ -11,12 +11,11 @@ const GATHER_MS = 300;
 
 /** Opens WebRTC by WHEP (RFC 9725): all candidates in one offer, sound if there is any. */
 export const openWhep: OpensWay = async (parts) => {
-  const { source, surface, signal } = parts;
+  const { source, known, surface, signal } = parts;
   if (typeof RTCPeerConnection === 'undefined') throw new Error(words.noWebrtc);
   const video = surface as HTMLVideoElement;
-  const options = await source.ask('whep', { method: 'OPTIONS', signal });
   const peer = new RTCPeerConnection({
-    iceServers: iceServersOf(options.headers.get('Link') ?? ''),
+    iceServers: known.iceServers.map(({ url, ...rest }) => ({ urls: url, ...rest })),
     bundlePolicy: 'max-bundle',
   });
   let session: string | undefined;
@@ -26,9 +25,10 @@ export const openWhep: OpensWay = async (parts) => {
     if (isClosed) return;
     isClosed = true;
     stopWatching();
-    peer.close();
     video.srcObject = null;
-    if (session !== undefined) source.tell(session, { method: 'DELETE' });
+    // The other way round the server would know already, and answer that there is no such session.
+    const told = session === undefined ? Promise.resolve() : source.tell(session, { method: 'DELETE' });
+    void told.then(() => peer.close());
   };
   try {
     for (const kind of ['video', 'audio'] as const) {
@@ -120,18 +120,6 @@ function gathered(peer: RTCPeerConnection): Promise<void> {
 function portsOf(sdp: string): string {
   const ports = [...sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ \S+ (\d+) /gim)].map(([, port]) => port);
   return [...new Set(ports)].join(', ');
-}
-
-/** ICE servers out of `Link` headers (RFC 9725, 4.6). */
-export function iceServersOf(link: string): RTCIceServer[] {
-  return [...link.matchAll(/<((?:stun|turn)s?:[^>]+)>([^<]*)/g)]
-    .filter(([, , rest = '']) => /rel="?ice-server"?/.test(rest))
-    .map(([, urls = '', rest = '']) => {
-      const value = (name: string) =>
-        new RegExp(`;\\s*${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(rest)?.[1]?.replace(/\\(.)/g, '$1');
-      const [username, credential] = [value('username'), value('credential')];
-      return { urls, ...(username !== undefined && { username }), ...(credential !== undefined && { credential }) };
-    });
 }
 
 const last = new WeakMap<RTCPeerConnection, { delay: number; count: number }>();
