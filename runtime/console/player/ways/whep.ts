@@ -8,6 +8,7 @@ const PICTURE_MS = 4000;
 /** A camera that goes keeps the connection: the server's own supervision brings it back. */
 const STALL_MS = 8000;
 const GATHER_MS = 300;
+const FRAME_MS = 800;
 
 /** Opens WebRTC by WHEP (RFC 9725): all candidates in one offer, sound if there is any. */
 export const openWhep: OpensWay = async (parts) => {
@@ -67,7 +68,7 @@ export const openWhep: OpensWay = async (parts) => {
   }
   stopWatching = endsWith(peer, video, parts, () => isClosed);
   return {
-    delayMs: () => delayOf(peer),
+    delayMs: () => delayOf(peer, video),
     hasSound: () => peer.getReceivers().some(isSounding),
     close,
   } satisfies OpenWay;
@@ -122,20 +123,30 @@ function portsOf(sdp: string): string {
   return [...new Set(ports)].join(', ');
 }
 
-const last = new WeakMap<RTCPeerConnection, { delay: number; count: number }>();
-
-/** Half a round trip, and what pictures of late waited in the jitter buffer and the decoder: from the server's sending to the screen. */
-async function delayOf(peer: RTCPeerConnection): Promise<number | undefined> {
-  let network: number | undefined;
-  let waited: number | undefined;
+/** Half a round trip, and what the newest picture waited from its last packet to the screen: from the server's sending to the eye. */
+async function delayOf(peer: RTCPeerConnection, video: HTMLVideoElement): Promise<number | undefined> {
+  let roundTripS = 0;
   for (const row of (await peer.getStats()).values()) {
-    if (row.type === 'candidate-pair' && row.nominated) network = row.currentRoundTripTime;
-    if (row.type === 'inbound-rtp' && row.kind === 'video') {
-      const now = { delay: row.totalProcessingDelay ?? row.jitterBufferDelay ?? 0, count: row.framesDecoded ?? 0 };
-      const before = last.get(peer) ?? { delay: 0, count: 0 };
-      last.set(peer, now);
-      if (now.count > before.count) waited = (now.delay - before.delay) / (now.count - before.count);
-    }
+    if (row.type === 'candidate-pair' && row.nominated) roundTripS = row.currentRoundTripTime ?? 0;
   }
-  return waited === undefined ? undefined : ((network ?? 0) / 2 + waited) * 1000;
+  const waited = await waitOfNext(video);
+  return waited === undefined ? undefined : (roundTripS / 2) * 1000 + waited;
+}
+
+/** Undefined where the browser does not tell, or no picture comes. */
+function waitOfNext(video: HTMLVideoElement): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    if (!('requestVideoFrameCallback' in video)) {
+      resolve(undefined);
+      return;
+    }
+    const id = video.requestVideoFrameCallback((_now, { expectedDisplayTime, receiveTime }) => {
+      clearTimeout(timer);
+      resolve(receiveTime === undefined ? undefined : Math.max(0, expectedDisplayTime - receiveTime));
+    });
+    const timer = setTimeout(() => {
+      video.cancelVideoFrameCallback(id);
+      resolve(undefined);
+    }, FRAME_MS);
+  });
 }
