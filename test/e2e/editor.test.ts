@@ -73,7 +73,7 @@ describe('the flow editor in a browser', function () {
     await page.locator('#node-dialog-login-submit').click();
     await page.locator(nodeOf(FRAME_QUEUE)).waitFor();
     const labels = (await page.locator('.red-ui-tab-label').allTextContents()).map((label) => label.trim());
-    assert.deepEqual(labels.sort(), ['Capture and upload', 'Detection', 'Events', 'Frames in', 'Retention']);
+    assert.deepEqual(labels.sort(), ['Cameras', 'Capture and upload', 'Detection', 'Events', 'Frames in', 'Retention']);
   });
 
   it('its palette has every node of ours', async () => {
