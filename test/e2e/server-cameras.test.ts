@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import type { CameraRecord, CaptureRecord, DeviceRecord } from '../../runtime/contracts/api.ts';
 import type { CameraTest } from '../../runtime/contracts/cameras.ts';
 import { shelfRois } from '../../runtime/media/sim/shelf-timetable.ts';
@@ -77,8 +80,31 @@ describe("the server's own cameras", function () {
       const moments = captures.map(({ captured_at }) => captured_at);
       assert.equal(new Set(moments).size, moments.length, 'no picture is there twice');
     }
-    const { done, dead } = await jobsSettleAfterRemoval();
-    assert.deepEqual([done, dead], [(await server.api.captures('server')).length, 0]);
+  });
+
+  it('a flow with hls-out hears of somebody who watches', async () => {
+    const told: { viewers: number; state: string; change: string }[] = [];
+    const ear = createHttpServer(async (req, res) => {
+      told.push(JSON.parse(Buffer.concat(await req.toArray()).toString()));
+      res.end();
+    }).listen(0, '127.0.0.1');
+    await once(ear, 'listening');
+    await server.end();
+    const flow = watchingFlow(`http://127.0.0.1:${(ear.address() as AddressInfo).port}/`);
+    await writeFile(join(server.flowsDir, 'server', 'watch.json'), JSON.stringify(flow));
+    await server.start();
+    await server.program.while('the stream is kept running', () => told.some(({ state }) => state === 'live'));
+    assert.ok(told.every(({ viewers }) => viewers === 0));
+    const { token } = await server.api.post<{ token: string }>(`/cameras/${CAMERA}/stream-token`, {});
+    const playlist = await fetch(`${server.url}/api/v1/cameras/${CAMERA}/hls/index.m3u8?token=${token}`);
+    assert.equal(playlist.status, 200);
+    await server.program.while('the flow hears of the viewer', () => told.some(({ viewers }) => viewers === 1));
+    await server.program.while('and that nobody is left', () => told.at(-1)?.viewers === 0, 40_000);
+    assert.deepEqual(
+      told.filter(({ change }) => change === 'viewers').map(({ viewers }) => viewers),
+      [1, 0],
+    );
+    ear.close();
   });
 
   it('says in words what comes of an address, without its password', async () => {
@@ -93,11 +119,35 @@ describe("the server's own cameras", function () {
     assert.doesNotMatch(JSON.stringify(bad), /s3cret-word/);
   });
 
-  async function jobsSettleAfterRemoval() {
+  it('every picture is analysed once; a camera that is removed gives no more', async () => {
     await server.api.delete(`/cameras/${CAMERA}`);
-    return jobsSettle(server.api);
-  }
+    const { done, dead } = await jobsSettle(server.api);
+    const captures = await server.api.captures('server');
+    assert.deepEqual([done, dead], [captures.length, 0]);
+    assertNoGap(captures);
+  });
 });
+
+/** hls-out, kept ready, which posts what it hears. */
+function watchingFlow(url: string) {
+  const place = { z: 'watch0000000001', x: 100, y: 100, version: 1 };
+  const func = 'msg.payload = { ...msg.payload, change: msg.change }; return msg;';
+  return [
+    { id: 'watch0000000001', type: 'tab', label: 'Watch', disabled: false, info: '' },
+    { id: 'watch0000000002', type: 'camera', name: '', version: 1, camera: CAMERA },
+    {
+      id: 'watch0000000003',
+      type: 'hls-out',
+      name: '',
+      ...place,
+      camera: 'watch0000000002',
+      started: true,
+      wires: [['watch0000000004']],
+    },
+    { id: 'watch0000000004', type: 'function', name: '', ...place, func, outputs: 1, wires: [['watch0000000005']] },
+    { id: 'watch0000000005', type: 'http request', name: '', ...place, method: 'POST', ret: 'txt', url, wires: [[]] },
+  ];
+}
 
 /** At rest a picture comes every 0.5 s; a busy machine may skip some, but never comes early. */
 function assertPace(captures: readonly CaptureRecord[]): void {
