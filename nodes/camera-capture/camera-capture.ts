@@ -5,7 +5,7 @@ import { defineNode } from '../lib/define-node.ts';
 import { inputs } from '../lib/inputs.ts';
 import { parseFields } from '../lib/parse.ts';
 import * as shape from './config.ts';
-import { ownCameras, Rounds, THE_ONE } from './rounds.ts';
+import { eachCamera, ownCameras, Rounds, THE_ONE } from './rounds.ts';
 
 const { width, height, jpeg_quality } = shape.schema.properties;
 const picture = { width, height, jpeg_quality };
@@ -40,10 +40,12 @@ export default (RED: NodeAPI) =>
       /** Sends a picture, or says why there is none: what one camera does is nothing to the others. */
       const shoot = async (camera: string, msg: Record<string, unknown>) => {
         const about = camera === THE_ONE ? msg : { ...msg, camera };
-        await take(about).then(send, (error) => {
-          fail(error, about);
-          if (camera !== THE_ONE) troubles.set(camera, error.message);
-        });
+        await take(about)
+          .then(send)
+          .catch((error) => {
+            fail(error, about);
+            if (camera !== THE_ONE) troubles.set(camera, error.message);
+          });
         for (const [id, why] of troubles) if (rounds.cameras.includes(id)) status.failed(`${id}: ${why}`);
       };
 
@@ -63,7 +65,7 @@ export default (RED: NodeAPI) =>
             current = { ...config, ...wanted };
             rounds.set(interval_ms);
           } else if (config.every && !msg.camera) {
-            await Promise.all(rounds.cameras.map((camera) => shoot(camera, msg)));
+            await eachCamera(rounds.cameras, async (camera) => reply(await take({ ...msg, camera })));
           } else reply(await take(msg));
         },
         onClose() {

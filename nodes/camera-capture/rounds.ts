@@ -1,3 +1,4 @@
+import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock } from '../../runtime/contracts/host.ts';
 import { Pace } from './pace.ts';
 
@@ -7,6 +8,23 @@ export const THE_ONE = '';
 /** Cameras that a flow brought along are that flow's to sample. */
 export function ownCameras(cameras: readonly { id: string; byFlow?: true }[]): string[] {
   return cameras.filter(({ byFlow }) => !byFlow).map(({ id }) => id);
+}
+
+/** Does the work for all cameras at once; those that fail are told in one error, after the others are done. */
+export async function eachCamera(cameras: readonly string[], work: (camera: string) => Promise<void>): Promise<void> {
+  const failures: { camera: string; error: AppError }[] = [];
+  const attempt = (camera: string) =>
+    work(camera).catch((thrown: unknown) => void failures.push({ camera, error: toAppError(thrown) }));
+  await Promise.all(cameras.map(attempt));
+  const [first] = failures;
+  if (!first) return;
+  const words = failures.map(({ camera, error }) => `${camera}: ${error.message}`).join('; ');
+  throw new AppError(
+    first.error.code,
+    words,
+    { cameras: failures.map(({ camera }) => camera) },
+    { cause: first.error },
+  );
 }
 
 /** One pace for each camera, so that a slow one delays only itself; all beat at the same interval. */

@@ -63,6 +63,8 @@ export interface LiveWays {
   now: number;
   /** `reason` says why it is not worth a try now */
   ways: { name: LiveSession['type']; reason?: string }[];
+  /** for WebRTC, with fresh credentials */
+  iceServers: IceServer[];
 }
 
 /** A STUN or TURN server for browsers (W3C WebRTC, RTCIceServer), one address each. */

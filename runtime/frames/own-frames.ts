@@ -79,9 +79,11 @@ export class OwnFrames implements Part {
       const pauseS = await this.#round();
       if (pauseS === undefined) continue;
       const { signal } = this.#ending;
-      await this.#options.clock.sleep(pauseS * 1000, signal).catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
+      if (!signal.aborted) {
+        await this.#options.clock.sleep(pauseS * 1000, signal).catch((error: unknown) => {
+          if (!signal.aborted) throw error;
+        });
+      }
       if (signal.aborted) for (const { reject } of this.#waiting.splice(0)) reject(stopped());
     }
     this.#pump = undefined;

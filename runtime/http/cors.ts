@@ -14,7 +14,7 @@ export function corsFor(origins: readonly string[]): RequestHandler {
       return;
     }
     res.set({
-      'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
+      'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
       'Access-Control-Allow-Headers':
         'Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, X-DEVICE-KEY, X-API-Key',
       'Access-Control-Max-Age': '600',

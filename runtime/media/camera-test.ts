@@ -18,6 +18,8 @@ export interface CameraTestParts {
 
 const STILL_MS = 12_000;
 const LIVE_MS = 10_000;
+/** After the stream said that it is away, so long is hoped for: it tries again by itself. */
+const HOPE_MS = 3000;
 /** Pictures in another order than they are shown give themselves away within so many. */
 const PICTURES = 30;
 const AT_ONCE = 2;
@@ -55,6 +57,8 @@ async function tryCamera(url: string, { clock, ffmpegPath, checkUrl, rpicamVid =
     const { width, height } = await withinMs(STILL_MS, clock, (signal) => cameras.capture(ID, {}, signal));
     const took_ms = Math.round(clock.monotonicMs() - startedMs);
     const driver = cameras.list()[0]?.driver ?? '';
+    // Some cameras serve one at a time.
+    await cameras.release(ID);
     const live = await tryLive(streams, clock);
     if (live.reason !== undefined) live.reason = say(live.reason);
     return { ok: true, driver, width, height, took_ms, live } satisfies CameraTest;
@@ -95,14 +99,16 @@ function firstPictures(streams: Streams, clock: Clock): Promise<StreamFormat> {
   return new Promise((resolve, reject) => {
     let format: StreamFormat | undefined;
     let pictures = 0;
+    let reason = 'no live picture came within 10 s';
     let close = () => {};
     const end = (error?: AppError) => {
       stopWaiting();
       close();
       if (format && !error) resolve(format);
-      else reject(error ?? new AppError('camera.unreachable', 'no live picture came within 10 s'));
+      else reject(error ?? new AppError('camera.unreachable', reason));
     };
-    const stopWaiting = clock.after(LIVE_MS, () => end());
+    let stopWaiting = clock.after(LIVE_MS, () => end());
+    let hopes = false;
     try {
       const subscription = streams.subscribe(ID, {
         onFormat: (found) => {
@@ -112,7 +118,13 @@ function firstPictures(streams: Streams, clock: Clock): Promise<StreamFormat> {
           pictures += 1;
           if (pictures === PICTURES) end();
         },
-        onGap: (reason) => end(new AppError('camera.unreachable', reason)),
+        onGap: (why) => {
+          reason = why;
+          if (hopes) return;
+          hopes = true;
+          stopWaiting();
+          stopWaiting = clock.after(HOPE_MS, () => end());
+        },
       });
       close = () => subscription.close();
     } catch (thrown) {

@@ -71,6 +71,7 @@ describe('the flow editor in a browser', function () {
     await page.locator('#node-dialog-login-username').fill('admin');
     await page.locator('#node-dialog-login-password').fill(ADMIN_PASSWORD);
     await page.locator('#node-dialog-login-submit').click();
+    await page.locator('.red-ui-tab-label', { hasText: 'Detection' }).click();
     await page.locator(nodeOf(FRAME_QUEUE)).waitFor();
     const labels = (await page.locator('.red-ui-tab-label').allTextContents()).map((label) => label.trim());
     assert.deepEqual(labels.sort(), ['Cameras', 'Capture and upload', 'Detection', 'Events', 'Frames in', 'Retention']);

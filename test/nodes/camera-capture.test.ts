@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { FakeHost, TINY_JPEG } from '../support/fake-host.ts';
+import { FakeHost, servedConfig, TINY_JPEG } from '../support/fake-host.ts';
 import { playFlow } from '../support/flow-player.ts';
 import { until } from '../support/until.ts';
 
@@ -71,6 +71,53 @@ describe('camera-capture', () => {
     await clock.advance(5_000);
     await flow.next('n');
     await flow.statusIs('n', /^1 picture/);
+    await flow.stop();
+  });
+
+  it('takes pictures of every camera of the device, each at its own beat, in the tab that ships', async () => {
+    const clock = new FakeClock();
+    const fake = new FakeHost({ clock });
+    fake.cameras.ids = ['gate', 'porch'];
+    fake.cameras.declare({ id: 'of-a-flow', url: 'sim:shelf' });
+    fake.cameras.hanging.add('gate');
+    fake.config.serve(servedConfig({ device_id: 'server' }));
+    const flow = await playFlow('flows/server/cameras.json', { host: fake.host });
+    const of = (camera: string) => fake.ingest.stored.filter((still) => still.camera === camera).length;
+    const beats = (what: string, fact: () => boolean) =>
+      until(what, async () => {
+        await clock.advance(1000);
+        return fact();
+      });
+    await beats('porch is stored though gate hangs', () => of('porch') === 2);
+    fake.cameras.ids = ['gate', 'porch', 'yard'];
+    await beats('a camera that was added joins', () => of('yard') === 1);
+    fake.cameras.ids = ['gate', 'yard'];
+    const before = of('porch');
+    await beats('the other goes on', () => of('yard') === 3);
+    assert.deepEqual([of('gate'), of('porch'), of('of-a-flow')], [0, before, 0]);
+    assert.equal(fake.cameras.captured.filter(({ camera }) => camera === 'gate').length, 1, 'none piles up');
+    await flow.stop();
+    assert.equal(fake.cameras.watchers, 0);
+  });
+
+  it('takes one picture of each camera for a message, and names the camera that fails', async () => {
+    const fake = new FakeHost();
+    fake.cameras.ids = ['gate', 'porch'];
+    const flow = await playFlow(node({ every: true }), { host: fake.host });
+    flow.inject('n', { topic: 'mine' });
+    const pictures = [await flow.next('n'), await flow.next('n')];
+    assert.deepEqual(pictures.map(({ frame, topic }) => `${frame.camera} ${topic}`).sort(), [
+      'gate mine',
+      'porch mine',
+    ]);
+    fake.cameras.failing = new AppError('camera.unreachable', 'no route');
+    flow.inject('n', { camera: 'porch' });
+    assert.equal((await flow.failure('n')).code, 'camera.unreachable');
+    fake.cameras.ids = ['gate'];
+    flow.inject('n', {});
+    const { code, message } = await flow.failure('n');
+    assert.deepEqual([code, message], ['camera.unreachable', 'gate: no route']);
+    await flow.statusIs('n', 'gate: no route');
     await flow.stop();
   });
 

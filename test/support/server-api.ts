@@ -44,6 +44,10 @@ export class ServerApi {
     return (await (await this.#call('PUT', path, body)).json()) as T;
   }
 
+  async delete(path: string): Promise<void> {
+    await this.#call('DELETE', path);
+  }
+
   /** A picture by the path that a record names. */
   async picture(path: string): Promise<Buffer> {
     const response = await fetch(this.url + path, { headers: { Authorization: `Bearer ${await this.token()}` } });

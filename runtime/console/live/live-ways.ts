@@ -15,7 +15,7 @@ export function useLiveWays(camera: string) {
       return await calls.liveWays(camera);
     } catch (error) {
       if (toApiError(error).status === 404)
-        return { state: 'none' as const, reason: words.live.noLive, now: Date.now(), ways: [] };
+        return { state: 'none' as const, reason: words.live.noLive, now: Date.now(), ways: [], iceServers: [] };
       throw error;
     }
   }, ASK_EVERY_MS);

@@ -52,7 +52,7 @@ export class Controls {
     const said = element('p', '');
     // What changes each second is not read out.
     said.setAttribute('role', 'status');
-    said.append(this.#state, this.#way, this.#reason);
+    said.append(this.#state, ' ', this.#way, ' ', this.#reason);
     status.append(said, this.#delay);
     const buttons = element('div', 'buttons');
     this.#pause = this.#button('togglePause');
@@ -91,8 +91,7 @@ export class Controls {
   }
 
   tellDelay(ms: number | undefined): void {
-    const seconds = ms === undefined ? '' : (ms / 1000).toFixed(ms < 100 ? 2 : 1);
-    replace(this.#delay, seconds && words.behind(seconds));
+    replace(this.#delay, ms === undefined ? '' : words.behind(ms));
   }
 
   /** Does what the key stands for; false when it stands for nothing now. */

@@ -3,7 +3,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** Lines on a 24-px grid, in the weight of the console's other icons. */
 const PATHS = {
   play: 'M7 4.500v15l12-7.500z',
-  pause: 'M8 5v14 M16 5v14',
+  pause: 'M9 5.500v13 M15 5.500v13',
   sound: 'M4 9.500v5h3.500l4.500 4v-13l-4.500 4z M15.500 9a4 4 0 0 1 0 6 M18 6.500a8 8 0 0 1 0 11',
   silent: 'M4 9.500v5h3.500l4.500 4v-13l-4.500 4z M16 9.500l5 5 M21 9.500l-5 5',
   full: 'M4 9V4h5 M15 4h5v5 M20 15v5h-5 M9 20H4v-5',

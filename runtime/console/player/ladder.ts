@@ -150,7 +150,7 @@ export class Ladder {
       };
     });
     try {
-      const way = await rung.open({ source: this.#source, surface, signal, onEnd: (reason) => onEnd(reason) });
+      const way = await rung.open({ source: this.#source, known, surface, signal, onEnd: (reason) => onEnd(reason) });
       if (signal.aborted) {
         way.close();
         throw signal.reason;

@@ -9,7 +9,7 @@ import { STYLE } from './style.ts';
 const LOOK_EVERY_MS = 1000;
 const AWAKE_MS = 3000;
 /** The server lies where this file comes from, one folder up. */
-const HOME = new URL('../', import.meta.url).toString();
+const HOME = new URL(/* @vite-ignore */ '../', import.meta.url).toString();
 
 /** What `redeye-state` tells. */
 export type PlayerState = Standing & { delayMs?: number | undefined };

@@ -2,6 +2,8 @@ import type { ErrorBody } from '../../contracts/api.ts';
 import type { LiveWays } from '../../contracts/live.ts';
 import { playerStrings } from '../strings/player.ts';
 
+const TELL_MS = 2000;
+
 /** What the server refused, in its own words. `status` 0: it could not be reached. */
 export class Refusal extends Error {
   readonly status: number;
@@ -83,9 +85,10 @@ export class Source {
     throw new Refusal(answer.status, body?.code ?? `http.${answer.status}`, body?.message ?? `HTTP ${answer.status}`);
   }
 
-  /** Sends something to an address the server gave, also while the page goes away; nobody waits for the answer. */
-  tell(address: string, how: RequestInit): void {
-    fetch(address, { ...this.#with(how), keepalive: true }).catch(() => {
+  /** Sends something to an address the server gave, also while the page goes away. Resolves when it is over, well or not. */
+  async tell(address: string, how: RequestInit): Promise<void> {
+    const signal = AbortSignal.timeout(TELL_MS);
+    await fetch(address, { ...this.#with(how), keepalive: true, signal }).catch(() => {
       // Who cannot be told finds out by itself.
     });
   }

@@ -9,7 +9,7 @@ export const STYLE = `
   font: 400 13px/20px var(--font, system-ui, sans-serif);
 }
 :host([hidden]) { display: none; }
-section { display: flex; flex-direction: column; height: 100%; outline: none; }
+section { container-type: inline-size; display: flex; flex-direction: column; height: 100%; outline: none; }
 section:focus-visible { box-shadow: inset 0 0 0 2px var(--focus, #6ea8f0); }
 .stage {
   position: relative;
@@ -42,7 +42,7 @@ section:focus-visible { box-shadow: inset 0 0 0 2px var(--focus, #6ea8f0); }
   min-height: 44px;
   padding: 4px 6px 4px 12px;
 }
-.status { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; flex: 1 1 180px; min-width: 0; }
+.status { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; flex: 1 1 120px; min-width: 0; }
 .status p { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; margin: 0; min-width: 0; }
 .state { display: inline-flex; align-items: center; gap: 6px; font-weight: 500; white-space: nowrap; }
 .muted { color: var(--text-2, #a9b2b9); }
@@ -87,6 +87,7 @@ input { width: 72px; accent-color: var(--text-2, #a9b2b9); }
 }
 :host(:fullscreen) section.awake .bar, :host(:fullscreen) .bar:focus-within { opacity: 1; }
 :host(:fullscreen) section:not(.awake) { cursor: none; }
+@container (max-width: 520px) { .status:has(.reason:not([hidden])) { flex-basis: 100%; padding-right: 6px; } }
 @media (pointer: coarse) { button { width: 40px; height: 40px; } input { display: none; } }
 @media (prefers-reduced-motion: reduce) { :host(:fullscreen) .bar { transition: none; } }
 `;

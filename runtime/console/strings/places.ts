@@ -91,10 +91,7 @@ export const placeStrings = {
     noLive: 'this server shows no live pictures',
     stillsOnly: (reason: string) => `Stills only: ${reason}.`,
     how: (way: keyof typeof playerStrings.ways | undefined, delayMs: number | undefined) =>
-      [
-        way && playerStrings.ways[way],
-        delayMs === undefined ? undefined : playerStrings.behind((delayMs / 1000).toFixed(delayMs < 100 ? 2 : 1)),
-      ]
+      [way && playerStrings.ways[way], delayMs === undefined ? undefined : playerStrings.behind(delayMs)]
         .filter((part) => part !== undefined)
         .join(' · '),
     gone: 'The picture is gone',

@@ -1,6 +1,12 @@
 /** The live paths in the API's document: they are no RouteSpecs, since they stream, or speak SDP. */
 export const LIVE_ROUTES = [
   {
+    method: 'get',
+    path: '/cameras/{id}/live',
+    summary: 'Which ways to watch there are, in words why not the others, and ICE servers; starts no camera',
+    answers: { 200: 'state, ways (best first; `reason`: not now), iceServers' },
+  },
+  {
     method: 'post',
     path: '/cameras/{id}/whep',
     summary: 'Watch by WebRTC (WHEP): an SDP offer in, an SDP answer out',

@@ -79,7 +79,7 @@ async function show(
     };
     const { session } = watching;
     session.state = 'connecting';
-    const onPicture = ({ jpeg }: LivePicture) => {
+    const onPicture = ({ jpeg, takenAt }: LivePicture) => {
       if (!res.headersSent) {
         stopWaiting();
         session.state = 'playing';
@@ -92,7 +92,9 @@ async function show(
       }
       takenMs = clock.monotonicMs();
       session.bytes += jpeg.length;
-      res.write(`Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n\r\n`);
+      res.write(
+        `Content-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\nX-Captured-At: ${Math.round(takenAt)}\r\n\r\n`,
+      );
       res.write(jpeg);
       // The boundary goes with the picture: browsers show it only when they see its end.
       res.write(`\r\n--${BOUNDARY}\r\n`);

@@ -12,7 +12,7 @@ const OFF = 'it is off on this server';
 
 export interface WaysRouteParts {
   streams: Pick<StreamHost, 'status'>;
-  whep: Pick<WhepService, 'trouble'>;
+  whep: Pick<WhepService, 'trouble' | 'iceServers'>;
   hasHls: boolean;
   hasPictures: boolean;
   viewerOf: ViewerOf;
@@ -24,18 +24,18 @@ export function waysRoutes(parts: WaysRouteParts): Router {
   const router = Router({ mergeParams: true });
   router.all('/live', readOnly, async (req: Request, res: Response) => {
     const camera = cameraOf(req);
-    await parts.viewerOf(req, camera);
+    const user = await parts.viewerOf(req, camera);
     const byToken = req.get('Authorization') === undefined && req.query.token !== undefined;
-    res.set(LIVE_HEADERS).json(waysOf(parts, camera, byToken));
+    res.set(LIVE_HEADERS).json(waysOf(parts, camera, { name: user.name, byToken }));
   });
   return router;
 }
 
-function waysOf(parts: WaysRouteParts, camera: string, byToken: boolean): LiveWays {
+function waysOf(parts: WaysRouteParts, camera: string, viewer: { name: string; byToken: boolean }): LiveWays {
   const { streams, whep, hasHls, hasPictures, clock } = parts;
   const now = clock.now();
   const status = statusOf(streams, camera);
-  if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [] };
+  if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [], iceServers: [] };
   const { state, reason, format } = status;
   const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
   const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
@@ -47,10 +47,11 @@ function waysOf(parts: WaysRouteParts, camera: string, byToken: boolean): LiveWa
     ...(reason !== undefined && { reason }),
     now,
     ways: [
-      way('whep', whep.trouble() ?? bFrames ?? (byToken ? BY_TOKEN : undefined)),
+      way('whep', whep.trouble() ?? bFrames ?? (viewer.byToken ? BY_TOKEN : undefined)),
       way('hls', hasHls ? undefined : OFF),
       way('mjpeg', hasPictures ? undefined : OFF),
     ],
+    iceServers: whep.iceServers(viewer.name),
   };
 }
 

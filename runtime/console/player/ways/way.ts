@@ -1,4 +1,4 @@
-import type { LiveSession } from '../../../contracts/live.ts';
+import type { LiveSession, LiveWays } from '../../../contracts/live.ts';
 import type { Source } from '../source.ts';
 
 export type WayName = LiveSession['type'];
@@ -16,6 +16,8 @@ export interface OpenWay {
 
 export interface WayParts {
   source: Source;
+  /** what the server said of its ways */
+  known: LiveWays;
   /** what it draws on; on the page, but not seen before it resolves */
   surface: HTMLVideoElement | HTMLCanvasElement;
   /** ends the opening; an open way is ended by `close` */

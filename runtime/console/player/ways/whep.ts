@@ -8,15 +8,15 @@ const PICTURE_MS = 4000;
 /** A camera that goes keeps the connection: the server's own supervision brings it back. */
 const STALL_MS = 8000;
 const GATHER_MS = 300;
+const FRAME_MS = 800;
 
 /** Opens WebRTC by WHEP (RFC 9725): all candidates in one offer, sound if there is any. */
 export const openWhep: OpensWay = async (parts) => {
-  const { source, surface, signal } = parts;
+  const { source, known, surface, signal } = parts;
   if (typeof RTCPeerConnection === 'undefined') throw new Error(words.noWebrtc);
   const video = surface as HTMLVideoElement;
-  const options = await source.ask('whep', { method: 'OPTIONS', signal });
   const peer = new RTCPeerConnection({
-    iceServers: iceServersOf(options.headers.get('Link') ?? ''),
+    iceServers: known.iceServers.map(({ url, ...rest }) => ({ urls: url, ...rest })),
     bundlePolicy: 'max-bundle',
   });
   let session: string | undefined;
@@ -26,9 +26,10 @@ export const openWhep: OpensWay = async (parts) => {
     if (isClosed) return;
     isClosed = true;
     stopWatching();
-    peer.close();
     video.srcObject = null;
-    if (session !== undefined) source.tell(session, { method: 'DELETE' });
+    // The other way round the server would know already, and answer that there is no such session.
+    const told = session === undefined ? Promise.resolve() : source.tell(session, { method: 'DELETE' });
+    void told.then(() => peer.close());
   };
   try {
     for (const kind of ['video', 'audio'] as const) {
@@ -67,7 +68,7 @@ export const openWhep: OpensWay = async (parts) => {
   }
   stopWatching = endsWith(peer, video, parts, () => isClosed);
   return {
-    delayMs: () => delayOf(peer),
+    delayMs: () => delayOf(peer, video),
     hasSound: () => peer.getReceivers().some(isSounding),
     close,
   } satisfies OpenWay;
@@ -122,32 +123,30 @@ function portsOf(sdp: string): string {
   return [...new Set(ports)].join(', ');
 }
 
-/** ICE servers out of `Link` headers (RFC 9725, 4.6). */
-export function iceServersOf(link: string): RTCIceServer[] {
-  return [...link.matchAll(/<((?:stun|turn)s?:[^>]+)>([^<]*)/g)]
-    .filter(([, , rest = '']) => /rel="?ice-server"?/.test(rest))
-    .map(([, urls = '', rest = '']) => {
-      const value = (name: string) =>
-        new RegExp(`;\\s*${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(rest)?.[1]?.replace(/\\(.)/g, '$1');
-      const [username, credential] = [value('username'), value('credential')];
-      return { urls, ...(username !== undefined && { username }), ...(credential !== undefined && { credential }) };
-    });
+/** Half a round trip, and what the newest picture waited from its last packet to the screen: from the server's sending to the eye. */
+async function delayOf(peer: RTCPeerConnection, video: HTMLVideoElement): Promise<number | undefined> {
+  let roundTripS = 0;
+  for (const row of (await peer.getStats()).values()) {
+    if (row.type === 'candidate-pair' && row.nominated) roundTripS = row.currentRoundTripTime ?? 0;
+  }
+  const waited = await waitOfNext(video);
+  return waited === undefined ? undefined : (roundTripS / 2) * 1000 + waited;
 }
 
-const last = new WeakMap<RTCPeerConnection, { delay: number; count: number }>();
-
-/** Half a round trip, and what pictures of late waited in the jitter buffer and the decoder: from the server's sending to the screen. */
-async function delayOf(peer: RTCPeerConnection): Promise<number | undefined> {
-  let network: number | undefined;
-  let waited: number | undefined;
-  for (const row of (await peer.getStats()).values()) {
-    if (row.type === 'candidate-pair' && row.nominated) network = row.currentRoundTripTime;
-    if (row.type === 'inbound-rtp' && row.kind === 'video') {
-      const now = { delay: row.totalProcessingDelay ?? row.jitterBufferDelay ?? 0, count: row.framesDecoded ?? 0 };
-      const before = last.get(peer) ?? { delay: 0, count: 0 };
-      last.set(peer, now);
-      if (now.count > before.count) waited = (now.delay - before.delay) / (now.count - before.count);
+/** Undefined where the browser does not tell, or no picture comes. */
+function waitOfNext(video: HTMLVideoElement): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    if (!('requestVideoFrameCallback' in video)) {
+      resolve(undefined);
+      return;
     }
-  }
-  return waited === undefined ? undefined : ((network ?? 0) / 2 + waited) * 1000;
+    const id = video.requestVideoFrameCallback((_now, { expectedDisplayTime, receiveTime }) => {
+      clearTimeout(timer);
+      resolve(receiveTime === undefined ? undefined : Math.max(0, expectedDisplayTime - receiveTime));
+    });
+    const timer = setTimeout(() => {
+      video.cancelVideoFrameCallback(id);
+      resolve(undefined);
+    }, FRAME_MS);
+  });
 }

@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
+import { patternClip } from '../support/clips.ts';
+import { buildConsoleIfOld } from '../support/console-build.ts';
+import { startPostgres } from '../support/postgres-server.ts';
+import { ADMIN_PASSWORD, ServerUnderTest } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+
+const GATE = 'gate';
+const YARD = 'yard';
+/** registered with its device */
+const PI = 'porch-cam';
+const CLIP_S = 4;
+
+/** Makes WebRTC calls go to a port where nobody listens while `blocked` is set, as a firewall does. */
+const UDP_BLOCKED = `
+window.blocked = true;
+const set = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+  const sdp = description.sdp.replace(/^(a=candidate:\\S+ \\d+ udp \\d+ )\\S+ \\d+/gim, '$1' + '127.0.0.1 9');
+  return set.call(this, window.blocked ? { ...description, sdp } : description);
+};
+`;
+/** Chromium writes what a test itself has cut off into the console. */
+const CUT_OFF = /net::ERR_FAILED.*\/hls\//;
+
+interface SessionRow {
+  type: string;
+  camera: string;
+  state: string;
+}
+
+buildConsoleIfOld();
+
+describe('live pictures in a browser', function () {
+  this.timeout(60_000);
+  let server: ServerUnderTest;
+  let browser: Browser;
+  let context: BrowserContext;
+  let elsewhere: Server;
+  let origin: string;
+  let page: Page;
+  let troubles: string[];
+
+  before(async () => {
+    const database = await startPostgres();
+    let html = '';
+    elsewhere = createServer((_req, res) => res.setHeader('Content-Type', 'text/html').end(html));
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+    server = await ServerUnderTest.start({ DATABASE_URL: database.url(), CORS_ORIGINS: origin });
+    await server.api.post('/cameras', { id: GATE, name: 'Gate', url: 'sim:gradient' });
+    const clip = join(server.folder, 'data', 'clips', 'yard.mp4');
+    await mkdir(dirname(clip), { recursive: true });
+    await copyFile(await patternClip(CLIP_S), clip);
+    await server.api.post('/cameras', { id: YARD, name: 'Yard', url: `file:${clip}` });
+    await server.device('porch');
+    const { token } = await server.api.post<{ token: string }>(`/cameras/${GATE}/stream-token`, {});
+    html = `<!doctype html><html lang="en"><title>Shop</title><h1>Shop</h1>
+      <script type="module" src="${server.url}/assets/redeye-player.js"></script>
+      <redeye-player camera="${GATE}" token="${token}"></redeye-player></html>`;
+    browser = await openBrowser();
+    context = await browser.newContext({ viewport: { width: 1400, height: 900 }, colorScheme: 'dark' });
+    page = await context.newPage();
+    await page.goto(server.url);
+    await page.getByLabel('User name or e-mail').fill('admin');
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN_PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Live' }).waitFor();
+    await page.close();
+  });
+
+  beforeEach(async () => {
+    page = await context.newPage();
+    troubles = troublesOf(page);
+  });
+
+  afterEach(async () => {
+    await page.close();
+    assert.deepEqual(
+      troubles.filter((trouble) => !CUT_OFF.test(trouble)),
+      [],
+    );
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.end();
+    elsewhere?.close();
+  });
+
+  const sessions = async () => (await server.api.get<{ items: SessionRow[] }>('/sessions')).items;
+  /** Without HLS of tests before: it has no connection, and counts as watching until it has not asked for 20 s. */
+  const watching = async () => (await sessions()).filter(({ type }) => type !== 'hls');
+  const status = () => page.locator('redeye-player').getByRole('status');
+
+  it('plays a camera by WebRTC, moving, and says how far behind it is', async () => {
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    await moves(page);
+    const [session] = await sessions();
+    assert.deepEqual([session?.type, session?.camera], ['whep', GATE]);
+    await page.getByText(/^less than 0\.1 s behind$|^0\.\d s behind$/).waitFor();
+    assert.equal((await status().textContent())?.trim(), 'Live WebRTC', 'nothing better is missed');
+  });
+
+  it('is worked with by keys: pause ends the session, play begins another, a still is saved', async () => {
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    await page.keyboard.press(' ');
+    await status().filter({ hasText: 'Paused' }).waitFor();
+    await until('nobody watches', async () => (await watching()).length === 0);
+    assert.ok(await seen(page), 'the last picture stays');
+    await page.keyboard.press(' ');
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    const download = page.waitForEvent('download');
+    await page.keyboard.press('s');
+    assert.match((await download).suggestedFilename(), /^gate-.*\.jpg$/);
+    await page.keyboard.press('f');
+    await page.waitForFunction('document.fullscreenElement?.localName === "redeye-player"');
+    await screenshot(page, 'live-full-screen');
+    await page.keyboard.press('f');
+    await page.waitForFunction('document.fullscreenElement === null');
+  });
+
+  it('falls back to LL-HLS where UDP is blocked, says so, and goes back without a flash when it is not any more', async () => {
+    await page.addInitScript(UDP_BLOCKED);
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status().filter({ hasText: 'Live LL-HLS WebRTC: UDP' }).waitFor({ timeout: 20_000 });
+    const said = (await status().textContent()) ?? '';
+    assert.match(said, /^Live LL-HLS WebRTC: UDP \d{4,5} is not reachable \(no answer within 4 s\)$/);
+    await moves(page);
+    await page.getByText(/^\d\.\d s behind$/).waitFor();
+    await screenshot(page, 'live-fallback');
+    await page.evaluate('window.blocked = false');
+    const empty = watchForEmptiness(page);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor({ timeout: 20_000 });
+    await moves(page);
+    assert.equal(await empty(), 0, 'a picture was seen all the time');
+  });
+
+  it('does not try what the server says is not there, and shows its words', async () => {
+    const reason = 'WebRTC is off on this server';
+    await page.route(`**/cameras/${GATE}/live*`, async (route) => {
+      const answer = await route.fetch();
+      const json = (await answer.json()) as { ways: { name: string; reason?: string }[] };
+      const ways = json.ways.map((way) => (way.name === 'whep' ? { ...way, reason } : way));
+      await route.fulfill({ response: answer, json: { ...json, ways } });
+    });
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status()
+      .filter({ hasText: `Live LL-HLS WebRTC: ${reason}` })
+      .waitFor();
+    await moves(page);
+    assert.ok(!asked.some((url) => url.includes('/whep')));
+  });
+
+  it('shows the newest still where only stills come from, and says so', async () => {
+    await page.goto(`${server.url}/live/${PI}`);
+    await page.getByText('Stills only: no stream comes from this camera.').waitFor();
+    assert.equal(await page.locator('redeye-player').count(), 0);
+  });
+
+  it('falls back to MJPEG where HLS does not come through either', async () => {
+    await page.addInitScript(UDP_BLOCKED);
+    await page.route('**/hls/**', (route) => route.abort());
+    await page.goto(`${server.url}/live/${YARD}`);
+    await status().filter({ hasText: 'Live MJPEG' }).waitFor({ timeout: 25_000 });
+    assert.match(
+      (await status().textContent()) ?? '',
+      /^Live MJPEG WebRTC: UDP .* · LL-HLS: the stream cannot be played/,
+    );
+    await moves(page);
+    const rows = await sessions();
+    assert.ok(rows.some(({ type, camera }) => type === 'mjpeg' && camera === YARD));
+  });
+
+  it('has a wall that plays what is in sight, and leaves nobody watching when it is left', async () => {
+    await page.goto(`${server.url}/live`);
+    await until('both are watched', async () => {
+      const rows = await sessions();
+      return [GATE, YARD].every((id) => rows.some(({ camera, type }) => camera === id && type === 'whep'));
+    });
+    await until('both say so', async () => (await page.locator('li', { hasText: 'Live' }).count()) === 2);
+    await page.getByText('Settings').first().click();
+    await page.getByRole('heading', { name: 'Settings' }).waitFor();
+    await until('nobody watches', async () => (await watching()).length === 0);
+  });
+
+  it('stops while its page is in the background, and goes on when it is back', async () => {
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    await hide(page, true);
+    await until('nobody watches', async () => (await watching()).length === 0);
+    await hide(page, false);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+  });
+
+  it('plays on a page elsewhere by three lines and a token', async () => {
+    await page.goto(origin);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    await moves(page);
+    await page.evaluate(`document.querySelector('redeye-player').remove()`);
+    await until('nobody watches', async () => (await watching()).length === 0);
+  });
+
+  for (const [width, height, where] of [
+    [1400, 900, 'desktop'],
+    [360, 740, 'phone'],
+  ] as const) {
+    it(`has no serious trouble for anybody on a ${where}, dark and light`, async () => {
+      await page.setViewportSize({ width, height });
+      for (const [name, path] of [
+        ['wall', '/live'],
+        ['camera', `/live/${YARD}`],
+      ] as const) {
+        await page.goto(server.url + path);
+        await page.locator('redeye-player').first().waitFor();
+        await moves(page);
+        const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+        assert.ok(Number(over) <= 0, `${name} is ${over} px too wide`);
+        for (const colorScheme of ['dark', 'light'] as const) {
+          await page.emulateMedia({ colorScheme });
+          await assertAccessible(page, `${name}, ${colorScheme}`);
+          await screenshot(page, `live-${name}-${where}-${colorScheme}`);
+        }
+      }
+    });
+  }
+});
+
+/** What the surface in front shows, 16 × 9; empty while there is none. */
+const LOOK = `(() => {
+  const root = document.querySelector('redeye-player').shadowRoot;
+  const surface = [...root.querySelectorAll('.surface.shown')].at(-1) ?? root.querySelector('canvas.below:not([hidden])');
+  if (!surface) return '';
+  const canvas = Object.assign(document.createElement('canvas'), { width: 16, height: 9 });
+  const context = canvas.getContext('2d');
+  context.drawImage(surface, 0, 0, 16, 9);
+  const data = context.getImageData(0, 0, 16, 9).data;
+  return data.some((value, at) => at % 4 !== 3 && value > 24) ? data.join() : '';
+})()`;
+
+async function seen(page: Page): Promise<string> {
+  return (await page.evaluate(LOOK)) as string;
+}
+
+/** Waits until the picture has changed twice. */
+async function moves(page: Page): Promise<void> {
+  const pictures = new Set<string>();
+  await until('the picture moves', async () => {
+    const picture = await seen(page);
+    if (picture !== '') pictures.add(picture);
+    return pictures.size >= 3;
+  });
+}
+
+/** Counts the frames in which there was no picture; call the answer to end and to learn. */
+function watchForEmptiness(page: Page): () => Promise<number> {
+  const counting = page.evaluate(`(() => {
+    window.emptiness = 0;
+    const look = () => {
+      if (${LOOK} === '') window.emptiness += 1;
+      requestAnimationFrame(look);
+    };
+    look();
+  })()`);
+  return async () => {
+    await counting;
+    return Number(await page.evaluate('window.emptiness'));
+  };
+}
+
+/** Makes the page believe that it is in the background: headless Chromium has no other tab to put in front. */
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${hidden} });
+    document.dispatchEvent(new Event('visibilitychange'));
+  `);
+}
+
+/** Fails on what axe-core calls serious or critical. */
+async function assertAccessible(page: Page, where: string): Promise<void> {
+  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(source);
+  const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  const bad = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  assert.deepEqual(
+    bad.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html }) => html).join('; ')}`),
+    [],
+  );
+}
