@@ -4,11 +4,13 @@ import type { RequestHandler } from 'express';
 export function corsFor(origins: readonly string[]): RequestHandler {
   return (req, res, next) => {
     const origin = req.get('Origin');
+    // Also where nothing is allowed: a browser would show one origin what it keeps of another.
+    if (origins.length > 0) res.vary('Origin');
     if (origin === undefined || !origins.includes(origin)) {
       next();
       return;
     }
-    res.set({ 'Access-Control-Allow-Origin': origin, Vary: 'Origin' });
+    res.set('Access-Control-Allow-Origin', origin);
     if (req.method !== 'OPTIONS' || req.get('Access-Control-Request-Method') === undefined) {
       next();
       return;

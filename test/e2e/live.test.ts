@@ -27,6 +27,8 @@ RTCPeerConnection.prototype.setRemoteDescription = function (description) {
   return set.call(this, window.blocked ? { ...description, sdp } : description);
 };
 `;
+/** What a browser writes while a server is away. */
+const UNREACHABLE = /net::ERR_|50\d \(/;
 /** Chromium writes what a test itself has cut off into the console. */
 const CUT_OFF = /net::ERR_FAILED.*\/hls\//;
 
@@ -210,6 +212,19 @@ describe('live pictures in a browser', function () {
     await moves(page);
     await page.evaluate(`document.querySelector('redeye-player').remove()`);
     await until('nobody watches', async () => (await watching()).length === 0);
+  });
+
+  it('keeps the last picture when the server goes, says so, and plays again when it is back', async () => {
+    await page.goto(`${server.url}/live/${GATE}`);
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor();
+    await server.end();
+    await status().filter({ hasText: 'No live picture the server cannot be reached' }).waitFor({ timeout: 20_000 });
+    assert.ok(await seen(page), 'the last picture stays');
+    await screenshot(page, 'live-gone');
+    await server.start();
+    await status().filter({ hasText: 'Live WebRTC' }).waitFor({ timeout: 30_000 });
+    await moves(page);
+    troubles.splice(0, troubles.length, ...troubles.filter((trouble) => !UNREACHABLE.test(trouble)));
   });
 
   for (const [width, height, where] of [

@@ -81,7 +81,7 @@ describe('camera-capture', () => {
     fake.cameras.declare({ id: 'of-a-flow', url: 'sim:shelf' });
     fake.cameras.hanging.add('gate');
     fake.config.serve(servedConfig({ device_id: 'server' }));
-    const flow = await playFlow('flows/server/cameras.json', { host: fake.host });
+    const flow = await playFlow('flows/server/server-cameras.json', { host: fake.host });
     const of = (camera: string) => fake.ingest.stored.filter((still) => still.camera === camera).length;
     const beats = (what: string, fact: () => boolean) =>
       until(what, async () => {

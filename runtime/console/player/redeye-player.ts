@@ -11,6 +11,10 @@ const AWAKE_MS = 3000;
 /** The server lies where this file comes from, one folder up. */
 const HOME = new URL(/* @vite-ignore */ '../', import.meta.url).toString();
 
+/** One for all players, and of a kind that no page's content policy is against. */
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(STYLE);
+
 /** What `redeye-state` tells. */
 export type PlayerState = Standing & { delayMs?: number | undefined };
 
@@ -36,13 +40,13 @@ export class RedeyePlayer extends HTMLElement implements Actions {
 
   constructor() {
     super();
-    const style = document.createElement('style');
-    style.textContent = STYLE;
     this.#notice.className = 'notice';
     this.#notice.hidden = true;
     this.#stage.root.append(this.#notice);
     this.#section.append(this.#stage.root, this.#controls.root);
-    this.attachShadow({ mode: 'open' }).append(style, this.#section);
+    const root = this.attachShadow({ mode: 'open' });
+    root.adoptedStyleSheets = [SHEET];
+    root.append(this.#section);
     this.#presence = new Presence(
       this,
       () => this.#stage.isDetached,
