@@ -105,7 +105,9 @@ describe('the flow editor in a browser', function () {
     const form = page.locator('#dialog-form');
     await form.locator('#node-input-interval_s').waitFor();
     const labels = (await form.locator('.form-row > label').allTextContents()).map((label) => label.trim());
-    assert.deepEqual(labels, ['Name', 'Camera', 'Every (s)', 'Width', 'Height', 'JPEG quality']);
+    // The empty one stands before a box to be ticked, whose label comes after it.
+    const fields = ['Name', 'Camera', '', 'all cameras of this device', 'Every (s)', 'Width', 'Height', 'JPEG quality'];
+    assert.deepEqual(labels, fields);
     await screenshot(page, 'editor-form');
     await page.locator('#node-dialog-cancel').click();
     await form.waitFor({ state: 'detached' });
