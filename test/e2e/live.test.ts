@@ -246,6 +246,8 @@ describe('live pictures in a browser', function () {
         for (const colorScheme of ['dark', 'light'] as const) {
           // Colours that still change from one theme to the other are nobody's.
           await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+          await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+          await until('the colours rest', () => page.evaluate('document.getAnimations().length === 0'));
           await assertAccessible(page, `${name}, ${colorScheme}`);
           await screenshot(page, `live-${name}-${where}-${colorScheme}`);
         }
