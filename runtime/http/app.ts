@@ -107,7 +107,8 @@ export function createHttpApp(parts: HttpParts): Express {
   const others = parts.live?.sessions.filter((source) => source !== watchers) ?? [];
   const live = parts.live && { ...parts.live, sessions: [...others, watchers] };
   const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
-  const pictures = live && liveRoutes({ live, viewerOf, watchers, clock, basePath });
+  const pictures =
+    live && liveRoutes({ live, viewerOf, watchers, registered: (id) => parts.fleet.camera(id), clock, basePath });
   if (pictures) app.use('/api/v1/cameras/:camera', pictures.api);
 
   const strict = helmet({

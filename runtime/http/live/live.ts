@@ -32,10 +32,12 @@ export function liveRoutes(options: {
   live: LiveParts;
   viewerOf: ViewerOf;
   watchers: Watchers;
+  /** throws `camera.not_found` for a camera that nobody registered */
+  registered: (camera: string) => Promise<unknown>;
   clock: Clock;
   basePath: string;
 }): { api: Router; players: Router } {
-  const { live, viewerOf, watchers, clock, basePath } = options;
+  const { live, viewerOf, watchers, registered, clock, basePath } = options;
   const common = { whep: live.whep, viewerOf, basePath };
   const api = Router({ mergeParams: true });
   const ofApi = (camera: string) => `/api/v1/cameras/${camera}`;
@@ -50,7 +52,7 @@ export function liveRoutes(options: {
 
   const { streams } = live;
   const has = { hasHls: hls !== undefined, hasPictures: live.pictures !== undefined };
-  api.use(waysRoutes({ ...common, streams, ...has, clock }));
+  api.use(waysRoutes({ ...common, streams, ...has, registered, clock }));
 
   const players = Router();
   const ours: RequestHandler = (req, _res, next) => {

@@ -16,6 +16,8 @@ export interface WaysRouteParts {
   hasHls: boolean;
   hasPictures: boolean;
   viewerOf: ViewerOf;
+  /** throws `camera.not_found` for a camera that nobody registered: a Pi's has no stream here, and is one all the same */
+  registered: (camera: string) => Promise<unknown>;
   clock: Clock;
 }
 
@@ -25,6 +27,8 @@ export function waysRoutes(parts: WaysRouteParts): Router {
   router.all('/live', readOnly, async (req: Request, res: Response) => {
     const camera = cameraOf(req);
     const user = await parts.viewerOf(req, camera);
+    // One that only a flow declares has a stream, and stands in no register.
+    if (!statusOf(parts.streams, camera)) await parts.registered(camera);
     const byToken = req.get('Authorization') === undefined && req.query.token !== undefined;
     res.set(LIVE_HEADERS).json(waysOf(parts, camera, { name: user.name, byToken }));
   });
