@@ -176,8 +176,10 @@ describe('the console in a browser', function () {
   });
 
   it('wipes between before and after', async () => {
-    const closed = await until('an interaction has ended', async () =>
-      (await server.api.events('interaction_detected')).find((one) => one.images.pre && one.images.post),
+    const closed = await until(
+      'an interaction has ended',
+      async () => (await server.api.events('interaction_detected')).find((one) => one.images.pre && one.images.post),
+      NEXT_EVENT_MS,
     );
     await page.goto(`${server.url}/events/${closed.id}`);
     await page.getByRole('button', { name: 'Wipe' }).click();

@@ -161,9 +161,11 @@ async function onlyOurPalette(page: Page): Promise<void> {
 async function filesBelow(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of (await readdir(folder, { recursive: true })).sort()) {
+    // What is just being written has another name, and is gone at the next look.
+    if (!name.endsWith('.json')) continue;
     const path = join(folder, name);
     const { mtimeMs } = await stat(path);
-    if (name.endsWith('.json')) files.set(name, `${mtimeMs} ${await readFile(path, 'utf8')}`);
+    files.set(name, `${mtimeMs} ${await readFile(path, 'utf8')}`);
   }
   return files;
 }
