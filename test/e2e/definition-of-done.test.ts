@@ -12,6 +12,7 @@ import { assertNoGap } from '../support/server-api.ts';
 import { EdgeUnderTest, jobsSettle, ServerUnderTest } from '../support/servers.ts';
 import { fingerprint, numbersGiven, waitingFrames } from '../support/spool-facts.ts';
 import { type Call, Tap } from '../support/tap.ts';
+import { until } from '../support/until.ts';
 import { Wire } from '../support/wire.ts';
 
 /** Looks at the bottles; HTTP goes through the tap. */
@@ -167,8 +168,10 @@ describe('the definition of done of the Pi camera (seed 004)', function () {
 
   it('S4.25 captures appear with the correct device_id and increasing seq', async () => {
     const sent = new Map<number, Call>();
+    const taken = (call: Call) => !call.lost && [200, 201].includes(call.answer.status) && answerOf(call).ok === true;
+    await until('twenty frames and some are taken', () => frames().filter(taken).length >= 25, 60_000);
     for (const call of frames()) {
-      if (!call.lost && [200, 201].includes(call.answer.status) && answerOf(call).ok === true) {
+      if (taken(call)) {
         const { seq } = await known(call);
         assert.ok(seq > Math.max(-1, ...sent.keys()), `${seq} is above all before it`);
         sent.set(seq, call);
