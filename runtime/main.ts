@@ -1,11 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLoopback, type Settings } from '../settings.ts';
-import { createBroker } from './broker/broker.ts';
 import { eventSink } from './broker/event-sink.ts';
 import type { Clock, Log } from './contracts/host.ts';
-import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
-import { deviceTopics } from './contracts/topics.ts';
 import { writeAudit } from './db/audit.repo.ts';
 import { createBackups } from './db/backup.ts';
 import type { Db } from './db/db.ts';
@@ -13,10 +10,11 @@ import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open.ts';
 import { createUpkeep } from './db/upkeep.ts';
 import { createUserStore } from './db/users.repo.ts';
+import { createDevices } from './devices.ts';
 import { eventLog } from './events/event-log.ts';
 import { createEvents } from './events/events.ts';
 import { createOutboxRelay } from './events/outbox-relay.ts';
-import { createFleet } from './fleet/fleet.ts';
+import type { Fleet } from './fleet/fleet.ts';
 import { createCrashGuard } from './flow-engine/crash-guard.ts';
 import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
 import type { AuditEntry as EditorEntry } from './flow-engine/log-bridge.ts';
@@ -42,7 +40,7 @@ import { ensureFolder } from './lib/files.ts';
 import { createHangWatch } from './lib/hang-watch.ts';
 import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
-import { createCipher, openSecrets } from './lib/secrets.ts';
+import { openSecrets } from './lib/secrets.ts';
 import { createLive } from './live.ts';
 import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
@@ -91,7 +89,7 @@ export interface RunningServer {
   /** the same, as it is now */
   flowsNow(): string;
   database: OpenedDatabase;
-  fleet: ReturnType<typeof createFleet>;
+  fleet: Fleet;
   stop(): Promise<void>;
 }
 
@@ -159,50 +157,18 @@ async function compose(
   const metrics = createMetrics({ log: log.child('metrics'), process: true });
   const counts = createStageCounts({ metrics, clock });
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
-  const fleet = createFleet({
+  const { fleet, broker } = createDevices({
+    settings,
+    mqttHost: plainMqttHost(settings),
+    secrets,
     db,
     clock,
-    log: log.child('fleet'),
-    site: settings.SITE,
-    pepper: secrets.pepper,
-    urlCipher: createCipher(secrets.urls),
+    log,
     checkUrl,
     reservedCameraIds: RESERVED_IDS,
-    mqttUrl: () => mqttUrl(settings, publicUrl, basePath),
+    publicUrl,
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
-    notifyConfig: (device, version) => tellConfig(device, version),
-    onRevoked: (device) => broker.disconnect(device),
   });
-  const broker = createBroker({
-    site: settings.SITE,
-    host: plainMqttHost(settings),
-    port: settings.MQTT_PORT,
-    clock,
-    log: log.child('broker'),
-    async authenticate(_username, password) {
-      const device = await fleet.deviceOfKey(password.toString('utf8'));
-      if (!device || device.disabled) return undefined;
-      const stillValid = async () => {
-        const now = await fleet.deviceOfKey(password.toString('utf8'));
-        return now?.id === device.id && !now.disabled;
-      };
-      return { kind: 'device', id: device.id, stillValid };
-    },
-    handlers: {
-      onConnected: () => undefined,
-      onDisconnected: (device) => fleet.markOffline(device),
-      onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
-      onState: (device, { state, session }) => fleet.markOnline(device, state, session),
-      onInfo: (device, message) => fleet.noteInfo(device, message),
-      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
-    },
-  });
-  const tellConfig = (device: string, version: number) => {
-    const topic = deviceTopics(settings.SITE, device).configDesired;
-    broker
-      .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
-      .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
-  };
   const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl });
   const { cameras } = live;
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
@@ -359,13 +325,6 @@ function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string
 /** MQTT without TLS goes to the network only where that was asked for; else devices come by WebSocket, over TLS. */
 function plainMqttHost({ HOST, TRUST_LAN }: Settings): string {
   return isLoopback(HOST) || TRUST_LAN ? HOST : '127.0.0.1';
-}
-
-/** Where devices find the broker. */
-function mqttUrl(settings: Settings, publicUrl: URL, basePath: string): string {
-  const plain = settings.MQTT_PORT > 0 && plainMqttHost(settings) === settings.HOST;
-  if (plain) return `mqtt://${publicUrl.hostname}:${settings.MQTT_PORT}`;
-  return `${publicUrl.protocol === 'https:' ? 'wss' : 'ws'}://${publicUrl.host}${basePath}/mqtt`;
 }
 
 /** Keeps what people changed in the editor. What was only read or tried goes to the log: anybody may try, and a table must not grow by it. */

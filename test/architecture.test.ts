@@ -7,6 +7,9 @@ import { NODE_TYPES } from '../runtime/contracts/node-types.ts';
 const PORTABLE = ['contracts', 'lib', 'media', 'picture', 'detect', 'flow-engine'].map((name) => `runtime/${name}`);
 const SHAPES = ['runtime/contracts', 'runtime/lib'];
 const STAGES = ['frames', 'jobs', 'events', 'retention', 'publish', 'fleet', 'broker'];
+/** Files beside main that put parts of several rooms together for it. */
+const COMPOSED = ['host', 'live', 'devices', 'server-cameras', 'server-state'];
+const STAGE_ROOMS = STAGES.map((stage) => `runtime/${stage}`);
 const RULES: Record<string, readonly string[] | 'everything'> = {
   'settings.ts': SHAPES,
   'runtime/contracts': [],
@@ -21,10 +24,9 @@ const RULES: Record<string, readonly string[] | 'everything'> = {
   'runtime/console': ['runtime/contracts'],
   'runtime/cli': 'everything',
   'runtime/main.ts': 'everything',
-  'runtime/live.ts': [...PORTABLE, 'runtime/http'],
-  'runtime/host.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`), 'runtime/http'],
-  'runtime/server-cameras.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
-  'runtime/server-state.ts': [...PORTABLE, 'runtime/db', ...STAGES.map((stage) => `runtime/${stage}`)],
+  ...Object.fromEntries(
+    COMPOSED.map((file) => [`runtime/${file}.ts`, [...PORTABLE, ...STAGE_ROOMS, 'runtime/db', 'runtime/http']]),
+  ),
   nodes: ['runtime/contracts', 'nodes/lib'],
   'nodes/lib': ['runtime/contracts'],
   edge: PORTABLE,

@@ -1,0 +1,81 @@
+import { type Broker, createBroker } from './broker/broker.ts';
+import type { CameraState } from './contracts/cameras.ts';
+import type { Clock, Log } from './contracts/host.ts';
+import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
+import { deviceTopics } from './contracts/topics.ts';
+import type { Db } from './db/db.ts';
+import { createFleet, type Fleet } from './fleet/fleet.ts';
+import { createCipher } from './lib/secrets.ts';
+
+export interface DevicesParts {
+  settings: { SITE: string; HOST: string; MQTT_PORT: number };
+  /** where MQTT without TLS is listened to: HOST, or only this machine */
+  mqttHost: string;
+  secrets: { pepper: Buffer; urls: Buffer };
+  db: Db;
+  clock: Clock;
+  log: Log;
+  checkUrl: (url: string) => Promise<void>;
+  reservedCameraIds: ReadonlySet<string>;
+  /** address of the server as devices reach it; may hold a path */
+  publicUrl: URL;
+  /** how one of the server's own cameras is */
+  localCameraState: (camera: string) => CameraState | undefined;
+}
+
+/** The register of devices and the broker they come to, each told of what the other sees. Both are started by the caller. */
+export function createDevices(parts: DevicesParts): { fleet: Fleet; broker: Broker } {
+  const { settings, mqttHost, secrets, db, clock, log, checkUrl, reservedCameraIds, localCameraState } = parts;
+  const fleet = createFleet({
+    db,
+    clock,
+    log: log.child('fleet'),
+    site: settings.SITE,
+    pepper: secrets.pepper,
+    urlCipher: createCipher(secrets.urls),
+    checkUrl,
+    reservedCameraIds,
+    mqttUrl: () => mqttUrl(parts),
+    localCameraState,
+    notifyConfig: (device, version) => tellConfig(device, version),
+    onRevoked: (device) => broker.disconnect(device),
+  });
+  const broker = createBroker({
+    site: settings.SITE,
+    host: mqttHost,
+    port: settings.MQTT_PORT,
+    clock,
+    log: log.child('broker'),
+    async authenticate(_username, password) {
+      const device = await fleet.deviceOfKey(password.toString('utf8'));
+      if (!device || device.disabled) return undefined;
+      const stillValid = async () => {
+        const now = await fleet.deviceOfKey(password.toString('utf8'));
+        return now?.id === device.id && !now.disabled;
+      };
+      return { kind: 'device', id: device.id, stillValid };
+    },
+    handlers: {
+      onConnected: () => undefined,
+      onDisconnected: (device) => fleet.markOffline(device),
+      onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
+      onState: (device, { state, session }) => fleet.markOnline(device, state, session),
+      onInfo: (device, message) => fleet.noteInfo(device, message),
+      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
+    },
+  });
+  const tellConfig = (device: string, version: number) => {
+    const topic = deviceTopics(settings.SITE, device).configDesired;
+    broker
+      .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
+      .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
+  };
+  return { fleet, broker };
+}
+
+/** Where devices find the broker: by its own port where that is as open as HTTP, else by WebSocket. */
+function mqttUrl({ settings, mqttHost, publicUrl }: DevicesParts): string {
+  if (settings.MQTT_PORT > 0 && mqttHost === settings.HOST) return `mqtt://${publicUrl.hostname}:${settings.MQTT_PORT}`;
+  const scheme = publicUrl.protocol === 'https:' ? 'wss' : 'ws';
+  return `${scheme}://${publicUrl.host}${publicUrl.pathname.replace(/\/$/, '')}/mqtt`;
+}
