@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { CameraRecord, CaptureRecord, DeviceRecord } from '../../runtime/contracts/api.ts';
 import type { CameraTest } from '../../runtime/contracts/cameras.ts';
 import { shelfRois } from '../../runtime/media/sim/shelf-timetable.ts';
+import { closedPort } from '../support/ports.ts';
 import { startPostgres } from '../support/postgres-server.ts';
 import { assertNoGap } from '../support/server-api.ts';
 import { jobsSettle, ServerUnderTest } from '../support/servers.ts';
@@ -154,13 +154,4 @@ function assertPace(captures: readonly CaptureRecord[]): void {
   const times = captures.map(({ captured_at }) => Date.parse(captured_at));
   const steps = times.slice(1).map((time, at) => time - (times[at] ?? 0));
   assert.ok(Math.min(...steps) > 150, `a burst has 200 ms at least: ${steps.join()}`);
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -30,3 +30,9 @@ export async function isTaken(port: number): Promise<boolean> {
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
   });
 }
+
+/** A port of 127.0.0.1 at which nobody answers. */
+export async function closedPort(): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  return port;
+}

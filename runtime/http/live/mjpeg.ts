@@ -2,6 +2,7 @@ import { type Request, type Response, Router } from 'express';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { LivePicture, PictureService } from '../../contracts/live-outputs.ts';
+import { waitForPicture } from '../../lib/first-picture.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
 import { allowEmbedding, cameraOf, LIVE_HEADERS, readOnly, wholeNumber } from './answer.ts';
 import type { Watchers } from './watchers.ts';
@@ -10,9 +11,6 @@ const FPS = 15;
 const MOST_FPS = 30;
 const BOUNDARY = 'FRAME';
 const TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
-const FIRST_MS = 10_000;
-/** After the camera said that it is away, so long is hoped for. */
-const HOPE_MS = 3000;
 /** A viewer who has not taken the last picture for so long is cut off. */
 const STUCK_MS = 30_000;
 
@@ -55,19 +53,15 @@ async function show(
   viewer: { user: string; address: string; path: string },
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    let reason = 'it has sent nothing so far';
     let takenMs = clock.monotonicMs();
-    const giveUp = () =>
-      over(new AppError('camera.unreachable', `no picture comes from ${camera}: ${reason}`, { retryAfterS: 2 }));
-    let stopWaiting = clock.after(FIRST_MS, giveUp);
-    let hopes = false;
+    const wait = waitForPicture(camera, clock, (error) => over(error));
     let leave = () => {};
     const watching = watchers.connected(camera, viewer, () => over());
     let isOver = false;
     const over = (error?: AppError) => {
       if (isOver) return;
       isOver = true;
-      stopWaiting();
+      wait.end();
       leave();
       watching.close();
       if (error && !res.headersSent) reject(error);
@@ -81,7 +75,7 @@ async function show(
     session.state = 'connecting';
     const onPicture = ({ jpeg, takenAt }: LivePicture) => {
       if (!res.headersSent) {
-        stopWaiting();
+        wait.end();
         session.state = 'playing';
         res.write(`--${BOUNDARY}\r\n`);
       } else if (res.writableLength > 0) {
@@ -104,13 +98,7 @@ async function show(
       leave = pictures.watch(camera, {
         fps,
         onPicture,
-        onGap: (why) => {
-          reason = why;
-          if (hopes || res.headersSent) return;
-          hopes = true;
-          stopWaiting();
-          stopWaiting = clock.after(HOPE_MS, giveUp);
-        },
+        onGap: wait.away,
         onEnd: () => over(new AppError('camera.not_found', `the camera ${camera} is not here any more`)),
       });
       if (isOver) leave();

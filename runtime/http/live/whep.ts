@@ -2,6 +2,7 @@ import { type NextFunction, type Request, type Response, Router, text } from 'ex
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { IceServer, WhepService } from '../../contracts/live.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
+import { cameraOf } from './answer.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
@@ -119,10 +120,6 @@ function refuse(allow: string) {
     res.set('Allow', allow);
     next(new AppError('route.method_not_allowed', `${req.method} is not possible here; ${allow} are`));
   };
-}
-
-function cameraOf(req: Request): string {
-  return (req.params as Record<string, string | undefined>).camera ?? '';
 }
 
 function secretOf(req: Request): string {

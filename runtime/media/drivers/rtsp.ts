@@ -5,16 +5,10 @@ import { explainFfmpeg, FFMPEG_QUIET, jpegOutput } from '../ffmpeg.ts';
 import { NewestPicture } from '../newest-picture.ts';
 import { fitJpeg } from '../picture-fit.ts';
 import type { Launch } from '../picture-process.ts';
+import { rtspInput } from '../rtsp-input.ts';
 import { type DriverParts, findFfmpeg } from './parts.ts';
 
-const PROTOCOLS = 'pipe,rtsp,rtsps,rtp,tcp,tls,crypto';
-/** ffmpeg's own patience with a socket, in µs; ours is shorter once pictures have come. */
-const SOCKET_US = 10_000_000;
-
-/**
- * An IP camera over RTSP, pictures by TCP (UDP loses packets and shows grey blocks). ffmpeg reads the address from its standard
- * input as a one-line play list, so that a password stands in no list of processes.
- */
+/** An IP camera over RTSP. */
 export class RtspDriver implements StillDriver {
   readonly kind = 'rtsp';
   readonly #parts: DriverParts;
@@ -50,20 +44,6 @@ export class RtspDriver implements StillDriver {
 }
 
 function launchRtsp(command: string, url: string, tuning: Tuning): Launch {
-  const list = [
-    'ffconcat version 1.0',
-    `file '${url.replaceAll("'", "'\\''")}'`,
-    'option rtsp_transport tcp',
-    'option allowed_media_types video',
-    // Guessing the frame rate would cost 1.5 s before the first picture.
-    'option fpsprobesize 0',
-    `option timeout ${SOCKET_US}`,
-  ];
-  const input = ['-protocol_whitelist', PROTOCOLS, '-f', 'concat', '-safe', '0', '-i', 'pipe:0'];
-  const decode = ['-threads', '2', '-fflags', 'nobuffer'];
-  return {
-    command,
-    args: [...FFMPEG_QUIET, ...decode, ...input, ...jpegOutput(tuning)],
-    input: `${list.join('\n')}\n`,
-  };
+  const { args, input } = rtspInput(url, 'video');
+  return { command, args: [...FFMPEG_QUIET, '-threads', '2', ...args, ...jpegOutput(tuning)], input };
 }

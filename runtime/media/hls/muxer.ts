@@ -2,13 +2,10 @@ import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { HlsStatus, LiveFile, PlaylistAsk } from '../../contracts/live-outputs.ts';
 import type { StreamHost, StreamSubscription } from '../../contracts/streams.ts';
+import { noPicture, patienceMs } from '../../lib/first-picture.ts';
 import { mediaPlaylist, multivariantPlaylist } from './playlist.ts';
 import { Segmenter } from './segmenter.ts';
 
-/** A camera that does not come in this time is told as an error. */
-const FIRST_MS = 10_000;
-/** After a camera said that it is away, so long is hoped for. */
-const HOPE_MS = 3000;
 /** A blocked request is answered after so many target durations, whatever has come. */
 const BLOCK_TARGETS = 3;
 const LONGEST_BLOCK_MS = 10_000;
@@ -95,7 +92,7 @@ export class Muxer {
   async index(query: string): Promise<string> {
     await this.#begun();
     const { reason } = this.#away ?? {};
-    if (this.#options.clock.monotonicMs() - this.#lastMs > STALE_MS) throw this.#unreachable(reason);
+    if (this.#options.clock.monotonicMs() - this.#lastMs > STALE_MS) throw noPicture(this.#options.camera, reason);
     return multivariantPlaylist(this.#segmenter, query);
   }
 
@@ -135,12 +132,10 @@ export class Muxer {
   async #begun(): Promise<void> {
     const { clock } = this.#options;
     const hasBegun = () => this.#segmenter.hasBegun;
-    const endMs = clock.monotonicMs() + FIRST_MS;
+    const sinceMs = clock.monotonicMs();
     while (!hasBegun() && this.#state === 'open') {
-      const nowMs = clock.monotonicMs();
-      const hopeEndMs = this.#away ? this.#away.sinceMs + HOPE_MS : endMs;
-      const leftMs = Math.min(endMs, hopeEndMs) - nowMs;
-      if (leftMs <= 0) throw this.#unreachable(this.#away?.reason);
+      const leftMs = patienceMs(clock, sinceMs, this.#away?.sinceMs);
+      if (leftMs <= 0) throw noPicture(this.#options.camera, this.#away?.reason);
       const wasAway = this.#away !== undefined;
       await this.#wait(() => hasBegun() || (this.#away !== undefined) !== wasAway, leftMs);
     }
@@ -150,12 +145,6 @@ export class Muxer {
   #checkOpen(): void {
     if (this.#state === 'open') return;
     throw new AppError('camera.not_found', `the camera ${this.#options.camera} is not here any more`);
-  }
-
-  #unreachable(reason = 'it has sent nothing so far'): AppError {
-    return new AppError('camera.unreachable', `no picture comes from ${this.#options.camera}: ${reason}`, {
-      retryAfterS: 2,
-    });
   }
 
   #blockMs(): number {

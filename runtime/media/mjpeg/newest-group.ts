@@ -1,10 +1,13 @@
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
-import type { AccessUnit, StreamFormat, StreamHost, StreamSubscription } from '../../contracts/streams.ts';
-
-const FIRST_MS = 10_000;
-/** After the camera said that it is away, so long is hoped for. */
-const HOPE_MS = 3000;
+import type {
+  AccessUnit,
+  StreamFormat,
+  StreamHost,
+  StreamReader,
+  StreamSubscription,
+} from '../../contracts/streams.ts';
+import { waitForPicture } from '../../lib/first-picture.ts';
 
 /** A group of pictures from its key frame to the newest. */
 export interface Group {
@@ -26,27 +29,21 @@ export function newestGroup(options: {
   return new Promise((resolve, reject) => {
     let format: StreamFormat | undefined;
     let units: AccessUnit[] = [];
-    let reason = 'it has sent nothing so far';
     let looks = false;
-    let hopes = false;
-    let stopWaiting = () => {};
     let subscription: StreamSubscription | undefined;
     const finish = (settle: () => void) => {
-      stopWaiting();
+      wait.end();
       subscription?.close();
       settle();
     };
-    const giveUp = () =>
-      finish(() =>
-        reject(new AppError('camera.unreachable', `no picture comes from ${camera}: ${reason}`, { retryAfterS: 2 })),
-      );
+    const wait = waitForPicture(camera, clock, (error) => finish(() => reject(error)));
     const look = () => {
       looks = false;
       const last = units.at(-1);
       const found = format;
       if (last && found && last.arrivedMs > sinceMs()) finish(() => resolve({ format: found, units }));
     };
-    subscription = streams.subscribe(camera, {
+    const reader: StreamReader = {
       onFormat: (next) => {
         format = next;
         units = [];
@@ -59,15 +56,15 @@ export function newestGroup(options: {
         setImmediate(look);
       },
       onGap: (why) => {
-        reason = why;
         units = [];
-        if (hopes) return;
-        hopes = true;
-        stopWaiting();
-        stopWaiting = clock.after(HOPE_MS, giveUp);
+        wait.away(why);
       },
       onEnd: () => finish(() => reject(new AppError('camera.not_found', `the camera ${camera} is not here any more`))),
-    });
-    if (!hopes) stopWaiting = clock.after(FIRST_MS, giveUp);
+    };
+    try {
+      subscription = streams.subscribe(camera, reader);
+    } catch (error) {
+      finish(() => reject(error));
+    }
   });
 }

@@ -1,9 +1,6 @@
-import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { StreamFormat, StreamHost, StreamSubscription } from '../../contracts/streams.ts';
-
-/** A source that is started for this viewer has so long: what MediaMTX gives its own. */
-const LIMIT_MS = 10_000;
+import { noPicture, waitForPicture } from '../../lib/first-picture.ts';
 
 /**
  * Waits until the stream says what it is. The answer's `close` lets go of it: until then the source keeps running. Throws what
@@ -14,23 +11,17 @@ export async function firstFormat(
   camera: string,
   clock: Clock,
 ): Promise<{ format: StreamFormat; hold: StreamSubscription }> {
-  let reason = 'no picture came';
   let hold: StreamSubscription | undefined;
-  let stop = () => {};
+  let end = () => {};
   try {
     const format = await new Promise<StreamFormat>((resolve, reject) => {
-      const fail = () => reject(new AppError('camera.unreachable', `${camera}: ${reason}`, { retryAfterS: 5 }));
-      stop = clock.after(LIMIT_MS, fail);
+      const wait = waitForPicture(camera, clock, reject);
+      end = wait.end;
       hold = streams.subscribe(camera, {
         onFormat: resolve,
         onVideo() {},
-        onGap(why) {
-          reason = why;
-        },
-        onEnd() {
-          reason = 'the camera was removed';
-          fail();
-        },
+        onGap: wait.away,
+        onEnd: () => reject(noPicture(camera, 'the camera was removed')),
       });
     });
     if (!hold) throw new Error('a format without a subscription');
@@ -39,6 +30,6 @@ export async function firstFormat(
     hold?.close();
     throw error;
   } finally {
-    stop();
+    end();
   }
 }

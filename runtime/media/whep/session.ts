@@ -1,4 +1,4 @@
-import { AppError } from '../../contracts/errors.ts';
+import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { LiveSession, Viewer } from '../../contracts/live.ts';
 import type {
@@ -162,8 +162,8 @@ export class WhepSession {
     this.#subscription = undefined;
     try {
       this.#subscription = streams.subscribe(camera, this.#reader());
-    } catch {
-      this.close('the camera was removed');
+    } catch (error) {
+      this.close(toAppError(error).message);
     }
     old?.close();
   }

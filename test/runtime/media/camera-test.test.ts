@@ -8,6 +8,7 @@ import { createCameraTest } from '../../../runtime/media/camera-test.ts';
 import { createUrlCheck } from '../../../runtime/media/url-policy.ts';
 import { patternClip, rampClip } from '../../support/clips.ts';
 import { temporaryFolder } from '../../support/folders.ts';
+import { closedPort } from '../../support/ports.ts';
 import { startRtspCamera, stopRtspCameras } from '../../support/rtsp-camera.ts';
 
 const SECRET = 'wr0ng-pass-word';
@@ -118,12 +119,3 @@ describe('trying a camera', function () {
     assert.equal((await test(url)).ok, false);
   });
 });
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
