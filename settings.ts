@@ -58,6 +58,12 @@ export const ServerSettings = Type.Object({
   TURN_STATIC_SECRET: text("coturn's static-auth-secret: each player gets credentials of its own, for a day", {
     secret: true,
   }),
+  SERVICE_TIMEOUT: Type.Integer({
+    default: 30_000,
+    minimum: 100,
+    maximum: 600_000,
+    description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
+  }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   ADMIN_PASSWORD: text(
     "the first start's password of the user admin, at least 12 characters; without it a random one is printed once",

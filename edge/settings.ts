@@ -48,6 +48,12 @@ export const EdgeSettings = Type.Object({
     secret: true,
     description: 'driver URL of the camera: auto, rpicam:0, v4l2:/dev/video0, rtsp://…, file:clip.mp4, sim:shelf',
   }),
+  SERVICE_TIMEOUT: Type.Integer({
+    default: 30_000,
+    minimum: 100,
+    maximum: 600_000,
+    description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
+  }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   LOG_LEVEL: Type.Union(
     ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),

@@ -36,6 +36,8 @@ export interface LiveSettings {
   ICE_SERVERS: readonly string[];
   TURN_URLS: readonly string[];
   TURN_STATIC_SECRET?: string | undefined;
+  /** ms */
+  SERVICE_TIMEOUT?: number;
 }
 
 /** The live part of the server: its cameras, their streams, and what shows those. */
@@ -58,7 +60,8 @@ export interface Live extends Part {
 
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
 export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl }: LiveOptions): Live {
-  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath });
+  const serviceTimeoutMs = settings.SERVICE_TIMEOUT;
+  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath, serviceTimeoutMs });
   const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
   registerStreamGauges(metrics, () => streams.list());
   const whep = createWhepOf(settings, { streams, clock, log: log.child('webrtc') });

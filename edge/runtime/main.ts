@@ -42,7 +42,8 @@ process.on('uncaughtException', (error) => die('uncaught exception', error));
 process.on('unhandledRejection', (error) => die('unhandled rejection', error));
 say({ type: 'alive' });
 
-const cameras = createCameraSet({ clock, log: log.child('camera'), ffmpegPath: settings.FFMPEG_PATH });
+const { FFMPEG_PATH: ffmpegPath, SERVICE_TIMEOUT: serviceTimeoutMs } = settings;
+const cameras = createCameraSet({ clock, log: log.child('camera'), ffmpegPath, serviceTimeoutMs });
 const host = createEdgeHost({ device, clock, log, cameras, agent });
 const pages = new Pages({
   port: settings.EDGE_PORT,

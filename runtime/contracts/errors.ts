@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   'camera.url_invalid': 400,
   'camera.unreachable': 503,
   'camera.no_picture': 503,
+  'camera.busy': 409,
   'camera.driver_missing': 503,
   'camera.no_stream': 409,
   'offer.invalid': 400,

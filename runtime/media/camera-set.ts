@@ -19,6 +19,8 @@ export interface CameraSetOptions {
   /** default: `ffmpeg`, from PATH */
   ffmpegPath?: string;
   rpicamVid?: readonly string[];
+  /** how long a camera service may take for an answer, ms; default 30000 */
+  serviceTimeoutMs?: number | undefined;
   /** where `auto` looks; default: this machine */
   search?: Partial<AutoSearch>;
   random?: () => number;
@@ -73,8 +75,8 @@ class Cameras implements CameraSet {
   #state: 'open' | 'stopped' = 'open';
 
   constructor(options: CameraSetOptions) {
-    const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, random, limits } = options;
-    this.#parts = { clock, log, ffmpegPath, rpicamVid, random, limits };
+    const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, serviceTimeoutMs, random, limits } = options;
+    this.#parts = { clock, log, ffmpegPath, rpicamVid, serviceTimeoutMs, random, limits };
     this.#search = { rpicamVid, ...options.search };
     for (const camera of options.cameras ?? []) this.define(camera);
   }

@@ -12,6 +12,8 @@ export interface DriverParts {
   ffmpegPath: string;
   /** names under which the Raspberry Pi's video program is looked for, the first one found is taken */
   rpicamVid: readonly string[];
+  /** how long a camera service may take for an answer, ms (SERVICE_TIMEOUT) */
+  serviceTimeoutMs?: number | undefined;
   random?: () => number;
   limits?: NewestPictureOptions['limits'];
 }

@@ -1,0 +1,54 @@
+/** Settings of a camera service in one shape, from either dialect; what the service does not tell is undefined. */
+export interface ServiceSettings {
+  /** ms */
+  exposure: number;
+  gain: number;
+  resolution: Resolution;
+  availableResolutions: Resolution[];
+  connected: boolean;
+  streaming: boolean;
+  exposureRange?: { min: number; max: number };
+  gainRange?: { min: number; max: number };
+  autoExposure?: boolean;
+}
+
+export interface Resolution {
+  width: number;
+  height: number;
+}
+
+/** Reads `GET /settings` of seed 002 (both dialects, S2.6, S2.36); what is missing or of a wrong type becomes a plain default. */
+export function serviceSettings(answer: Record<string, unknown>): ServiceSettings {
+  const resolution = resolutionOf(answer.resolution) ?? { width: 0, height: 0 };
+  const listed = Array.isArray(answer.available_resolutions)
+    ? answer.available_resolutions.flatMap((one) => resolutionOf(one) ?? [])
+    : [];
+  const exposureRange = rangeOf(answer.exposureMin, answer.exposureMax);
+  const gainRange = rangeOf(answer.gainMin, answer.gainMax);
+  return {
+    exposure: numberOf(answer.exposure) ?? 0,
+    gain: numberOf(answer.gain) ?? 0,
+    resolution,
+    availableResolutions: listed.length > 0 ? listed : [resolution],
+    connected: answer.connected === true,
+    streaming: answer.streaming === true,
+    ...(exposureRange && { exposureRange }),
+    ...(gainRange && { gainRange }),
+    ...(typeof answer.autoExposure === 'boolean' && { autoExposure: answer.autoExposure }),
+  };
+}
+
+function resolutionOf(value: unknown): Resolution | undefined {
+  const { width, height } = (value ?? {}) as { width?: unknown; height?: unknown };
+  const [w, h] = [numberOf(width), numberOf(height)];
+  return w === undefined || h === undefined ? undefined : { width: w, height: h };
+}
+
+function rangeOf(least: unknown, most: unknown): { min: number; max: number } | undefined {
+  const [min, max] = [numberOf(least), numberOf(most)];
+  return min === undefined || max === undefined ? undefined : { min, max };
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
