@@ -112,8 +112,9 @@ describe('the house', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('keeps files at 400 lines or fewer', () => {
-    const long = files.filter((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401);
+  it('keeps files at 400 lines or fewer, but for those that are generated', () => {
+    const written = files.filter((file) => !file.startsWith('runtime/contracts/client/'));
+    const long = written.filter((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401);
     assert.deepEqual(long, []);
   });
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TObject, TSchema } from 'typebox';
 import { EdgeSettings } from '../../edge/settings.ts';
 import { ServerSettings } from '../../settings.ts';
@@ -8,33 +8,43 @@ import { DEVICE_TOPICS } from '../contracts/topics.ts';
 import { apiRoutes, type HttpParts } from '../http/app.ts';
 import { openApi } from '../http/openapi.ts';
 import { guardNodeVersion } from '../lib/node-version.ts';
+import { clientSources } from './client-source.ts';
 
 guardNodeVersion();
 
-/** Writes docs/generated from the schemas; with `--check` it only compares and ends with 1 when a page is not up to date. */
+/** Writes docs/generated and the API's client from the schemas; with `--check` it only compares and ends with 1 when one is not up to date. */
 const root = join(import.meta.dirname, '..', '..');
-const folder = join(root, 'docs', 'generated');
-const pages: Record<string, string> = {
-  'settings.md': settingsPage(),
-  'http.md': httpPage(),
-  'mqtt.md': mqttPage(),
-  'nodes.md': await nodesPage(),
+// Only the table of routes is read here: no handler runs, so no part is ever touched.
+const document = openApi(apiRoutes({} as HttpParts), '');
+const files: Record<string, string> = {
+  ...below('docs/generated', {
+    'settings.md': settingsPage(),
+    'http.md': httpPage(),
+    'mqtt.md': mqttPage(),
+    'nodes.md': await nodesPage(),
+  }),
+  ...below('runtime/contracts/client', clientSources(document)),
 };
 
 const check = process.argv.includes('--check');
-const stale = Object.entries(pages).filter(([name, text]) => {
-  const path = join(folder, name);
+const stale = Object.entries(files).filter(([name, text]) => {
+  const path = join(root, name);
   return !existsSync(path) || readFileSync(path, 'utf8') !== text;
 });
 if (!check) {
-  mkdirSync(folder, { recursive: true });
-  for (const [name, text] of stale) writeFileSync(join(folder, name), text);
+  for (const [name, text] of stale) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
 }
-if (stale.length > 0)
-  console.log(`docs/generated: ${check ? 'not up to date' : 'written'}: ${stale.map(([name]) => name).join(', ')}`);
+if (stale.length > 0) console.log(`${check ? 'not up to date' : 'written'}: ${stale.map(([name]) => name).join(', ')}`);
 if (check && stale.length > 0) {
   console.log('run "npm run docs" and commit what it writes');
   process.exitCode = 1;
+}
+
+function below(folder: string, pages: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(pages).map(([name, text]) => [`${folder}/${name}`, text]));
 }
 
 function page(title: string, made: string, body: string): string {
@@ -90,9 +100,6 @@ function kind(schema: TSchema): string {
 }
 
 function httpPage(): string {
-  // Only the table of routes is read here: no handler runs, so no part is ever touched.
-  const routes = apiRoutes({} as HttpParts);
-  const document = openApi(routes, '');
   const rows = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const {

@@ -3,7 +3,14 @@ export const ALERT_LEVELS = ['ok', 'watch', 'bad'] as const;
 export type AlertLevel = (typeof ALERT_LEVELS)[number];
 
 /** Figures that have limits. */
-export type AlertMetric = 'temperature_c' | 'disk_free_bytes' | 'queue_depth' | 'ingest_failures_1h' | 'dead_jobs';
+export const ALERT_METRICS = [
+  'temperature_c',
+  'disk_free_bytes',
+  'queue_depth',
+  'ingest_failures_1h',
+  'dead_jobs',
+] as const;
+export type AlertMetric = (typeof ALERT_METRICS)[number];
 
 export interface AlertRule {
   metric: AlertMetric;

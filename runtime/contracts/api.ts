@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { DeviceConfigPatch } from './device-config.ts';
+import { DeviceConfig, DeviceConfigPatch } from './device-config.ts';
 import { ID_PATTERN } from './ids.ts';
-import type { Role } from './users.ts';
+import { anything, nullable, time } from './schema.ts';
+import { ROLES } from './users.ts';
 
 /** Every list of our own API: newest first; `next` goes into `?cursor=`, null at the end. */
 export interface Page<T> {
@@ -21,64 +22,81 @@ export interface ListQuery {
 }
 
 /** The error envelope of our own routes. */
-export interface ErrorBody {
-  statusCode: number;
-  error: string;
-  message: string;
-  code: string;
-  field?: string;
-}
+export const ErrorBody = Type.Object(
+  {
+    statusCode: Type.Integer(),
+    error: Type.String(),
+    message: Type.String(),
+    code: Type.String({ description: 'what the runbook explains' }),
+    field: Type.Optional(Type.String({ description: 'what of the request is wrong' })),
+  },
+  { title: 'ErrorBody' },
+);
+export type ErrorBody = Static<typeof ErrorBody>;
 
-export interface UserRecord {
-  id: number;
-  name: string;
-  email: string | null;
-  role: Role;
-  cameras: string[] | null;
-  may_edit_flows: boolean;
-  must_change_password: boolean;
-}
+export const UserRecord = Type.Object(
+  {
+    id: Type.Integer(),
+    name: Type.String(),
+    email: nullable(Type.String()),
+    role: Type.Enum(ROLES),
+    cameras: nullable(Type.Array(Type.String()), { description: 'ids of the cameras they may see; null: all' }),
+    may_edit_flows: Type.Boolean(),
+    must_change_password: Type.Boolean(),
+  },
+  { title: 'UserRecord' },
+);
+export type UserRecord = Static<typeof UserRecord>;
 
-export interface LoginAnswer {
-  access_token: string;
-  token_type: 'Bearer';
-  expires_in: number;
-  refresh_token: string;
-  user: UserRecord;
-}
+export const LoginAnswer = Type.Object(
+  {
+    access_token: Type.String({ examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9…'] }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'seconds', examples: [900] }),
+    refresh_token: Type.String({ description: 'good for one use' }),
+    user: UserRecord,
+  },
+  { title: 'LoginAnswer' },
+);
+export type LoginAnswer = Static<typeof LoginAnswer>;
 
-export interface DeviceRecord {
-  id: string;
-  name: string;
-  state: 'online' | 'offline' | 'degraded' | 'updating';
-  mode: 'baseline' | 'burst';
-  burst_until: string | null;
-  last_seq: number;
-  last_seen: string | null;
-  last_frame: string | null;
-  last_config_fetch: string | null;
-  config_version: number;
-  cameras: string[];
-  rssi: number | null;
-  battery_mv: number | null;
-  fw_version: string | null;
-  health: Record<string, unknown>;
-  info: Record<string, unknown>;
-  disabled: boolean;
-  created_at: string;
-}
+const deviceFields = {
+  id: Type.String(),
+  name: Type.String(),
+  state: Type.Enum(['online', 'offline', 'degraded', 'updating']),
+  mode: Type.Enum(['baseline', 'burst']),
+  burst_until: nullable(time()),
+  last_seq: Type.Integer({ description: 'highest number ever accepted; -1: none' }),
+  last_seen: nullable(time()),
+  last_frame: nullable(time()),
+  last_config_fetch: nullable(time()),
+  config_version: Type.Integer(),
+  cameras: Type.Array(Type.String()),
+  rssi: nullable(Type.Number()),
+  battery_mv: nullable(Type.Number()),
+  fw_version: nullable(Type.String()),
+  health: anything(),
+  info: anything(),
+  disabled: Type.Boolean(),
+  created_at: time(),
+};
+
+export const DeviceRecord = Type.Object(deviceFields, { title: 'DeviceRecord' });
+export type DeviceRecord = Static<typeof DeviceRecord>;
 
 /** A device just registered or given a new key: the only time the key is shown. */
-export interface DeviceWithKey extends DeviceRecord {
-  api_key: string;
-}
+export const DeviceWithKey = Type.Object(
+  { ...deviceFields, api_key: Type.String({ examples: ['rdk_1f2e3d4c_…'] }) },
+  { title: 'DeviceWithKey' },
+);
+export type DeviceWithKey = Static<typeof DeviceWithKey>;
 
 export const DeviceCreate = Type.Object(
   {
     id: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'default: made from the name' })),
     name: Type.String({ minLength: 1, maxLength: 100 }),
   },
-  { additionalProperties: false },
+  { title: 'DeviceCreate', additionalProperties: false },
 );
 export type DeviceCreate = Static<typeof DeviceCreate>;
 
@@ -87,60 +105,71 @@ export const DevicePatch = Type.Object(
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     disabled: Type.Optional(Type.Boolean()),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { title: 'DevicePatch', additionalProperties: false, minProperties: 1 },
 );
 export type DevicePatch = Static<typeof DevicePatch>;
 
 export const DeviceConfigPut = DeviceConfigPatch;
 
-export interface CameraRecord {
-  id: string;
-  name: string;
-  device: string;
-  /** kind of driver (`rtsp`, `sim`, …); the URL itself is write-only */
-  driver: string;
-  state: string;
-  last_frame: string | null;
-  created_at: string;
-}
+/** A device's configuration in force. */
+export const ConfigAnswer = Type.Object({ version: Type.Integer(), config: DeviceConfig }, { title: 'ConfigAnswer' });
+export type ConfigAnswer = Static<typeof ConfigAnswer>;
+
+export const CameraRecord = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    device: Type.String(),
+    driver: Type.String({ description: 'kind of driver, as rtsp or sim; the address itself is write-only' }),
+    state: Type.String(),
+    last_frame: nullable(time()),
+    created_at: time(),
+  },
+  { title: 'CameraRecord' },
+);
+export type CameraRecord = Static<typeof CameraRecord>;
 
 export const CameraCreate = Type.Object(
   {
     id: Type.Optional(Type.String({ pattern: ID_PATTERN })),
     name: Type.String({ minLength: 1, maxLength: 100 }),
     device: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'default: server' })),
-    url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000 })),
+    url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
   },
-  { additionalProperties: false },
+  { title: 'CameraCreate', additionalProperties: false },
 );
 export type CameraCreate = Static<typeof CameraCreate>;
 
 export const CameraPatch = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-    url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000 })),
+    url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { title: 'CameraPatch', additionalProperties: false, minProperties: 1 },
 );
 export type CameraPatch = Static<typeof CameraPatch>;
 
 export const CameraTestBody = Type.Object(
-  { url: Type.String({ minLength: 1, maxLength: 2000 }) },
-  { additionalProperties: false },
+  { url: Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] }) },
+  { title: 'CameraTestBody', additionalProperties: false },
 );
 export type CameraTestBody = Static<typeof CameraTestBody>;
 
-export interface CaptureRecord {
-  id: string;
-  device: string;
-  camera: string;
-  seq: number;
-  captured_at: string;
-  received_at: string;
-  width: number;
-  height: number;
-  jpeg_quality: number;
-  size: number;
-  image: string;
-  meta: Record<string, unknown>;
-}
+export const CaptureRecord = Type.Object(
+  {
+    id: Type.String(),
+    device: Type.String(),
+    camera: Type.String(),
+    seq: Type.Integer(),
+    captured_at: time(),
+    received_at: time(),
+    width: Type.Integer(),
+    height: Type.Integer(),
+    jpeg_quality: Type.Integer(),
+    size: Type.Integer({ description: 'bytes' }),
+    image: Type.String({ description: 'where its picture is' }),
+    meta: anything(),
+  },
+  { title: 'CaptureRecord' },
+);
+export type CaptureRecord = Static<typeof CaptureRecord>;

@@ -1,3 +1,5 @@
+import { type Static, Type } from 'typebox';
+
 /** What a camera can be asked for when it gives a still. */
 export interface CaptureOptions {
   width?: number;
@@ -20,32 +22,40 @@ export interface CameraStatus {
   byFlow?: true;
 }
 
-/** What came of trying a camera's address once. Words never hold its password. */
-export type CameraTest =
-  | { ok: false; code: string; reason: string; driver?: string }
-  | {
-      ok: true;
-      /** what answered, as `rtsp` */
-      driver: string;
-      /** pixels of the still */
-      width: number;
-      height: number;
-      /** ms until the still was there */
-      took_ms: number;
-      live: LiveTest;
-    };
+/** Whether and how it can be watched live. */
+export const LiveTest = Type.Object(
+  {
+    works: Type.Boolean(),
+    webrtc: Type.Boolean({ description: 'WebRTC too; else HLS and MJPEG only' }),
+    codec: Type.Optional(Type.String({ description: 'RFC 6381, as avc1.42e01f' })),
+    width: Type.Optional(Type.Integer()),
+    height: Type.Optional(Type.Integer()),
+    b_frames: Type.Optional(Type.Boolean()),
+    sound: Type.Optional(Type.String({ description: 'codec of its sound' })),
+    reason: Type.Optional(Type.String({ description: 'what does not work and why, or what is special about it' })),
+  },
+  { title: 'LiveTest' },
+);
+export type LiveTest = Static<typeof LiveTest>;
 
-export interface LiveTest {
-  works: boolean;
-  /** WebRTC too; else HLS and MJPEG only */
-  webrtc: boolean;
-  /** RFC 6381, as `avc1.42e01f` */
-  codec?: string;
-  width?: number;
-  height?: number;
-  b_frames?: boolean;
-  /** codec of its sound */
-  sound?: string;
-  /** what does not work and why, or what is special about it */
-  reason?: string;
-}
+/** What came of trying a camera's address once. Words never hold its password. */
+export const CameraTest = Type.Union(
+  [
+    Type.Object({
+      ok: Type.Literal(true),
+      driver: Type.String({ description: 'what answered, as rtsp' }),
+      width: Type.Integer({ description: 'pixels of the still' }),
+      height: Type.Integer(),
+      took_ms: Type.Number({ description: 'until the still was there' }),
+      live: LiveTest,
+    }),
+    Type.Object({
+      ok: Type.Literal(false),
+      code: Type.String(),
+      reason: Type.String(),
+      driver: Type.Optional(Type.String()),
+    }),
+  ],
+  { title: 'CameraTest' },
+);
+export type CameraTest = Static<typeof CameraTest>;

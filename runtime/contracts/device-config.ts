@@ -28,7 +28,7 @@ export const DeviceConfig = Type.Object(
     width: Type.Optional(Type.Integer({ minimum: 16, maximum: 16_384, description: 'width of captured pictures' })),
     height: Type.Optional(Type.Integer({ minimum: 16, maximum: 16_384, description: 'height of captured pictures' })),
   },
-  { additionalProperties: false },
+  { title: 'DeviceConfig', additionalProperties: false },
 );
 export type DeviceConfig = Static<typeof DeviceConfig>;
 
@@ -38,7 +38,10 @@ const bare = Object.fromEntries(
 ) as unknown as typeof DeviceConfig.properties;
 
 /** A change of a device's configuration: any of the fields; the rest stays. */
-export const DeviceConfigPatch = Type.Partial(Type.Object(bare), { additionalProperties: false });
+export const DeviceConfigPatch = Type.Partial(Type.Object(bare), {
+  title: 'DeviceConfigPatch',
+  additionalProperties: false,
+});
 export type DeviceConfigPatch = Static<typeof DeviceConfigPatch>;
 
 export type CaptureMode = 'baseline' | 'burst';

@@ -1,3 +1,6 @@
+import { type Static, Type } from 'typebox';
+import { nullable, time } from './schema.ts';
+
 export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'dead'] as const;
 /** `failed` waits for another try; `dead` has had its last. */
 export type JobState = (typeof JOB_STATES)[number];
@@ -18,16 +21,32 @@ export interface JobHandle {
 }
 
 /** A job as the API shows it. */
-export interface JobRecord {
-  id: number;
-  state: JobState;
-  device: string;
-  camera: string;
-  seq: number;
-  frame_id: string;
-  attempts: number;
-  error: string | null;
-  run_after: string | null;
-  created_at: string;
-  finished_at: string | null;
-}
+export const JobRecord = Type.Object(
+  {
+    id: Type.Integer(),
+    state: Type.Enum(JOB_STATES),
+    device: Type.String(),
+    camera: Type.String(),
+    seq: Type.Integer(),
+    frame_id: Type.String(),
+    attempts: Type.Integer(),
+    error: nullable(Type.String()),
+    run_after: nullable(time()),
+    created_at: time(),
+    finished_at: nullable(time()),
+  },
+  { title: 'JobRecord' },
+);
+export type JobRecord = Static<typeof JobRecord>;
+
+/** How many jobs there are in each state. */
+export const JobCounts = Type.Object(
+  {
+    queued: Type.Integer(),
+    running: Type.Integer(),
+    done: Type.Integer(),
+    failed: Type.Integer(),
+    dead: Type.Integer(),
+  },
+  { title: 'JobCounts' },
+);

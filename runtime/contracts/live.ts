@@ -1,4 +1,6 @@
-import type { StreamState } from './streams.ts';
+import { type Static, Type } from 'typebox';
+import { nullable, time } from './schema.ts';
+import { STREAM_STATES, type StreamState } from './streams.ts';
 
 /** The ways in which a camera can be watched. */
 export type LiveOutputKind = 'webrtc' | 'hls' | 'mjpeg';
@@ -39,6 +41,31 @@ export interface LiveSession {
   discarded: number;
 }
 
+/** A `LiveSession` as the API shows it. */
+export const SessionRecord = Type.Object(
+  {
+    id: Type.String(),
+    type: Type.Enum(['whep', 'hls', 'mjpeg']),
+    camera: Type.String(),
+    user: Type.String(),
+    address: Type.String({ description: 'IP address it is watched from' }),
+    path: Type.String(),
+    state: Type.Enum(['connecting', 'playing']),
+    started_at: time(),
+    bytes: Type.Integer(),
+    discarded: Type.Integer({ description: 'pictures left out because it could not take them' }),
+    loss: nullable(Type.Object({ share: Type.Number(), packets: Type.Integer(), jitter_ms: Type.Number() })),
+  },
+  { title: 'SessionRecord' },
+);
+export type SessionRecord = Static<typeof SessionRecord>;
+
+/** A token for `<img>` and `<video>`. */
+export const StreamTokenAnswer = Type.Object(
+  { token: Type.String(), expires_at: time() },
+  { title: 'StreamTokenAnswer' },
+);
+
 /** One kind of output and its viewers. */
 export interface SessionSource {
   sessions(): LiveSession[];
@@ -54,18 +81,29 @@ export interface Viewer {
 }
 
 /** What a player may try for a camera, best first, as `GET /api/v1/cameras/{id}/live` tells. */
-export interface LiveWays {
-  /** `none`: only stills come from it */
-  state: StreamState | 'none';
-  /** why it is not live, in words */
-  reason?: string;
-  /** epoch ms on the server's clock */
-  now: number;
-  /** `reason` says why it is not worth a try now */
-  ways: { name: LiveSession['type']; reason?: string }[];
-  /** for WebRTC, with fresh credentials */
-  iceServers: IceServer[];
-}
+export const LiveWays = Type.Object(
+  {
+    state: Type.Enum([...STREAM_STATES, 'none'], { description: 'none: only stills come from it' }),
+    reason: Type.Optional(Type.String({ description: 'why it is not live, in words' })),
+    now: Type.Number({ description: "epoch ms on the server's clock" }),
+    ways: Type.Array(
+      Type.Object({
+        name: Type.Enum(['whep', 'hls', 'mjpeg']),
+        reason: Type.Optional(Type.String({ description: 'why it is not worth a try now' })),
+      }),
+    ),
+    iceServers: Type.Array(
+      Type.Object({
+        url: Type.String(),
+        username: Type.Optional(Type.String()),
+        credential: Type.Optional(Type.String()),
+      }),
+      { description: 'for WebRTC, with fresh credentials' },
+    ),
+  },
+  { title: 'LiveWays' },
+);
+export type LiveWays = Static<typeof LiveWays>;
 
 /** A STUN or TURN server for browsers (W3C WebRTC, RTCIceServer), one address each. */
 export interface IceServer {

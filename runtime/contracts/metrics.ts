@@ -1,5 +1,7 @@
-import type { AlertLevel, AlertRule } from './alerts.ts';
-import type { JobState } from './jobs.ts';
+import { type Static, Type } from 'typebox';
+import { ALERT_LEVELS, ALERT_METRICS, type AlertLevel, type AlertRule } from './alerts.ts';
+import { JobCounts, type JobState } from './jobs.ts';
+import { nullable, time } from './schema.ts';
 
 export type Labels = Record<string, string>;
 
@@ -66,36 +68,62 @@ export interface AlertReading extends AlertRule {
   level: AlertLevel;
 }
 
+const level = () => Type.Enum(ALERT_LEVELS);
+const count = (description?: string) => Type.Integer(description === undefined ? {} : { description });
+
 /** `GET /api/v1/metrics`. Parts that could not be measured are null. */
-export interface MetricsAnswer {
-  at: string;
-  /** the worst of `alerts`, `database` and `flows` */
-  level: AlertLevel;
-  alerts: AlertReading[];
-  ingest: {
-    /** counted from here: the start of the server, at most an hour ago */
-    since: string;
-    success: number;
-    failures: number;
-    duplicates: number;
-    failures_by_code: Record<string, number>;
-    bytes: number;
-  };
-  queue: { depth: number; by_state: Record<JobState, number> } | null;
-  disk: { free_bytes: number; total_bytes: number; segments: number; segments_bytes: number } | null;
-  database: { kind: 'postgres' | 'pglite'; up: boolean; answer_ms: number | null; level: AlertLevel };
-  devices: { online: number; total: number } | null;
-  events_waiting: number | null;
-  mqtt_connections: number;
-  flows: { state: string; reason: string | null; level: AlertLevel };
-  system: {
-    /** over 1, 5 and 15 minutes */
-    cpu_load: number[];
-    cpus: number;
-    memory_total_bytes: number;
-    memory_available_bytes: number;
-    process_rss_bytes: number;
-    uptime_s: number;
-    temperature_c: number | null;
-  };
-}
+export const MetricsAnswer = Type.Object(
+  {
+    at: time(),
+    level: Type.Enum(ALERT_LEVELS, { description: 'the worst of `alerts`, `database` and `flows`' }),
+    alerts: Type.Array(
+      Type.Object({
+        metric: Type.Enum(ALERT_METRICS),
+        bad_when: Type.Enum(['high', 'low']),
+        watch: nullable(Type.Number()),
+        bad: nullable(Type.Number()),
+        runbook: Type.String(),
+        value: nullable(Type.Number(), { description: 'null: cannot be measured here' }),
+        level: level(),
+      }),
+    ),
+    ingest: Type.Object({
+      since: Type.String({ description: 'counted from here: the start of the server, at most an hour ago' }),
+      success: count(),
+      failures: count(),
+      duplicates: count(),
+      failures_by_code: Type.Record(Type.String(), Type.Number()),
+      bytes: count(),
+    }),
+    queue: nullable(
+      Type.Object({
+        depth: count(),
+        by_state: JobCounts,
+      }),
+    ),
+    disk: nullable(
+      Type.Object({ free_bytes: count(), total_bytes: count(), segments: count(), segments_bytes: count() }),
+    ),
+    database: Type.Object({
+      kind: Type.Enum(['postgres', 'pglite']),
+      up: Type.Boolean(),
+      answer_ms: nullable(Type.Number()),
+      level: level(),
+    }),
+    devices: nullable(Type.Object({ online: count(), total: count() })),
+    events_waiting: nullable(count()),
+    mqtt_connections: count(),
+    flows: Type.Object({ state: Type.String(), reason: nullable(Type.String()), level: level() }),
+    system: Type.Object({
+      cpu_load: Type.Array(Type.Number(), { description: 'over 1, 5 and 15 minutes' }),
+      cpus: count(),
+      memory_total_bytes: count(),
+      memory_available_bytes: count(),
+      process_rss_bytes: count(),
+      uptime_s: count(),
+      temperature_c: nullable(Type.Number()),
+    }),
+  },
+  { title: 'MetricsAnswer' },
+);
+export type MetricsAnswer = Static<typeof MetricsAnswer>;

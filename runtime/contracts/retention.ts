@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { nullable, time } from './schema.ts';
 
 /**
  * `space`: what makes room (expired staging, total size, free disk). `all`: besides, event images by age and the sweep of what
@@ -11,63 +12,76 @@ export type RetentionWork = (typeof RETENTION_WORK)[number];
 export type RetentionState = 'running' | 'done' | 'halted' | 'failed' | 'interrupted';
 
 /** What a run deleted, or a dry run would delete. */
-export interface RetentionCounts {
-  captures: number;
-  segments: number;
-  segment_bytes: number;
-  /** events whose pictures went; the events themselves stay */
-  events: number;
-  event_images: number;
-  event_image_bytes: number;
-  /** files that no row names */
-  orphans: number;
-  orphan_bytes: number;
-  /** ended logins */
-  tokens: number;
-  /** jobs that were given up long ago */
-  jobs: number;
-}
+export const RetentionCounts = Type.Object(
+  {
+    captures: Type.Integer(),
+    segments: Type.Integer(),
+    segment_bytes: Type.Integer(),
+    events: Type.Integer({ description: 'events whose pictures went; the events themselves stay' }),
+    event_images: Type.Integer(),
+    event_image_bytes: Type.Integer(),
+    orphans: Type.Integer({ description: 'files that no row names' }),
+    orphan_bytes: Type.Integer(),
+    tokens: Type.Integer({ description: 'ended logins' }),
+    jobs: Type.Integer({ description: 'jobs that were given up long ago' }),
+  },
+  { title: 'RetentionCounts' },
+);
+export type RetentionCounts = Static<typeof RetentionCounts>;
 
 /** What a run did, as `POST /api/v1/retention/run` and the node answer it. */
-export interface RetentionReport {
-  /** false: nothing was touched */
-  dry_run: boolean;
-  work: RetentionWork;
-  asked_by: string;
-  state: RetentionState;
-  started_at: string;
-  finished_at: string | null;
-  deleted: RetentionCounts;
-  /** frames whose job is not finished are kept, up to a cap */
-  unfinished: { bytes: number; cap_bytes: number; deleted_captures: number };
-  /** in words, what a person should know: why it halted, what could not be deleted */
-  notes: string[];
-}
+export const RetentionReport = Type.Object(
+  {
+    dry_run: Type.Boolean({ description: 'true: nothing was touched' }),
+    work: Type.Enum(RETENTION_WORK),
+    asked_by: Type.String(),
+    state: Type.Enum(['running', 'done', 'halted', 'failed', 'interrupted']),
+    started_at: time(),
+    finished_at: nullable(time()),
+    deleted: RetentionCounts,
+    unfinished: Type.Object(
+      { bytes: Type.Integer(), cap_bytes: Type.Integer(), deleted_captures: Type.Integer() },
+      { description: 'frames whose job is not finished are kept, up to a cap' },
+    ),
+    notes: Type.Array(Type.String(), { description: 'in words: why it halted, what could not be deleted' }),
+  },
+  { title: 'RetentionReport' },
+);
+export type RetentionReport = Static<typeof RetentionReport>;
 
 /** `GET /api/v1/retention`. */
-export interface RetentionStatus {
-  last_run: RetentionReport | null;
-  /** what the server does by itself; everything else is asked for by flows */
-  next: { at: string; what: string } | null;
-  usage: {
-    segments_bytes: number;
-    event_images_bytes: number;
-    free_bytes: number;
-    /** exempt from every rule, the largest first, at most 200; `kept_bytes` is of all */
-    kept: { event?: string; capture?: string; bytes: number }[];
-    kept_bytes: number;
-  };
-  limits: {
-    event_images_days: number;
-    staging_hours: number;
-    /** null: none */
-    max_bytes: number | null;
-    min_free_bytes: number;
-    unfinished_bytes: number;
-    /** of the rows of a kind, in one run, while time is in doubt */
-    share_in_doubt: number;
-  };
-}
+export const RetentionStatus = Type.Object(
+  {
+    last_run: nullable(RetentionReport),
+    next: nullable(Type.Object({ at: time(), what: Type.String() }), {
+      description: 'what the server does by itself; everything else is asked for by flows',
+    }),
+    usage: Type.Object({
+      segments_bytes: Type.Integer(),
+      event_images_bytes: Type.Integer(),
+      free_bytes: Type.Integer(),
+      kept: Type.Array(
+        Type.Object({
+          event: Type.Optional(Type.String()),
+          capture: Type.Optional(Type.String()),
+          bytes: Type.Integer(),
+        }),
+        { description: 'exempt from every rule, the largest first, at most 200; `kept_bytes` is of all' },
+      ),
+      kept_bytes: Type.Integer(),
+    }),
+    limits: Type.Object({
+      event_images_days: Type.Number(),
+      staging_hours: Type.Number(),
+      max_bytes: nullable(Type.Integer()),
+      min_free_bytes: Type.Integer(),
+      unfinished_bytes: Type.Integer(),
+      share_in_doubt: Type.Number({ description: 'of the rows of a kind, in one run, while time is in doubt' }),
+    }),
+  },
+  { title: 'RetentionStatus' },
+);
+export type RetentionStatus = Static<typeof RetentionStatus>;
 
 /** `POST /api/v1/retention/run`. */
 export const RetentionRun = Type.Object(
@@ -75,6 +89,6 @@ export const RetentionRun = Type.Object(
     dry_run: Type.Optional(Type.Boolean({ description: 'only tell what would be deleted' })),
     work: Type.Optional(Type.Enum(RETENTION_WORK)),
   },
-  { additionalProperties: false },
+  { title: 'RetentionRun', additionalProperties: false },
 );
 export type RetentionRun = Static<typeof RetentionRun>;

@@ -11,14 +11,14 @@ export const Roi = Type.Object(
     points: Type.Array(point, { minItems: 3, maxItems: 32 }),
     threshold: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   },
-  { additionalProperties: false },
+  { title: 'Roi', additionalProperties: false },
 );
 export type Roi = Static<typeof Roi>;
 
 /** The ROIs of a camera, as `PUT /cameras/{id}/rois` takes them; `version` guards against a lost update. */
 export const RoiSet = Type.Object(
   { version: Type.Optional(Type.Integer({ minimum: 0 })), rois: Type.Array(Roi, { maxItems: 64 }) },
-  { additionalProperties: false },
+  { title: 'RoiSet', additionalProperties: false },
 );
 export type RoiSet = Static<typeof RoiSet>;
 
@@ -33,3 +33,7 @@ export const WHOLE_PICTURE: Roi = {
     [0, 1],
   ],
 };
+
+/** The ROIs of a camera that are in force. */
+export const RoisAnswer = Type.Object({ version: Type.Integer(), rois: Type.Array(Roi) }, { title: 'RoisAnswer' });
+export type RoisAnswer = Static<typeof RoisAnswer>;

@@ -65,7 +65,8 @@ export interface StreamSubscription {
   close(): void;
 }
 
-export type StreamState = 'idle' | 'connecting' | 'live' | 'waiting' | 'failed';
+export const STREAM_STATES = ['idle', 'connecting', 'live', 'waiting', 'failed'] as const;
+export type StreamState = (typeof STREAM_STATES)[number];
 
 export interface StreamStatus {
   camera: string;

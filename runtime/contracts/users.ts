@@ -20,7 +20,7 @@ export const LoginBody = Type.Object(
     email: Type.String({ minLength: 1, maxLength: 254, description: 'e-mail address or user name' }),
     password: Type.String({ minLength: 1, maxLength: 1024 }),
   },
-  { additionalProperties: false },
+  { title: 'LoginBody', additionalProperties: false },
 );
 export type LoginBody = Static<typeof LoginBody>;
 
@@ -29,6 +29,6 @@ export const PasswordBody = Type.Object(
     current_password: Type.String({ minLength: 1, maxLength: 1024 }),
     new_password: Type.String({ minLength: 12, maxLength: 1024 }),
   },
-  { additionalProperties: false },
+  { title: 'PasswordBody', additionalProperties: false },
 );
 export type PasswordBody = Static<typeof PasswordBody>;

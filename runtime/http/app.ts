@@ -9,6 +9,7 @@ import type {
   JobsService,
   RetentionService,
 } from '../contracts/services.ts';
+import { apiDocs } from './api-docs.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { StreamTokens } from './auth/stream-tokens.ts';
 import { viewerDoor } from './auth/viewers.ts';
@@ -24,6 +25,7 @@ import { type LiveParts, liveRoutes } from './live/live.ts';
 import { Watchers } from './live/watchers.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { requestId } from './request-id.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
 import { cameraRoutes } from './routes/cameras.ts';
@@ -99,6 +101,7 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(corsFor(parts.corsOrigins));
   // First, and without what pages need: this is the busiest path, and it is no browser that comes.
   app.use('/api/v1', parts.ingest);
+  app.use(requestId);
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
 
@@ -124,6 +127,7 @@ export function createHttpApp(parts: HttpParts): Express {
   app.get('/api/openapi.json', strict, (_req, res) => {
     res.json(document);
   });
+  app.use('/api/docs', apiDocs(parts.basePath));
   app.use('/api', notFound);
 
   if (parts.flows.editor) {

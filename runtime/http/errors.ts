@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { ErrorBody } from '../contracts/api.ts';
 import { AppError, type ErrorCode, toAppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** The error envelope of our own routes. */
 export function errorBody(error: AppError): ErrorBody {
@@ -29,6 +30,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
         method: req.method,
         path: req.path,
         code: error.code,
+        request: requestIdOf(res),
         error: error.cause ?? error,
       });
     if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));

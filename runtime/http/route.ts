@@ -1,7 +1,7 @@
 import type { NextFunction, Request, Response, Router } from 'express';
 import { json } from 'express';
 import type { TObject, TSchema } from 'typebox';
-import { AppError } from '../contracts/errors.ts';
+import { AppError, type ErrorCode } from '../contracts/errors.ts';
 import type { Actor } from '../contracts/services.ts';
 import type { Role, User } from '../contracts/users.ts';
 import { parser } from '../lib/validate.ts';
@@ -49,6 +49,14 @@ export interface RouteSpec {
   status?: number;
   /** content type of the good answer where it is not JSON */
   produces?: string;
+  /** shape of the good answer, for the documentation and the client; none where there is no body */
+  answer?: TSchema;
+  /** codes it may refuse with beside those that follow from its checks */
+  errors?: readonly ErrorCode[];
+  /** it creates something: `Idempotency-Key` makes a repetition get the first answer */
+  idempotent?: true;
+  /** answers also to somebody who has to change their password first */
+  despitePasswordChange?: true;
   handle(context: Context): unknown;
 }
 
@@ -77,7 +85,7 @@ export function mountRoutes(
           );
           checkText(req.body, 'the body');
         }
-        const answer = await route.handle({
+        const context: Context = {
           req,
           res,
           params: req.params as Record<string, string>,
@@ -85,7 +93,8 @@ export function mountRoutes(
           body: parseBody ? parseBody(req.body ?? {}) : undefined,
           user,
           actor: { name: `user:${user.name}`, ip: req.ip ?? '' },
-        });
+        };
+        const answer = await route.handle(context);
         if (!res.headersSent) send(res, answer);
       } catch (error) {
         next(error);

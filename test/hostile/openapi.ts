@@ -15,6 +15,7 @@ export interface Operation {
 
 interface Document {
   paths: Record<string, Record<string, Described>>;
+  components: { schemas: Record<string, Schema> };
 }
 
 interface Described {
@@ -26,15 +27,18 @@ interface Described {
 }
 
 interface Schema {
+  $ref?: string;
   properties?: Record<string, unknown>;
 }
 
 /** Every operation of an OpenAPI document, as our server publishes it. */
 export function operationsOf(document: unknown): Operation[] {
-  const { paths } = document as Document;
+  const { paths, components } = document as Document;
+  const whole = (schema: Schema | undefined) =>
+    schema?.$ref === undefined ? schema : components.schemas[schema.$ref.split('/').at(-1) ?? ''];
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) => {
-      const schema = described.requestBody?.content['application/json']?.schema;
+      const schema = whole(described.requestBody?.content['application/json']?.schema);
       const named = (where: string) => (described.parameters ?? []).filter((p) => p.in === where).map((p) => p.name);
       return {
         method: method.toUpperCase(),

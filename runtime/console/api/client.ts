@@ -1,6 +1,8 @@
-import type { ErrorBody } from '../../contracts/api.ts';
+import { createClient, type Send } from '../../contracts/client/client.ts';
+import type { ErrorBody } from '../../contracts/client/shapes.ts';
 
 const HEADERS = { 'X-Redeye-Console': '1' };
+const AUTH = 'api/v1/auth';
 
 /** What the server refused, in its own words, with the code that the runbook explains. `status` 0: it could not be reached. */
 export class ApiError extends Error {
@@ -43,15 +45,19 @@ export function address(path: string): string {
   return new URL(path.replace(/^\//, ''), document.baseURI).toString();
 }
 
-export const api = {
-  get: <T>(path: string, query: Query = {}, signal?: AbortSignal) => send<T>('GET', withQuery(path, query), { signal }),
-  post: <T>(path: string, body: unknown = {}) => send<T>('POST', path, { body }),
-  put: <T>(path: string, body: unknown) => send<T>('PUT', path, { body }),
-  patch: <T>(path: string, body: unknown) => send<T>('PATCH', path, { body }),
-  delete: <T>(path: string) => send<T>('DELETE', path, {}),
-};
+/** Carries the requests of the generated client. */
+export const send: Send = ({ method, path, query = {}, body, options = {} }) =>
+  exchange(method, withQuery(path, query as Query), { body, ...options });
 
-async function send<T>(method: string, path: string, how: { body?: unknown; signal?: AbortSignal }): Promise<T> {
+export const client = createClient(send);
+
+interface How {
+  body?: unknown;
+  signal?: AbortSignal;
+  idempotencyKey?: string;
+}
+
+async function exchange<T>(method: string, path: string, how: How): Promise<T> {
   const answer = await request(method, path, how);
   if (answer.ok) return bodyOf<T>(answer);
   const error = await refusal(answer);
@@ -67,15 +73,19 @@ async function bodyOf<T>(answer: Response): Promise<T> {
 
 /** A wrong password is a 401 too, but no session would make it right. */
 function isRenewable(path: string, error: ApiError): boolean {
-  if (error.status !== 401 || path === 'auth/login' || path === 'auth/refresh') return false;
-  return path !== 'auth/password' || error.code !== 'auth.invalid';
+  if (error.status !== 401 || path === `${AUTH}/login` || path === `${AUTH}/refresh`) return false;
+  return path !== `${AUTH}/password` || error.code !== 'auth.invalid';
 }
 
-async function request(method: string, path: string, how: { body?: unknown; signal?: AbortSignal }): Promise<Response> {
+async function request(method: string, path: string, how: How): Promise<Response> {
   try {
-    return await fetch(address(`api/v1/${path}`), {
+    return await fetch(address(path), {
       method,
-      headers: how.body === undefined ? HEADERS : { ...HEADERS, 'Content-Type': 'application/json' },
+      headers: {
+        ...HEADERS,
+        ...(how.body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(how.idempotencyKey !== undefined && { 'Idempotency-Key': how.idempotencyKey }),
+      },
       body: how.body === undefined ? undefined : JSON.stringify(how.body),
       credentials: 'same-origin',
       signal: how.signal,

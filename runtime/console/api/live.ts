@@ -1,6 +1,6 @@
 import { onScopeDispose, readonly, ref } from 'vue';
 import type { EventMessage } from '../../contracts/events.ts';
-import { address, api } from './client.ts';
+import { address, client } from './client.ts';
 
 type Listener = (message: EventMessage) => void;
 
@@ -65,7 +65,7 @@ async function reopen(): Promise<void> {
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     try {
       // Renews the session where that is what is wrong; leads to the login where it cannot be.
-      await api.get('auth/me');
+      await client.getAuthMe();
       start();
     } catch {
       if (retry !== undefined) void reopen();

@@ -2,7 +2,7 @@ import { computed, ref } from 'vue';
 import type { LoginAnswer, UserRecord } from '../../contracts/api.ts';
 import type { Role } from '../../contracts/users.ts';
 import { calls } from './calls.ts';
-import { ApiError, api, onExpired } from './client.ts';
+import { ApiError, client, onExpired } from './client.ts';
 
 type Answer = Pick<LoginAnswer, 'expires_in' | 'user'>;
 
@@ -35,12 +35,12 @@ export const session = {
   },
 
   async login(name: string, password: string): Promise<void> {
-    begin(await api.post<Answer>('auth/login', { email: name, password }));
+    begin(await client.postAuthLogin({ email: name, password }));
   },
 
   async logout(): Promise<void> {
     try {
-      await api.post<void>('auth/logout');
+      await client.postAuthLogout();
     } finally {
       end();
     }
@@ -70,7 +70,7 @@ async function resume(): Promise<void> {
     return;
   }
   try {
-    user.value = await api.get<UserRecord>('auth/me');
+    user.value = await client.getAuthMe();
     renewWhenDue();
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) end();
@@ -110,7 +110,7 @@ function renew(): Promise<boolean> {
 async function renewOnce(): Promise<boolean> {
   if (user.value !== undefined && Date.now() - Number(localStorage.getItem(RENEWED)) < RENEWED_LATELY_MS) return true;
   try {
-    begin(await api.post<Answer>('auth/refresh'));
+    begin(await client.postAuthRefresh());
     return true;
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 400)) {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { LoginAnswer } from '../../contracts/api.ts';
+import { LoginAnswer, UserRecord } from '../../contracts/api.ts';
 import { AppError } from '../../contracts/errors.ts';
 import { LoginBody, PasswordBody } from '../../contracts/users.ts';
 import { type Accounts, userRecord } from '../auth/accounts.ts';
@@ -12,7 +12,7 @@ const RefreshBody = Type.Object(
       Type.String({ minLength: 1, maxLength: 200, description: 'the console leaves it out: its cookie has it' }),
     ),
   },
-  { additionalProperties: false },
+  { title: 'RefreshBody', additionalProperties: false },
 );
 
 /** Login, refresh, logout, who am I, new password. */
@@ -34,6 +34,8 @@ export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
       access: 'open',
       tag,
       summary: 'Log in with user name or e-mail address, and password',
+      answer: LoginAnswer,
+      errors: ['auth.invalid', 'auth.too_many_tries'],
       body: LoginBody,
       handle: async (context) => answer(context, await accounts.login(context.body as LoginBody, context.req.ip ?? '')),
     },
@@ -43,6 +45,8 @@ export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
       access: 'open',
       tag,
       summary: 'Exchange a refresh token for a new pair; each is good for one use',
+      answer: LoginAnswer,
+      errors: ['auth.invalid'],
       body: RefreshBody,
       handle: async (context) => answer(context, await accounts.refresh(refreshToken(context))),
     },
@@ -66,6 +70,8 @@ export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Who the token belongs to',
+      answer: UserRecord,
+      despitePasswordChange: true,
       handle: ({ user }) => userRecord(user),
     },
     {
@@ -74,6 +80,8 @@ export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Change your own password; other sessions end',
+      despitePasswordChange: true,
+      errors: ['auth.too_many_tries'],
       body: PasswordBody,
       status: 204,
       async handle({ user, body, req }) {

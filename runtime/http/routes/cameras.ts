@@ -1,7 +1,8 @@
-import { CameraCreate, CameraPatch, CameraTestBody } from '../../contracts/api.ts';
-import type { CameraTest } from '../../contracts/cameras.ts';
+import { CameraCreate, CameraPatch, CameraRecord, CameraTestBody } from '../../contracts/api.ts';
+import { CameraTest } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
-import { RoiSet } from '../../contracts/rois.ts';
+import { RoiSet, RoisAnswer } from '../../contracts/rois.ts';
+import { pageOf } from '../../contracts/schema.ts';
 import type { FleetService } from '../../contracts/services.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
@@ -21,6 +22,7 @@ export function cameraRoutes(
       access: 'viewer',
       tag,
       summary: 'All cameras you may see',
+      answer: pageOf(CameraRecord),
       async handle({ user }) {
         const cameras = await fleet.cameras();
         return {
@@ -35,6 +37,9 @@ export function cameraRoutes(
       access: 'admin',
       tag,
       summary: 'Add a camera; its address is kept encrypted and never shown again',
+      answer: CameraRecord,
+      idempotent: true,
+      errors: ['camera.exists', 'camera.id_reserved', 'camera.url_invalid', 'device.not_found'],
       body: CameraCreate,
       status: 201,
       handle: (context) =>
@@ -49,6 +54,8 @@ export function cameraRoutes(
       access: 'admin',
       tag,
       summary: 'Try an address once without adding it: a still, then live; says in words what is wrong',
+      answer: CameraTest,
+      errors: ['camera.url_invalid', 'host.not_here'],
       body: CameraTestBody,
       handle({ body }) {
         if (!test) throw new AppError('host.not_here', 'this server has no cameras of its own');
@@ -61,6 +68,7 @@ export function cameraRoutes(
       access: 'viewer',
       tag,
       summary: 'One camera',
+      answer: CameraRecord,
       handle({ params, user }) {
         requireCamera(user, params.id ?? '');
         return fleet.camera(params.id ?? '');
@@ -72,6 +80,8 @@ export function cameraRoutes(
       access: 'admin',
       tag,
       summary: 'Rename a camera or give it another address; without url the old one stays',
+      answer: CameraRecord,
+      errors: ['camera.url_invalid'],
       body: CameraPatch,
       handle: ({ params, body, actor }) => fleet.patchCamera(params.id ?? '', body as CameraPatch, actor),
     },
@@ -93,6 +103,7 @@ export function cameraRoutes(
       access: 'viewer',
       tag,
       summary: 'ROIs in force, with their version',
+      answer: RoisAnswer,
       handle({ params, user }) {
         requireCamera(user, params.id ?? '');
         return fleet.rois(params.id ?? '');
@@ -104,6 +115,8 @@ export function cameraRoutes(
       access: 'operator',
       tag,
       summary: 'Set the ROIs; a stale version is refused; in force from the next frame on',
+      answer: RoisAnswer,
+      errors: ['rois.invalid', 'rois.version_conflict'],
       body: RoiSet,
       handle({ params, body, user, actor }) {
         requireCamera(user, params.id ?? '');

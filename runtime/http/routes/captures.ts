@@ -1,3 +1,6 @@
+import type { Request } from 'express';
+import { CaptureRecord } from '../../contracts/api.ts';
+import { pageOf } from '../../contracts/schema.ts';
 import type { FramesService } from '../../contracts/services.ts';
 import { listQuery, listSchema, requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
@@ -10,6 +13,14 @@ export const PICTURE_HEADERS = {
   'Cache-Control': 'private, max-age=86400',
 };
 
+/** A picture that never changes under its name; whoever has it is told so, and its bytes are not read. */
+export async function pictureAnswer(req: Request, name: string, read: () => Promise<Buffer>): Promise<Answer> {
+  const headers = { ...PICTURE_HEADERS, ETag: `"${name}"` };
+  const known = (req.get('If-None-Match') ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  if (known.includes(headers.ETag) || known.includes('*')) return new Answer(304, undefined, headers);
+  return new Answer(200, await read(), headers);
+}
+
 /** Stored frames. */
 export function captureRoutes(frames: FramesService): RouteSpec[] {
   const tag = 'captures';
@@ -20,6 +31,7 @@ export function captureRoutes(frames: FramesService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Stored frames, newest first',
+      answer: pageOf(CaptureRecord),
       query: listSchema({}),
       handle: ({ query, user }) => frames.list(listQuery(query, user)),
     },
@@ -29,6 +41,7 @@ export function captureRoutes(frames: FramesService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'One stored frame',
+      answer: CaptureRecord,
       async handle({ params, user }) {
         const capture = await frames.get(params.id ?? '');
         requireCamera(user, capture.camera);
@@ -41,11 +54,12 @@ export function captureRoutes(frames: FramesService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Its picture, as the device sent it',
+      errors: ['capture.bytes_gone'],
       produces: 'image/jpeg',
-      async handle({ params, user }) {
+      async handle({ params, user, req }) {
         const capture = await frames.get(params.id ?? '');
         requireCamera(user, capture.camera);
-        return new Answer(200, await frames.image(capture.id), PICTURE_HEADERS);
+        return pictureAnswer(req, capture.id, () => frames.image(capture.id));
       },
     },
   ];

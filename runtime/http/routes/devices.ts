@@ -1,6 +1,14 @@
-import { DeviceConfigPut, DeviceCreate, DevicePatch } from '../../contracts/api.ts';
+import {
+  ConfigAnswer,
+  DeviceConfigPut,
+  DeviceCreate,
+  DevicePatch,
+  DeviceRecord,
+  DeviceWithKey,
+} from '../../contracts/api.ts';
 import type { DeviceConfigPatch } from '../../contracts/device-config.ts';
-import { RoiSet } from '../../contracts/rois.ts';
+import { RoiSet, RoisAnswer } from '../../contracts/rois.ts';
+import { pageOf } from '../../contracts/schema.ts';
 import type { FleetService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
@@ -18,6 +26,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'viewer',
       tag,
       summary: 'All devices with state, mode, last seen and last frame',
+      answer: pageOf(DeviceRecord),
       async handle({ user }) {
         const devices = await fleet.devices();
         return { items: devices.filter((device) => mine(user, device.cameras)), next: null };
@@ -29,6 +38,9 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'admin',
       tag,
       summary: 'Register a device; the answer shows its key, once',
+      answer: DeviceWithKey,
+      idempotent: true,
+      errors: ['device.exists'],
       body: DeviceCreate,
       status: 201,
       handle: (context) =>
@@ -43,6 +55,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'viewer',
       tag,
       summary: 'One device',
+      answer: DeviceRecord,
       handle: ({ params }) => fleet.device(params.id ?? ''),
     },
     {
@@ -51,6 +64,8 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'admin',
       tag,
       summary: 'Rename, disable or enable a device',
+      answer: DeviceRecord,
+      errors: ['device.built_in'],
       body: DevicePatch,
       handle: ({ params, body, actor }) => fleet.patchDevice(params.id ?? '', body as DevicePatch, actor),
     },
@@ -60,6 +75,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'admin',
       tag,
       summary: 'Delete a device; its frames and events stay, and its seq goes on when it is registered again',
+      errors: ['device.built_in'],
       status: 204,
       async handle({ params, actor }) {
         await fleet.deleteDevice(params.id ?? '', actor);
@@ -72,6 +88,8 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'admin',
       tag,
       summary: 'A new key, shown once; the old one still works for a while',
+      answer: DeviceWithKey,
+      errors: ['device.built_in'],
       handle: ({ params, actor }) => fleet.rotateKey(params.id ?? '', actor),
     },
     {
@@ -80,6 +98,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'viewer',
       tag,
       summary: 'The configuration in force',
+      answer: ConfigAnswer,
       handle: ({ params }) => fleet.config(params.id ?? ''),
     },
     {
@@ -88,6 +107,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'operator',
       tag,
       summary: 'Change any of the fields; the rest stays',
+      answer: ConfigAnswer,
       body: DeviceConfigPut,
       handle: ({ params, body, actor }) => fleet.putConfig(params.id ?? '', body as DeviceConfigPatch, actor),
     },
@@ -97,6 +117,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'viewer',
       tag,
       summary: "ROIs of the device's first camera",
+      answer: RoisAnswer,
       handle: async ({ params }) => fleet.rois(await firstCamera(fleet, params.id ?? '')),
     },
     {
@@ -105,6 +126,8 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'operator',
       tag,
       summary: "Set the ROIs of the device's first camera",
+      answer: RoisAnswer,
+      errors: ['rois.invalid', 'rois.version_conflict'],
       body: RoiSet,
       handle: async ({ params, body, actor }) =>
         fleet.putRois(await firstCamera(fleet, params.id ?? ''), body as RoiSet, actor),

@@ -1,10 +1,18 @@
 import { Type } from 'typebox';
 import { AppError } from '../../contracts/errors.ts';
-import { EVENT_TYPES, EventPatch, type EventType, IMAGE_ROLES, type ImageRole } from '../../contracts/events.ts';
+import {
+  EVENT_TYPES,
+  EventPatch,
+  EventRecord,
+  type EventType,
+  IMAGE_ROLES,
+  type ImageRole,
+} from '../../contracts/events.ts';
+import { pageOf } from '../../contracts/schema.ts';
 import type { EventsService } from '../../contracts/services.ts';
 import { listQuery, listSchema, requireCamera } from '../list-query.ts';
-import { Answer, type RouteSpec } from '../route.ts';
-import { PICTURE_HEADERS } from './captures.ts';
+import type { RouteSpec } from '../route.ts';
+import { pictureAnswer } from './captures.ts';
 
 /** What happened: list, one, its pictures, the operator's verdict. */
 export function eventRoutes(events: EventsService): RouteSpec[] {
@@ -20,6 +28,7 @@ export function eventRoutes(events: EventsService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Events, newest first',
+      answer: pageOf(EventRecord),
       query,
       handle: ({ query, user }) =>
         events.list({
@@ -34,6 +43,7 @@ export function eventRoutes(events: EventsService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'One event; details say why it fired',
+      answer: EventRecord,
       async handle({ params, user }) {
         const event = await events.get(params.id ?? '');
         requireCamera(user, event.camera);
@@ -46,6 +56,7 @@ export function eventRoutes(events: EventsService): RouteSpec[] {
       access: 'operator',
       tag,
       summary: 'Note, reviewed, verdict (true, false or null), keep (exempt from retention)',
+      answer: EventRecord,
       body: EventPatch,
       async handle({ params, body, user, actor }) {
         requireCamera(user, (await events.get(params.id ?? '')).camera);
@@ -58,8 +69,9 @@ export function eventRoutes(events: EventsService): RouteSpec[] {
       access: 'viewer',
       tag,
       summary: 'Its picture: pre.jpg, during.jpg, post.jpg or thumb.jpg',
+      errors: ['image.not_found'],
       produces: 'image/jpeg',
-      async handle({ params, user }) {
+      async handle({ params, user, req }) {
         const role = (params.file ?? '').replace(/\.jpg$/, '') as ImageRole;
         if (!IMAGE_ROLES.includes(role)) {
           throw new AppError(
@@ -69,7 +81,7 @@ export function eventRoutes(events: EventsService): RouteSpec[] {
         }
         const event = await events.get(params.id ?? '');
         requireCamera(user, event.camera);
-        return new Answer(200, await events.image(event.id, role), PICTURE_HEADERS);
+        return pictureAnswer(req, `${event.id}-${role}`, () => events.image(event.id, role));
       },
     },
   ];

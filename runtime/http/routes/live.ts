@@ -1,5 +1,6 @@
 import { AppError } from '../../contracts/errors.ts';
-import type { LiveSession, SessionSource } from '../../contracts/live.ts';
+import { type LiveSession, SessionRecord, type SessionSource, StreamTokenAnswer } from '../../contracts/live.ts';
+import { pageOf } from '../../contracts/schema.ts';
 import type { FleetService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { StreamTokens } from '../auth/stream-tokens.ts';
@@ -25,6 +26,7 @@ export function liveApiRoutes(options: {
       access: 'viewer',
       tag,
       summary: 'A token for <img> and <video>: for this camera, reading only, five minutes (?token=)',
+      answer: StreamTokenAnswer,
       async handle({ params: { id = '' }, user }) {
         requireCamera(user, id);
         await fleet.camera(id);
@@ -42,6 +44,7 @@ export function liveApiRoutes(options: {
       access: 'operator',
       tag,
       summary: 'Who is watching now, newest first',
+      answer: pageOf(SessionRecord),
       handle({ user }) {
         const found = visible(user).map(({ session }) => session);
         return { items: found.sort((one, other) => other.startedAt - one.startedAt).map(record), next: null };

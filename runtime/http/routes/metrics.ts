@@ -1,3 +1,4 @@
+import { MetricsAnswer } from '../../contracts/metrics.ts';
 import type { RouteSpec } from '../route.ts';
 import { type SystemMetricsParts, systemMetrics } from '../system-metrics.ts';
 
@@ -10,6 +11,7 @@ export function metricsRoutes(parts: SystemMetricsParts): RouteSpec[] {
       access: 'operator',
       tag: 'operations',
       summary: 'Ingest of the last hour, queue, disk, database, system; each figure with a limit says ok, watch or bad',
+      answer: MetricsAnswer,
       handle: () => systemMetrics(parts),
     },
   ];

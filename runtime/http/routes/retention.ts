@@ -1,4 +1,4 @@
-import { RetentionRun } from '../../contracts/retention.ts';
+import { RetentionReport, RetentionRun, RetentionStatus } from '../../contracts/retention.ts';
 import type { RetentionService } from '../../contracts/services.ts';
 import type { RouteSpec } from '../route.ts';
 
@@ -12,6 +12,7 @@ export function retentionRoutes(retention: RetentionService): RouteSpec[] {
       access: 'admin',
       tag,
       summary: 'Limits, what is used and kept, and what the last run deleted',
+      answer: RetentionStatus,
       handle: () => retention.status(),
     },
     {
@@ -20,6 +21,8 @@ export function retentionRoutes(retention: RetentionService): RouteSpec[] {
       access: 'admin',
       tag,
       summary: 'Delete what the rules say, now; with dry_run only tell what that would be',
+      answer: RetentionReport,
+      errors: ['retention.running'],
       body: RetentionRun,
       handle({ body, actor }) {
         const { dry_run: dryRun = false, work = 'all' } = body as RetentionRun;

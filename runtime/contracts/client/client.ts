@@ -1,0 +1,231 @@
+// Made from the OpenAPI document by `npm run docs`; do not edit.
+import type {
+  CameraCreate,
+  CameraPatch,
+  CameraRecord,
+  CameraRecordPage,
+  CameraTest,
+  CameraTestBody,
+  CaptureRecord,
+  CaptureRecordPage,
+  ConfigAnswer,
+  DeviceConfigPatch,
+  DeviceCreate,
+  DevicePatch,
+  DeviceRecord,
+  DeviceRecordPage,
+  DeviceWithKey,
+  EventPatch,
+  EventRecord,
+  EventRecordPage,
+  JobCounts,
+  JobRecord,
+  JobRecordPage,
+  LiveWays,
+  LoginAnswer,
+  LoginBody,
+  MetricsAnswer,
+  PasswordBody,
+  RefreshBody,
+  RetentionReport,
+  RetentionRun,
+  RetentionStatus,
+  RoiSet,
+  RoisAnswer,
+  SessionRecordPage,
+  StreamTokenAnswer,
+  UserRecord,
+} from './shapes.ts';
+
+/** One request, for whoever carries it: `path` is below the server's own address, without a slash before it. */
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: object;
+  body?: unknown;
+  options?: CallOptions;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** a repetition with the same key creates nothing new; only where the API says so */
+  idempotencyKey?: string;
+}
+
+/** Sends a request with the caller's credential and answers the parsed body; throws what it makes of a refusal. */
+export type Send = <T>(call: Call) => Promise<T>;
+
+const part = (value: string | number) => encodeURIComponent(value);
+
+/** Every operation of the API, by its name in the document. */
+export function createClient(send: Send) {
+  return {
+    /** Log in with user name or e-mail address, and password */
+    postAuthLogin: (body: LoginBody, options?: CallOptions) =>
+      send<LoginAnswer>({ method: 'POST', path: 'api/v1/auth/login', body, options }),
+
+    /** Exchange a refresh token for a new pair; each is good for one use */
+    postAuthRefresh: (body: RefreshBody = {}, options?: CallOptions) =>
+      send<LoginAnswer>({ method: 'POST', path: 'api/v1/auth/refresh', body, options }),
+
+    /** End the session of a refresh token */
+    postAuthLogout: (body: RefreshBody = {}, options?: CallOptions) =>
+      send<void>({ method: 'POST', path: 'api/v1/auth/logout', body, options }),
+
+    /** Who the token belongs to */
+    getAuthMe: (options?: CallOptions) =>
+      send<UserRecord>({ method: 'GET', path: 'api/v1/auth/me', options }),
+
+    /** Change your own password; other sessions end */
+    postAuthPassword: (body: PasswordBody, options?: CallOptions) =>
+      send<void>({ method: 'POST', path: 'api/v1/auth/password', body, options }),
+
+    /** All devices with state, mode, last seen and last frame */
+    getDevices: (options?: CallOptions) =>
+      send<DeviceRecordPage>({ method: 'GET', path: 'api/v1/devices', options }),
+
+    /** Register a device; the answer shows its key, once */
+    postDevices: (body: DeviceCreate, options?: CallOptions) =>
+      send<DeviceWithKey>({ method: 'POST', path: 'api/v1/devices', body, options }),
+
+    /** One device */
+    getDevice: (id: string | number, options?: CallOptions) =>
+      send<DeviceRecord>({ method: 'GET', path: `api/v1/devices/${part(id)}`, options }),
+
+    /** Rename, disable or enable a device */
+    patchDevice: (id: string | number, body: DevicePatch, options?: CallOptions) =>
+      send<DeviceRecord>({ method: 'PATCH', path: `api/v1/devices/${part(id)}`, body, options }),
+
+    /** Delete a device; its frames and events stay, and its seq goes on when it is registered again */
+    deleteDevice: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/devices/${part(id)}`, options }),
+
+    /** A new key, shown once; the old one still works for a while */
+    postDeviceRotateKey: (id: string | number, options?: CallOptions) =>
+      send<DeviceWithKey>({ method: 'POST', path: `api/v1/devices/${part(id)}/rotate-key`, options }),
+
+    /** The configuration in force */
+    getDeviceConfig: (id: string | number, options?: CallOptions) =>
+      send<ConfigAnswer>({ method: 'GET', path: `api/v1/devices/${part(id)}/config`, options }),
+
+    /** Change any of the fields; the rest stays */
+    putDeviceConfig: (id: string | number, body: DeviceConfigPatch = {}, options?: CallOptions) =>
+      send<ConfigAnswer>({ method: 'PUT', path: `api/v1/devices/${part(id)}/config`, body, options }),
+
+    /** ROIs of the device's first camera */
+    getDeviceRois: (id: string | number, options?: CallOptions) =>
+      send<RoisAnswer>({ method: 'GET', path: `api/v1/devices/${part(id)}/rois`, options }),
+
+    /** Set the ROIs of the device's first camera */
+    putDeviceRois: (id: string | number, body: RoiSet, options?: CallOptions) =>
+      send<RoisAnswer>({ method: 'PUT', path: `api/v1/devices/${part(id)}/rois`, body, options }),
+
+    /** All cameras you may see */
+    getCameras: (options?: CallOptions) =>
+      send<CameraRecordPage>({ method: 'GET', path: 'api/v1/cameras', options }),
+
+    /** Add a camera; its address is kept encrypted and never shown again */
+    postCameras: (body: CameraCreate, options?: CallOptions) =>
+      send<CameraRecord>({ method: 'POST', path: 'api/v1/cameras', body, options }),
+
+    /** Try an address once without adding it: a still, then live; says in words what is wrong */
+    postCamerasTest: (body: CameraTestBody, options?: CallOptions) =>
+      send<CameraTest>({ method: 'POST', path: 'api/v1/cameras/test', body, options }),
+
+    /** One camera */
+    getCamera: (id: string | number, options?: CallOptions) =>
+      send<CameraRecord>({ method: 'GET', path: `api/v1/cameras/${part(id)}`, options }),
+
+    /** Rename a camera or give it another address; without url the old one stays */
+    patchCamera: (id: string | number, body: CameraPatch, options?: CallOptions) =>
+      send<CameraRecord>({ method: 'PATCH', path: `api/v1/cameras/${part(id)}`, body, options }),
+
+    /** Delete a camera; its frames and events stay */
+    deleteCamera: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/cameras/${part(id)}`, options }),
+
+    /** ROIs in force, with their version */
+    getCameraRois: (id: string | number, options?: CallOptions) =>
+      send<RoisAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/rois`, options }),
+
+    /** Set the ROIs; a stale version is refused; in force from the next frame on */
+    putCameraRois: (id: string | number, body: RoiSet, options?: CallOptions) =>
+      send<RoisAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/rois`, body, options }),
+
+    /** Stored frames, newest first */
+    getCaptures: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>
+      send<CaptureRecordPage>({ method: 'GET', path: 'api/v1/captures', query, options }),
+
+    /** One stored frame */
+    getCapture: (id: string | number, options?: CallOptions) =>
+      send<CaptureRecord>({ method: 'GET', path: `api/v1/captures/${part(id)}`, options }),
+
+    /** Events, newest first */
+    getEvents: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; type?: "interaction_detected" | "stock_changed" | "camera_obstructed" | "scene_shifted" | "camera_issue" | undefined; reviewed?: boolean | undefined } = {}, options?: CallOptions) =>
+      send<EventRecordPage>({ method: 'GET', path: 'api/v1/events', query, options }),
+
+    /** One event; details say why it fired */
+    getEvent: (id: string | number, options?: CallOptions) =>
+      send<EventRecord>({ method: 'GET', path: `api/v1/events/${part(id)}`, options }),
+
+    /** Note, reviewed, verdict (true, false or null), keep (exempt from retention) */
+    patchEvent: (id: string | number, body: EventPatch, options?: CallOptions) =>
+      send<EventRecord>({ method: 'PATCH', path: `api/v1/events/${part(id)}`, body, options }),
+
+    /** Jobs, newest first; status is one of queued, running, done, failed (waits for another try), dead */
+    getJobs: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; status?: "queued" | "running" | "done" | "failed" | "dead" | undefined } = {}, options?: CallOptions) =>
+      send<JobRecordPage>({ method: 'GET', path: 'api/v1/jobs', query, options }),
+
+    /** How many jobs there are in each state */
+    getJobsCounts: (options?: CallOptions) =>
+      send<JobCounts>({ method: 'GET', path: 'api/v1/jobs/counts', options }),
+
+    /** Give a failed or dead job a fresh set of attempts */
+    postJobRetry: (id: string | number, options?: CallOptions) =>
+      send<JobRecord>({ method: 'POST', path: `api/v1/jobs/${part(id)}/retry`, options }),
+
+    /** Limits, what is used and kept, and what the last run deleted */
+    getRetention: (options?: CallOptions) =>
+      send<RetentionStatus>({ method: 'GET', path: 'api/v1/retention', options }),
+
+    /** Delete what the rules say, now; with dry_run only tell what that would be */
+    postRetentionRun: (body: RetentionRun = {}, options?: CallOptions) =>
+      send<RetentionReport>({ method: 'POST', path: 'api/v1/retention/run', body, options }),
+
+    /** Ingest of the last hour, queue, disk, database, system; each figure with a limit says ok, watch or bad */
+    getMetrics: (options?: CallOptions) =>
+      send<MetricsAnswer>({ method: 'GET', path: 'api/v1/metrics', options }),
+
+    /** A token for <img> and <video>: for this camera, reading only, five minutes (?token=) */
+    postCameraStreamToken: (id: string | number, options?: CallOptions) =>
+      send<StreamTokenAnswer>({ method: 'POST', path: `api/v1/cameras/${part(id)}/stream-token`, options }),
+
+    /** Who is watching now, newest first */
+    getSessions: (options?: CallOptions) =>
+      send<SessionRecordPage>({ method: 'GET', path: 'api/v1/sessions', options }),
+
+    /** End somebody’s watching */
+    deleteSession: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/sessions/${part(id)}`, options }),
+
+    /** Which ways to watch there are, in words why not the others, and ICE servers; starts no camera */
+    getCameraLive: (id: string | number, options?: CallOptions) =>
+      send<LiveWays>({ method: 'GET', path: `api/v1/cameras/${part(id)}/live`, options }),
+  };
+}
+
+/** Where what is not JSON lies. */
+export const addresses = {
+  /** Its picture, as the device sent it */
+  captureImageJpg: (id: string | number) => `api/v1/captures/${part(id)}/image.jpg`,
+  /** Its picture: pre.jpg, during.jpg, post.jpg or thumb.jpg */
+  eventImage: (id: string | number, file: string | number) => `api/v1/events/${part(id)}/images/${part(file)}`,
+  /** Server-Sent Events: each event at its start and its end */
+  stream: () => 'api/v1/stream',
+  /** Watch by HLS, low latency where the player can */
+  cameraHlsIndexM3u8: (id: string | number) => `api/v1/cameras/${part(id)}/hls/index.m3u8`,
+  /** Watch as JPEG pictures one after the other (?fps=) */
+  cameraMjpeg: (id: string | number) => `api/v1/cameras/${part(id)}/mjpeg`,
+  /** The newest picture */
+  cameraSnapshotJpg: (id: string | number) => `api/v1/cameras/${part(id)}/snapshot.jpg`,
+};

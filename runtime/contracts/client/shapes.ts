@@ -1,0 +1,523 @@
+// Made from the OpenAPI document by `npm run docs`; do not edit.
+
+export type CameraCreate = {
+  id?: string;
+  name: string;
+  /** default: server */
+  device?: string;
+  url?: string;
+};
+
+export type CameraPatch = {
+  name?: string;
+  url?: string;
+};
+
+export type CameraRecord = {
+  id: string;
+  name: string;
+  device: string;
+  /** kind of driver, as rtsp or sim; the address itself is write-only */
+  driver: string;
+  state: string;
+  last_frame: string | null;
+  created_at: string;
+};
+
+export type CameraRecordPage = {
+  items: CameraRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type CameraTest = {
+  ok: true;
+  /** what answered, as rtsp */
+  driver: string;
+  /** pixels of the still */
+  width: number;
+  height: number;
+  /** until the still was there */
+  took_ms: number;
+  live: LiveTest;
+} | {
+  ok: false;
+  code: string;
+  reason: string;
+  driver?: string;
+};
+
+export type CameraTestBody = {
+  url: string;
+};
+
+export type CaptureRecord = {
+  id: string;
+  device: string;
+  camera: string;
+  seq: number;
+  captured_at: string;
+  received_at: string;
+  width: number;
+  height: number;
+  jpeg_quality: number;
+  /** bytes */
+  size: number;
+  /** where its picture is */
+  image: string;
+  meta: Record<string, unknown>;
+};
+
+export type CaptureRecordPage = {
+  items: CaptureRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type ConfigAnswer = {
+  version: number;
+  config: DeviceConfig;
+};
+
+export type DeviceConfig = {
+  /** time between two frames at rest, in seconds */
+  capture_interval_s: number;
+  /** frames per second during a burst */
+  burst_fps: number;
+  /** length of a burst, in seconds */
+  burst_duration_s: number;
+  /** rest after a burst before the next one may start, in seconds */
+  burst_cooldown_s: number;
+  /** time between two looks at the configuration, in seconds */
+  config_poll_interval_s: number;
+  /** share of a ROI's windows that must differ */
+  interaction_threshold: number;
+  /** frames in a row above the threshold that start an interaction */
+  interaction_min_frames: number;
+  /** quiet time that ends an interaction, in seconds */
+  interaction_end_timeout_s: number;
+  /** quality of captured pictures */
+  jpeg_quality: number;
+  /** width of captured pictures */
+  width?: number;
+  /** height of captured pictures */
+  height?: number;
+};
+
+export type DeviceConfigPatch = {
+  /** time between two frames at rest, in seconds */
+  capture_interval_s?: number;
+  /** frames per second during a burst */
+  burst_fps?: number;
+  /** length of a burst, in seconds */
+  burst_duration_s?: number;
+  /** rest after a burst before the next one may start, in seconds */
+  burst_cooldown_s?: number;
+  /** time between two looks at the configuration, in seconds */
+  config_poll_interval_s?: number;
+  /** share of a ROI's windows that must differ */
+  interaction_threshold?: number;
+  /** frames in a row above the threshold that start an interaction */
+  interaction_min_frames?: number;
+  /** quiet time that ends an interaction, in seconds */
+  interaction_end_timeout_s?: number;
+  /** quality of captured pictures */
+  jpeg_quality?: number;
+  /** width of captured pictures */
+  width?: number;
+  /** height of captured pictures */
+  height?: number;
+};
+
+export type DeviceCreate = {
+  /** default: made from the name */
+  id?: string;
+  name: string;
+};
+
+export type DevicePatch = {
+  name?: string;
+  disabled?: boolean;
+};
+
+export type DeviceRecord = {
+  id: string;
+  name: string;
+  state: "online" | "offline" | "degraded" | "updating";
+  mode: "baseline" | "burst";
+  burst_until: string | null;
+  /** highest number ever accepted; -1: none */
+  last_seq: number;
+  last_seen: string | null;
+  last_frame: string | null;
+  last_config_fetch: string | null;
+  config_version: number;
+  cameras: string[];
+  rssi: number | null;
+  battery_mv: number | null;
+  fw_version: string | null;
+  health: Record<string, unknown>;
+  info: Record<string, unknown>;
+  disabled: boolean;
+  created_at: string;
+};
+
+export type DeviceRecordPage = {
+  items: DeviceRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type DeviceWithKey = {
+  id: string;
+  name: string;
+  state: "online" | "offline" | "degraded" | "updating";
+  mode: "baseline" | "burst";
+  burst_until: string | null;
+  /** highest number ever accepted; -1: none */
+  last_seq: number;
+  last_seen: string | null;
+  last_frame: string | null;
+  last_config_fetch: string | null;
+  config_version: number;
+  cameras: string[];
+  rssi: number | null;
+  battery_mv: number | null;
+  fw_version: string | null;
+  health: Record<string, unknown>;
+  info: Record<string, unknown>;
+  disabled: boolean;
+  created_at: string;
+  api_key: string;
+};
+
+export type ErrorBody = {
+  statusCode: number;
+  error: string;
+  message: string;
+  /** what the runbook explains */
+  code: string;
+  /** what of the request is wrong */
+  field?: string;
+};
+
+export type EventPatch = {
+  note?: string | null;
+  reviewed?: boolean;
+  verdict?: boolean | null;
+  keep?: boolean;
+};
+
+export type EventRecord = {
+  id: string;
+  type: "interaction_detected" | "stock_changed" | "camera_obstructed" | "scene_shifted" | "camera_issue";
+  state: "open" | "closed";
+  device: string;
+  camera: string;
+  rois: string[];
+  started_at: string;
+  ended_at: string | null;
+  stock_changed: boolean | null;
+  score: number;
+  /** path below the server's own address, for each role that is there */
+  images: {
+    pre?: string;
+    during?: string;
+    post?: string;
+    thumb?: string;
+  };
+  details: Record<string, unknown>;
+  parent: string | null;
+  reviewed: boolean;
+  verdict: boolean | null;
+  note: string | null;
+  keep: boolean;
+};
+
+export type EventRecordPage = {
+  items: EventRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type JobCounts = {
+  queued: number;
+  running: number;
+  done: number;
+  failed: number;
+  dead: number;
+};
+
+export type JobRecord = {
+  id: number;
+  state: "queued" | "running" | "done" | "failed" | "dead";
+  device: string;
+  camera: string;
+  seq: number;
+  frame_id: string;
+  attempts: number;
+  error: string | null;
+  run_after: string | null;
+  created_at: string;
+  finished_at: string | null;
+};
+
+export type JobRecordPage = {
+  items: JobRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type LiveTest = {
+  works: boolean;
+  /** WebRTC too; else HLS and MJPEG only */
+  webrtc: boolean;
+  /** RFC 6381, as avc1.42e01f */
+  codec?: string;
+  width?: number;
+  height?: number;
+  b_frames?: boolean;
+  /** codec of its sound */
+  sound?: string;
+  /** what does not work and why, or what is special about it */
+  reason?: string;
+};
+
+export type LiveWays = {
+  /** none: only stills come from it */
+  state: "idle" | "connecting" | "live" | "waiting" | "failed" | "none";
+  /** why it is not live, in words */
+  reason?: string;
+  /** epoch ms on the server's clock */
+  now: number;
+  ways: {
+    name: "whep" | "hls" | "mjpeg";
+    /** why it is not worth a try now */
+    reason?: string;
+  }[];
+  /** for WebRTC, with fresh credentials */
+  iceServers: {
+    url: string;
+    username?: string;
+    credential?: string;
+  }[];
+};
+
+export type LoginAnswer = {
+  access_token: string;
+  token_type: "Bearer";
+  /** seconds */
+  expires_in: number;
+  /** good for one use */
+  refresh_token: string;
+  user: UserRecord;
+};
+
+export type LoginBody = {
+  /** e-mail address or user name */
+  email: string;
+  password: string;
+};
+
+export type MetricsAnswer = {
+  at: string;
+  /** the worst of `alerts`, `database` and `flows` */
+  level: "ok" | "watch" | "bad";
+  alerts: {
+    metric: "temperature_c" | "disk_free_bytes" | "queue_depth" | "ingest_failures_1h" | "dead_jobs";
+    bad_when: "high" | "low";
+    watch: number | null;
+    bad: number | null;
+    runbook: string;
+    /** null: cannot be measured here */
+    value: number | null;
+    level: "ok" | "watch" | "bad";
+  }[];
+  ingest: {
+    /** counted from here: the start of the server, at most an hour ago */
+    since: string;
+    success: number;
+    failures: number;
+    duplicates: number;
+    failures_by_code: Record<string, number>;
+    bytes: number;
+  };
+  queue: {
+    depth: number;
+    by_state: JobCounts;
+  } | null;
+  disk: {
+    free_bytes: number;
+    total_bytes: number;
+    segments: number;
+    segments_bytes: number;
+  } | null;
+  database: {
+    kind: "postgres" | "pglite";
+    up: boolean;
+    answer_ms: number | null;
+    level: "ok" | "watch" | "bad";
+  };
+  devices: {
+    online: number;
+    total: number;
+  } | null;
+  events_waiting: number | null;
+  mqtt_connections: number;
+  flows: {
+    state: string;
+    reason: string | null;
+    level: "ok" | "watch" | "bad";
+  };
+  system: {
+    /** over 1, 5 and 15 minutes */
+    cpu_load: number[];
+    cpus: number;
+    memory_total_bytes: number;
+    memory_available_bytes: number;
+    process_rss_bytes: number;
+    uptime_s: number;
+    temperature_c: number | null;
+  };
+};
+
+export type PasswordBody = {
+  current_password: string;
+  new_password: string;
+};
+
+export type RefreshBody = {
+  /** the console leaves it out: its cookie has it */
+  refresh_token?: string;
+};
+
+export type RetentionCounts = {
+  captures: number;
+  segments: number;
+  segment_bytes: number;
+  /** events whose pictures went; the events themselves stay */
+  events: number;
+  event_images: number;
+  event_image_bytes: number;
+  /** files that no row names */
+  orphans: number;
+  orphan_bytes: number;
+  /** ended logins */
+  tokens: number;
+  /** jobs that were given up long ago */
+  jobs: number;
+};
+
+export type RetentionReport = {
+  /** true: nothing was touched */
+  dry_run: boolean;
+  work: "all" | "space";
+  asked_by: string;
+  state: "running" | "done" | "halted" | "failed" | "interrupted";
+  started_at: string;
+  finished_at: string | null;
+  deleted: RetentionCounts;
+  /** frames whose job is not finished are kept, up to a cap */
+  unfinished: {
+    bytes: number;
+    cap_bytes: number;
+    deleted_captures: number;
+  };
+  /** in words: why it halted, what could not be deleted */
+  notes: string[];
+};
+
+export type RetentionRun = {
+  /** only tell what would be deleted */
+  dry_run?: boolean;
+  work?: "all" | "space";
+};
+
+export type RetentionStatus = {
+  last_run: RetentionReport | null;
+  /** what the server does by itself; everything else is asked for by flows */
+  next: {
+    at: string;
+    what: string;
+  } | null;
+  usage: {
+    segments_bytes: number;
+    event_images_bytes: number;
+    free_bytes: number;
+    /** exempt from every rule, the largest first, at most 200; `kept_bytes` is of all */
+    kept: {
+      event?: string;
+      capture?: string;
+      bytes: number;
+    }[];
+    kept_bytes: number;
+  };
+  limits: {
+    event_images_days: number;
+    staging_hours: number;
+    max_bytes: number | null;
+    min_free_bytes: number;
+    unfinished_bytes: number;
+    /** of the rows of a kind, in one run, while time is in doubt */
+    share_in_doubt: number;
+  };
+};
+
+export type Roi = {
+  name: string;
+  kind: "interaction" | "inventory" | "ignore";
+  points: ([number, number])[];
+  threshold?: number;
+};
+
+export type RoisAnswer = {
+  version: number;
+  rois: Roi[];
+};
+
+export type RoiSet = {
+  version?: number;
+  rois: Roi[];
+};
+
+export type SessionRecord = {
+  id: string;
+  type: "whep" | "hls" | "mjpeg";
+  camera: string;
+  user: string;
+  /** IP address it is watched from */
+  address: string;
+  path: string;
+  state: "connecting" | "playing";
+  started_at: string;
+  bytes: number;
+  /** pictures left out because it could not take them */
+  discarded: number;
+  loss: {
+    share: number;
+    packets: number;
+    jitter_ms: number;
+  } | null;
+};
+
+export type SessionRecordPage = {
+  items: SessionRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type StreamTokenAnswer = {
+  token: string;
+  expires_at: string;
+};
+
+export type UserRecord = {
+  id: number;
+  name: string;
+  email: string | null;
+  role: "admin" | "operator" | "viewer";
+  /** ids of the cameras they may see; null: all */
+  cameras: string[] | null;
+  may_edit_flows: boolean;
+  must_change_password: boolean;
+};
