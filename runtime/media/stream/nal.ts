@@ -44,6 +44,32 @@ export function toAnnexB(nals: readonly Buffer[]): Buffer {
   return joined;
 }
 
+const SHORT_START = START_CODE.subarray(1);
+
+/**
+ * The NAL units of an access unit in Annex B, as views of it; none when it does not begin with a start code. `isPlain`: before each
+ * stands a 4-byte start code and nothing else, so that the unit can be handed on as it is.
+ */
+export function splitAnnexB(unit: Buffer): { nals: Buffer[]; isPlain: boolean } {
+  const nals: Buffer[] = [];
+  let code = unit.indexOf(SHORT_START);
+  let isPlain = code === 1;
+  if (code < 0 || code > 1 || (code === 1 && unit[0] !== 0)) return { nals, isPlain: false };
+  while (code >= 0) {
+    const start = code + SHORT_START.length;
+    const next = unit.indexOf(SHORT_START, start);
+    let end = next < 0 ? unit.length : next;
+    const zeros = end;
+    // The four-byte start code's first zero, and zeros that pad a unit, belong to no unit.
+    while (end > start && unit[end - 1] === 0) end -= 1;
+    if (zeros - end !== (next < 0 ? 0 : 1)) isPlain = false;
+    if (end > start) nals.push(unit.subarray(start, end));
+    else isPlain = false;
+    code = next;
+  }
+  return { nals, isPlain };
+}
+
 /** Reads bits from the first on; past the end it gives zeros, and `overrun` says so. */
 export class BitReader {
   readonly #bytes: Uint8Array;

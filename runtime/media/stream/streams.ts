@@ -4,11 +4,20 @@ import type { StreamHost, StreamReader, StreamStatus, StreamSubscription } from 
 import type { Part } from '../../lib/part.ts';
 import type { CameraUrl } from '../camera-url.ts';
 import { type HubLimits, StreamHub } from './hub.ts';
-import type { SourceLimits } from './process-source.ts';
+import type { SourceLimits, SourceParts } from './process-source.ts';
 import type { CreateParts } from './sources/create.ts';
 import { createSource } from './sources/create.ts';
 import { FoundSource } from './sources/found.ts';
 import type { StreamSource } from './stream-source.ts';
+
+/** Where a stream comes from: a camera's own address, or the device that it hangs at. */
+export type StreamAddress = CameraUrl | UplinkAddress;
+
+export interface UplinkAddress {
+  kind: 'uplink';
+  device: string;
+  camera: string;
+}
 
 /** What the streams have to know of a host's cameras. */
 export interface StreamedCameras {
@@ -17,7 +26,9 @@ export interface StreamedCameras {
   /** The id itself, or for an empty one the first; throws `camera.not_found`. */
   resolve(camera: string): string;
   /** The address in force; undefined for an unknown camera. */
-  address(camera: string): CameraUrl | undefined;
+  address(camera: string): StreamAddress | undefined;
+  /** Why no stream can come of it now although nobody tried, in words. */
+  trouble?(camera: string): string | undefined;
   /** What `auto` stands for on this machine now; any other address as it is. */
   find(url: CameraUrl): Promise<Exclude<CameraUrl, { kind: 'auto' }>>;
   /** Has the camera's stills let go of its device, which a stream is about to open. */
@@ -35,6 +46,8 @@ export interface StreamsOptions {
   random?: () => number;
   hubLimits?: Partial<HubLimits>;
   sourceLimits?: Partial<SourceLimits>;
+  /** The source of a camera that hangs at a device; without it those have no stream here. */
+  uplink?: ((address: UplinkAddress, parts: SourceParts) => StreamSource) | undefined;
 }
 
 export interface Streams extends StreamHost, Part {
@@ -87,7 +100,9 @@ class CameraStreams implements Streams {
 
   status(camera: string): StreamStatus {
     const id = this.#options.cameras.resolve(camera);
-    return this.#hubs.get(id)?.hub.status() ?? idle(id);
+    const status = this.#hubs.get(id)?.hub.status() ?? idle(id);
+    const reason = status.state === 'idle' ? this.#options.cameras.trouble?.(id) : undefined;
+    return reason === undefined ? status : { ...status, reason };
   }
 
   list(): StreamStatus[] {
@@ -112,8 +127,13 @@ class CameraStreams implements Streams {
     return hub;
   }
 
-  #source(id: string, address: CameraUrl): StreamSource {
+  #source(id: string, address: StreamAddress): StreamSource {
     const parts = { ...this.#parts, log: this.#parts.log.child(id), release: () => this.#options.cameras.release(id) };
+    if (address.kind === 'uplink') {
+      const { uplink } = this.#options;
+      if (uplink) return uplink(address, parts);
+      throw new AppError('camera.no_stream', 'no streams of devices are taken here');
+    }
     if (address.kind !== 'auto') return createSource(address, parts);
     const find = async () => createSource(await this.#options.cameras.find(address), parts);
     return new FoundSource(find, parts);
