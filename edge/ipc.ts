@@ -33,12 +33,23 @@ export type ToChild =
   | ({ type: 'view' } & Partial<AgentView>)
   | { type: 'answer'; call: number; seq?: number }
   | { type: 'refusal'; call: number; code: ErrorCode; message: string }
+  /** send this camera's stream as records, under this number */
+  | { type: 'uplink-open'; id: number; camera: string }
+  /** so many bytes of it have left the device: more may come */
+  | { type: 'uplink-taken'; id: number; bytes: number }
+  | { type: 'uplink-close'; id: number }
   | { type: 'stop' };
 
 export type ToAgent =
   | { type: 'alive' }
   | ({ type: 'report' } & ChildView)
-  | { type: 'spool'; call: number; still: Still };
+  | { type: 'spool'; call: number; still: Still }
+  | { type: 'uplink-record'; id: number; record: Buffer }
+  /** nothing more comes under this number, and why */
+  | { type: 'uplink-end'; id: number; reason: string };
+
+/** Bytes of one stream that may lie between child and network; beyond it the stream leaves pictures out. */
+export const UPLINK_WINDOW_BYTES = 2 * 1024 * 1024;
 
 /**
  * Reads a message from the child. A flow may get hold of `process.send`, so what is not one of ours in every field that the agent
@@ -48,6 +59,7 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { type } = message as { type?: unknown };
   if (type === 'alive') return { type };
+  if (type === 'uplink-record' || type === 'uplink-end') return parseUplink(message as Record<string, unknown>);
   if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
   if (type !== 'spool') return undefined;
   const { call, still } = message as { call?: unknown; still?: Partial<Still> };
@@ -58,6 +70,13 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   const isDate = !Number.isNaN(new Date(Number(capturedAt)).getTime());
   if (typeof camera !== 'string' || !numbers.every(Number.isFinite) || !isDate) return undefined;
   return { type, call: Number(call), still: { ...(still as Still), jpeg } };
+}
+
+function parseUplink({ type, id, record, reason }: Record<string, unknown>): ToAgent | undefined {
+  if (!Number.isSafeInteger(id)) return undefined;
+  if (type === 'uplink-end') return { type, id: Number(id), reason: String(reason).slice(0, 300) };
+  const bytes = bufferOf(record);
+  return bytes && { type: 'uplink-record', id: Number(id), record: bytes };
 }
 
 function isChildView(view: Partial<ChildView>): boolean {

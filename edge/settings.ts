@@ -27,6 +27,12 @@ export const EdgeSettings = Type.Object({
     minLength: 1,
     description: 'address to listen on; any but a loopback one needs TRUST_LAN=1',
   }),
+  EDGE_WEBRTC_UDP_PORT: Type.Integer({
+    default: 8190,
+    minimum: 0,
+    maximum: 65_535,
+    description: "UDP port of the device's own WebRTC, for all viewers; 0 switches it off",
+  }),
   TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
   EDGE_DATA_DIR: Type.String({
     default: './data/edge',

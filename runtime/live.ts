@@ -12,7 +12,7 @@ import { RPICAM_VID } from './media/drivers/parts.ts';
 import { Hls } from './media/hls/hls.ts';
 import { createLiveOutputs } from './media/live-outputs.ts';
 import { Pictures } from './media/mjpeg/pictures.ts';
-import { createStreams, type Streams } from './media/stream/streams.ts';
+import { createStreams, type StreamedCameras, type Streams, type StreamsOptions } from './media/stream/streams.ts';
 import { datachannelEngine } from './media/whep/datachannel-engine.ts';
 import { readIceServers } from './media/whep/ice-servers.ts';
 import { createWhep } from './media/whep/whep.ts';
@@ -25,6 +25,8 @@ export interface LiveOptions {
   settings: LiveSettings;
   /** as a camera URL that comes through the API is checked */
   checkUrl: (url: string) => Promise<void>;
+  /** cameras of devices, beside the host's own */
+  uplink?: { join(own: StreamedCameras): StreamedCameras; source: StreamsOptions['uplink'] };
 }
 
 /** What of the server's settings is about live pictures. */
@@ -59,10 +61,17 @@ export interface Live extends Part {
 }
 
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
-export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl }: LiveOptions): Live {
+export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl, uplink }: LiveOptions): Live {
   const serviceTimeoutMs = settings.SERVICE_TIMEOUT;
   const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath, serviceTimeoutMs });
-  const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
+  const streams = createStreams({
+    cameras: uplink?.join(cameras) ?? cameras,
+    uplink: uplink?.source,
+    clock,
+    log: log.child('streams'),
+    ffmpegPath,
+    rpicamVid: RPICAM_VID,
+  });
   registerStreamGauges(metrics, () => streams.list());
   const whep = createWhepOf(settings, { streams, clock, log: log.child('webrtc') });
   const hls = new Hls({ streams, clock });

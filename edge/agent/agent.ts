@@ -19,6 +19,7 @@ import { Link } from './link.ts';
 import { ServerHttp } from './server-http.ts';
 import { ServerTime } from './server-time.ts';
 import { SessionNumber } from './session-number.ts';
+import { Uplinks } from './uplinks.ts';
 import { Upload } from './upload.ts';
 
 /** The child's pages and nodes learn of changes within this time; a spool that empties fast is not told frame by frame. */
@@ -48,6 +49,7 @@ export class Agent implements Part {
   readonly #child: Child;
   readonly #link: Link;
   readonly #heartbeat: HeartbeatLoop;
+  readonly #uplinks: Uplinks;
   readonly #startedAt: number;
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   #toTell: Partial<AgentView> = {};
@@ -91,7 +93,17 @@ export class Agent implements Part {
       log: log.child('child'),
       onMessage: (message) => this.#hearChild(message),
       onStart: () => this.#child.send({ type: 'view', ...this.#view() }),
-      onChange: () => this.#link.tellState(),
+      onChange: () => {
+        if (!this.#child.status().alive) this.#uplinks.childIsGone();
+        this.#link.tellState();
+      },
+    });
+    this.#uplinks = new Uplinks({
+      url: settings.SERVER_URL,
+      key,
+      clock,
+      log: log.child('uplink'),
+      toChild: (message) => this.#child.send(message),
     });
     this.#link = new Link({
       device,
@@ -130,6 +142,7 @@ export class Agent implements Part {
       this.#serverIsBack();
     });
     await this.#config.start();
+    await this.#uplinks.start();
     await this.#child.start();
     await this.#upload.start();
     await this.#link.start();
@@ -138,6 +151,7 @@ export class Agent implements Part {
 
   /** In an order that loses nothing: first who makes frames, last what keeps them. */
   async stop(): Promise<void> {
+    await this.#uplinks.stop();
     await this.#child.stop();
     await this.#heartbeat.stop();
     await this.#upload.stop();
@@ -171,6 +185,10 @@ export class Agent implements Part {
       this.#childView = view;
       this.#link.tellCameras();
       if (view.nodeTypes.length !== typesBefore) this.#link.tellInfo();
+      return;
+    }
+    if (message.type !== 'spool') {
+      this.#uplinks.hear(message);
       return;
     }
     const { call, still } = message;

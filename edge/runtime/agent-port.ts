@@ -10,6 +10,8 @@ export interface Channel {
   onMessage(hear: (message: ToChild) => void): void;
 }
 
+export type UplinkMessage = Extract<ToChild, { type: 'uplink-open' | 'uplink-taken' | 'uplink-close' }>;
+
 const NOTHING_YET: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 };
 
 /** The agent as the child knows it: its view of the outside, kept up to date, and its spool. */
@@ -22,6 +24,9 @@ export class AgentPort {
   #view: AgentView = { config: undefined, upload: NOTHING_YET, link: { mqtt: 'disconnected' } };
   #lastCall = 0;
 
+  /** what the agent wants of the streams; set once, before the first message */
+  onUplink: (message: UplinkMessage) => void = () => undefined;
+
   constructor(channel: Channel, onStop: () => void) {
     this.#channel = channel;
     this.#ready = new Promise((resolve) => {
@@ -30,7 +35,8 @@ export class AgentPort {
           this.#see(message);
           resolve();
         } else if (message.type === 'stop') onStop();
-        else this.#settle(message);
+        else if (message.type === 'answer' || message.type === 'refusal') this.#settle(message);
+        else this.onUplink(message);
       });
     });
   }

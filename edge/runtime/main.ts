@@ -13,7 +13,9 @@ import { readSettings } from '../settings.ts';
 import { productVersion } from '../version.ts';
 import { AgentPort } from './agent-port.ts';
 import { createEdgeStorage } from './flow-storage.ts';
+import { LiveGate } from './live-gate.ts';
 import { type DeviceHealthPage, Pages } from './pages.ts';
+import { StreamSender } from './stream-sender.ts';
 
 /** The child of the agent: Node-RED, the cameras and the HTTP port. It lives as long as its agent does, and no longer. */
 guardNodeVersion();
@@ -44,6 +46,16 @@ say({ type: 'alive' });
 
 const { FFMPEG_PATH: ffmpegPath, SERVICE_TIMEOUT: serviceTimeoutMs } = settings;
 const cameras = createCameraSet({ clock, log: log.child('camera'), ffmpegPath, serviceTimeoutMs });
+const live = new LiveGate({
+  cameras,
+  clock,
+  log: log.child('live'),
+  ffmpegPath,
+  host: settings.EDGE_HOST,
+  udpPort: settings.EDGE_WEBRTC_UDP_PORT,
+});
+const sender = new StreamSender({ streams: () => live.streams(), send: say, clock, log: log.child('uplink') });
+agent.onUplink = (message) => sender.hear(message);
 const host = createEdgeHost({ device, clock, log, cameras, agent });
 const pages = new Pages({
   port: settings.EDGE_PORT,
@@ -134,7 +146,8 @@ function cameraRow({ id, driver, state, lastFrameAt, reason }: CameraStatus): No
 async function end(code: number): Promise<void> {
   clearInterval(alive);
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
-  for (const part of [engine, cameras, pages]) {
+  sender.stop();
+  for (const part of [engine, live, cameras, pages]) {
     try {
       await part.stop();
     } catch (error) {

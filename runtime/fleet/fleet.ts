@@ -49,6 +49,7 @@ export class Fleet implements FleetService, Part {
   readonly #rois: RoiBook;
   readonly #seenAt = new Map<string, number>();
   readonly #configListeners = new Set<(device: string) => void>();
+  readonly #presenceListeners = new Set<(device: string) => void>();
 
   constructor(options: FleetOptions) {
     const notifyConfig: FleetOptions['notifyConfig'] = (device, version) => {
@@ -158,11 +159,19 @@ export class Fleet implements FleetService, Part {
   /** What the device's `state` topic says. The farewell of a session older than the known one changes nothing. */
   async markOnline(device: string, state: DeviceStateMessage['state'], session: number): Promise<void> {
     await updateDeviceState(this.#context.db, device, { state, session, at: new Date(this.#context.clock.now()) });
+    for (const listener of [...this.#presenceListeners]) listener(device);
   }
 
   /** The broker lost the device's last connection. */
   async markOffline(device: string): Promise<void> {
     await markDeviceOffline(this.#context.db, device);
+    for (const listener of [...this.#presenceListeners]) listener(device);
+  }
+
+  /** Calls when a device may have come or gone; its record says which. */
+  onPresence(listener: (device: string) => void): Release {
+    this.#presenceListeners.add(listener);
+    return () => this.#presenceListeners.delete(listener);
   }
 
   /** A broker that just started knows of no connection: nobody is online until they say so. */

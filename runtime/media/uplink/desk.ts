@@ -59,7 +59,10 @@ export class UplinkDesk implements UplinkService {
     const ticket = this.#tickets.get(key);
     if (ticket?.device !== device || ticket.camera !== camera) {
       // One that belongs to somebody else stays good: a stranger's guess must not take it away.
-      throw new AppError('uplink.not_asked', 'no stream was asked for with this nonce, or not of this device and camera');
+      throw new AppError(
+        'uplink.not_asked',
+        'no stream was asked for with this nonce, or not of this device and camera',
+      );
     }
     this.#tickets.delete(key);
     return ticket.taker;

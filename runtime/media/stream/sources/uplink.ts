@@ -11,7 +11,7 @@ import type { SourceSink, StreamSource } from '../stream-source.ts';
 
 /** A device that said yes has so long to connect and send its first record. */
 const FIRST_MS = 15_000;
-/** The device says that it lives every 5 s when it has nothing else to say. */
+/** The device says that it lives every 4 s when it has nothing else to say. */
 const SILENCE_MS = 12_000;
 /** A link that was good for so long is well: its next failure counts as the first. */
 const WELL_MS = 10_000;
@@ -40,7 +40,9 @@ interface Run {
   allowance: ByteAllowance;
   firstMs?: number;
   lastMs: number;
-  hasFormat: boolean;
+  format?: UplinkRecord & { kind: 'format' };
+  /** the hub was told the format of what comes now */
+  isTold: boolean;
 }
 
 /**
@@ -91,7 +93,7 @@ export class UplinkSource implements StreamSource {
   #ask(): void {
     this.#cancelPause();
     const { clock, device, camera, ask, trouble, rate = RATE } = this.#options;
-    const run: Run = { allowance: new ByteAllowance(rate, clock), lastMs: clock.monotonicMs(), hasFormat: false };
+    const run: Run = { allowance: new ByteAllowance(rate, clock), lastMs: clock.monotonicMs(), isTold: false };
     this.#run = run;
     const why = trouble();
     if (why !== undefined) {
@@ -137,28 +139,36 @@ export class UplinkSource implements StreamSource {
   #hand(run: Run, sink: SourceSink, record: UplinkRecord): void {
     switch (record.kind) {
       case 'format':
-        run.hasFormat = true;
-        sink.onRun();
-        sink.onParameters([record.sps, record.pps]);
-        if (record.audio) sink.onAudioFormat?.(record.audio);
+        run.format = record;
+        run.isTold = false;
         return;
       case 'gap':
-        run.hasFormat = false;
+        // After it the device goes on with the same format, if the camera does.
+        run.isTold = false;
         sink.onLost(record.reason);
         return;
       case 'unit': {
-        if (!run.hasFormat) throw new AppError('uplink.malformed', 'the device sent a picture before its format');
         const { dts, pts, annexB } = record;
         const { nals, isPlain } = splitAnnexB(annexB);
+        if (!run.isTold) this.#tell(run, sink);
         if (nals.length === 0) throw new AppError('uplink.malformed', 'the device sent a picture that is no H.264');
         sink.onUnit({ nals, ...(isPlain && { annexB }), dts, pts });
         return;
       }
       case 'audio':
-        if (run.hasFormat) sink.onAudio?.(record.data, record.pts);
+        if (run.isTold) sink.onAudio?.(record.data, record.pts);
         return;
       case 'alive':
     }
+  }
+
+  #tell(run: Run, sink: SourceSink): void {
+    const { format } = run;
+    if (!format) throw new AppError('uplink.malformed', 'the device sent a picture before its format');
+    run.isTold = true;
+    sink.onRun();
+    sink.onParameters([format.sps, format.pps]);
+    if (format.audio) sink.onAudioFormat?.(format.audio);
   }
 
   /** One timer that looks again when the newest record it knew of would be too old. */
@@ -174,7 +184,10 @@ export class UplinkSource implements StreamSource {
     }
     const { device } = this.#options;
     const seconds = Math.round(quietMs / 1000);
-    this.#lost(run, `the device ${device} ${run.connection ? 'fell silent' : 'did not connect'}: nothing for ${seconds} s`);
+    this.#lost(
+      run,
+      `the device ${device} ${run.connection ? 'fell silent' : 'did not connect'}: nothing for ${seconds} s`,
+    );
   }
 
   #lost(run: Run, reason: string): void {

@@ -1,0 +1,100 @@
+import type { Server } from 'node:http';
+import { AppError } from './contracts/errors.ts';
+import type { CameraHost, Clock, Log } from './contracts/host.ts';
+import { SERVER_DEVICE } from './contracts/ids.ts';
+import type { PictureService } from './contracts/live-outputs.ts';
+import type { Metrics } from './contracts/metrics.ts';
+import type { Fleet } from './fleet/fleet.ts';
+import { openUplinkDoor } from './http/uplink.ts';
+import type { Part } from './lib/part.ts';
+import { fitJpeg } from './media/picture-fit.ts';
+import { UplinkSource } from './media/stream/sources/uplink.ts';
+import type { StreamedCameras, StreamsOptions } from './media/stream/streams.ts';
+import { type AskDevice, UplinkDesk } from './media/uplink/desk.ts';
+import { DeviceCameras, joinCameras } from './media/uplink/device-cameras.ts';
+
+export interface UplinkParts {
+  fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'>;
+  /** the command `stream` to a device */
+  ask: AskDevice;
+  metrics: Metrics;
+  clock: Clock;
+  log: Log;
+}
+
+/** Cameras of devices, streamed by the server as its own. `start` begins to follow the register. */
+export interface Uplink extends Part {
+  /** The host's own cameras and those of devices, for the streams. */
+  join(own: StreamedCameras): StreamedCameras;
+  source: NonNullable<StreamsOptions['uplink']>;
+  /** The host's own cameras for its nodes, with those of devices under their names: stills come from their stream. */
+  forNodes(own: CameraHost, pictures: Pick<PictureService, 'snapshot'>): CameraHost;
+  /** Takes the connections of devices at an HTTP server. */
+  attach(server: Server): void;
+}
+
+/** Puts together what streams of devices need: who has which camera, asking for one, and the door it comes in by. */
+export function createUplink({ fleet, ask, metrics, clock, log }: UplinkParts): Uplink {
+  const devices = new DeviceCameras();
+  const desk = new UplinkDesk({ ask, clock });
+  const follow = async () => {
+    const cameras = (await fleet.cameras()).filter(({ device }) => device !== SERVER_DEVICE);
+    devices.set(cameras);
+  };
+  const look = async (device: string) => {
+    const state = await fleet.device(device).then(
+      (record) => record.state,
+      (error) => {
+        if (error instanceof AppError && error.code === 'device.not_found') return 'offline';
+        throw error;
+      },
+    );
+    devices.note(device, state !== 'offline');
+  };
+  const failed = (error: unknown) => log.error('the cameras of devices could not be followed', { error });
+  let releases: (() => void)[] = [];
+  return {
+    join: (own) => joinCameras(own, devices),
+    source: ({ device, camera }, parts) =>
+      new UplinkSource({
+        ...parts,
+        device,
+        camera,
+        ask: (...asked) => desk.ask(...asked),
+        trouble: () => devices.trouble(camera),
+        onBack: (run) => devices.onBack(device, run),
+      }),
+    forNodes: (own, pictures) => withDevices(own, devices, pictures),
+    attach(server) {
+      releases.push(openUplinkDoor(server, { uplinks: desk, fleet, metrics, clock, log }));
+    },
+    async start() {
+      releases.push(
+        fleet.onCamerasChanged(() => void follow().catch(failed)),
+        fleet.onPresence((device) => void look(device).catch(failed)),
+      );
+      await follow();
+    },
+    async stop() {
+      for (const release of releases) release();
+      releases = [];
+    },
+  };
+}
+
+/** Those of devices are no cameras of this host: they are in no list, or the server would sample what the device samples. */
+function withDevices(own: CameraHost, devices: DeviceCameras, pictures: Pick<PictureService, 'snapshot'>): CameraHost {
+  const isOwn = (camera: string) => own.list().some(({ id }) => id === camera);
+  const isDevices = (camera: string) => devices.deviceOf(camera) !== undefined && !isOwn(camera);
+  return {
+    list: () => own.list(),
+    declare: (camera) => own.declare(camera),
+    watch: (onChange) => own.watch(onChange),
+    resolve: (camera) => (isDevices(camera) ? camera : own.resolve(camera)),
+    async capture(camera, options, signal) {
+      if (!isDevices(camera)) return own.capture(camera, options, signal);
+      const { jpeg, takenAt } = await pictures.snapshot(camera, { fresh: true });
+      return { ...(await fitJpeg(jpeg, takenAt, options ?? {})), camera };
+    },
+  };
+}
