@@ -90,6 +90,11 @@ function withDevices(own: CameraHost, devices: DeviceCameras, pictures: Pick<Pic
     list: () => own.list(),
     declare: (camera) => own.declare(camera),
     watch: (onChange) => own.watch(onChange),
+    settings: async (camera) => (isDevices(camera) ? { ranges: {}, available_resolutions: [] } : own.settings(camera)),
+    async applySettings(camera, change) {
+      if (!isDevices(camera)) return own.applySettings(camera, change);
+      throw new AppError('camera.setting_invalid', `${camera} belongs to a device: it is set by a command to that`);
+    },
     resolve: (camera) => (isDevices(camera) ? camera : own.resolve(camera)),
     async capture(camera, options, signal) {
       if (!isDevices(camera)) return own.capture(camera, options, signal);

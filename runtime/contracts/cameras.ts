@@ -59,3 +59,42 @@ export const CameraTest = Type.Union(
   { title: 'CameraTest' },
 );
 export type CameraTest = Static<typeof CameraTest>;
+
+export const Resolution = Type.Object(
+  { width: Type.Integer({ minimum: 1, maximum: 16384 }), height: Type.Integer({ minimum: 1, maximum: 16384 }) },
+  { title: 'Resolution' },
+);
+export type Resolution = Static<typeof Resolution>;
+
+export const SettingRange = Type.Object({ min: Type.Number(), max: Type.Number() }, { title: 'SettingRange' });
+export type SettingRange = Static<typeof SettingRange>;
+
+const EXPOSURE = { description: 'ms; null: the camera finds it by itself' };
+const GAIN = { description: '1 is none (USB cameras: units of their own); null: the camera finds it by itself' };
+
+/** What is changed of a camera's settings; what is not named stays as it is. */
+export const CameraSettingsChange = Type.Object(
+  {
+    exposure: Type.Optional(Type.Union([Type.Number(), Type.Null()], EXPOSURE)),
+    gain: Type.Optional(Type.Union([Type.Number(), Type.Null()], GAIN)),
+    resolution: Type.Optional(Resolution),
+    fps: Type.Optional(Type.Number({ description: 'pictures a second of the live stream' })),
+  },
+  { title: 'CameraSettingsChange' },
+);
+export type CameraSettingsChange = Static<typeof CameraSettingsChange>;
+
+/** How a camera captures, and what of that can be changed: what has no range is the camera's own affair. */
+export const CameraSettings = Type.Object(
+  {
+    ...CameraSettingsChange.properties,
+    ranges: Type.Object({
+      exposure: Type.Optional(SettingRange),
+      gain: Type.Optional(SettingRange),
+      fps: Type.Optional(SettingRange),
+    }),
+    available_resolutions: Type.Array(Resolution, { description: 'empty: it cannot be chosen' }),
+  },
+  { title: 'CameraSettings' },
+);
+export type CameraSettings = Static<typeof CameraSettings>;

@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   'camera.busy': 409,
   'camera.driver_missing': 503,
   'camera.no_stream': 409,
+  'camera.setting_invalid': 400,
   'offer.invalid': 400,
   'offer.no_codec': 406,
   'stream.b_frames': 406,

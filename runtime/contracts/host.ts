@@ -1,4 +1,4 @@
-import type { CameraStatus, CaptureOptions } from './cameras.ts';
+import type { CameraSettings, CameraSettingsChange, CameraStatus, CaptureOptions } from './cameras.ts';
 import type { DetectionReport } from './detection.ts';
 import type { ServedConfig } from './device-config.ts';
 import type { EventMessage, EventType, ImageRole } from './events.ts';
@@ -40,7 +40,14 @@ export interface CameraHost {
   declare(camera: { id: string; url: string }): Release;
   /** One still; throws `camera.unreachable` or `camera.no_picture` with the reason in words. */
   capture(camera: string, options?: CaptureOptions, signal?: AbortSignal): Promise<Still>;
-  /** Calls when a camera comes, goes, or gets another address. */
+  /** How a camera captures and what can be changed; asks the device where only that knows. Throws as `capture`. */
+  settings(camera: string): Promise<CameraSettings>;
+  /**
+   * Changes it, at the device where it can, else by starting its program anew: who watches or captures stays attached, another size is a
+   * discontinuity. It holds until the host stops or the camera gets another address. Throws `camera.setting_invalid` in words.
+   */
+  applySettings(camera: string, change: CameraSettingsChange): Promise<CameraSettings>;
+  /** Calls when a camera comes, goes, or gets another address or other settings. */
   watch(onChange: (camera: string) => void): Release;
 }
 

@@ -1,4 +1,4 @@
-import type { CameraStatus, CaptureOptions } from '../contracts/cameras.ts';
+import type { CameraSettings, CameraSettingsChange, CameraStatus, CaptureOptions } from '../contracts/cameras.ts';
 import { AppError } from '../contracts/errors.ts';
 import type { Still } from '../contracts/frame.ts';
 import type { CameraHost, Clock, Log, Release } from '../contracts/host.ts';
@@ -10,6 +10,7 @@ import { type CameraUrl, parseCameraUrl } from './camera-url.ts';
 import { createDriver } from './drivers/create.ts';
 import { type DriverParts, RPICAM_VID } from './drivers/parts.ts';
 import { fitJpeg } from './picture-fit.ts';
+import { checkSettings } from './settings-check.ts';
 import type { StreamedCameras } from './stream/streams.ts';
 
 export interface CameraSetOptions {
@@ -21,6 +22,7 @@ export interface CameraSetOptions {
   rpicamVid?: readonly string[];
   /** how long a camera service may take for an answer, ms; default 30000 */
   serviceTimeoutMs?: number | undefined;
+  v4l2Ctl?: string;
   /** where `auto` looks; default: this machine */
   search?: Partial<AutoSearch>;
   random?: () => number;
@@ -63,6 +65,8 @@ interface Entry {
   camera?: Camera;
   /** URL of the camera that is there */
   url?: string;
+  /** what was set, at the camera of that URL */
+  set?: { url: string; values: CameraSettingsChange };
 }
 
 class Cameras implements CameraSet {
@@ -75,8 +79,9 @@ class Cameras implements CameraSet {
   #state: 'open' | 'stopped' = 'open';
 
   constructor(options: CameraSetOptions) {
-    const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, serviceTimeoutMs, random, limits } = options;
-    this.#parts = { clock, log, ffmpegPath, rpicamVid, serviceTimeoutMs, random, limits };
+    const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, random, limits } = options;
+    const { serviceTimeoutMs, v4l2Ctl } = options;
+    this.#parts = { clock, log, ffmpegPath, rpicamVid, serviceTimeoutMs, v4l2Ctl, random, limits };
     this.#search = { rpicamVid, ...options.search };
     for (const camera of options.cameras ?? []) this.define(camera);
   }
@@ -163,11 +168,39 @@ class Cameras implements CameraSet {
     }
   }
 
+  async settings(camera: string): Promise<CameraSettings> {
+    const face = await this.#face(this.resolve(camera));
+    return face ? face.read() : { ranges: {}, available_resolutions: [] };
+  }
+
+  async applySettings(camera: string, change: CameraSettingsChange): Promise<CameraSettings> {
+    const id = this.resolve(camera);
+    const entry = this.#entries.get(id);
+    const { camera: found, url } = entry ?? {};
+    const face = await this.#face(id);
+    if (!entry || !face || url === undefined) throw nothingToSet(id);
+    checkSettings(change, await face.read());
+    const how = await face.apply(change);
+    // It may have been removed or given another address meanwhile.
+    if (entry.camera !== found) return this.settings(id);
+    entry.set = { url, values: { ...valuesOf(entry), ...change } };
+    if (how === 'restart') this.#renew(id, entry, url);
+    this.#parts.log.info('camera set', { camera: id, ...change });
+    return this.settings(id);
+  }
+
+  settingsOf(camera: string): CameraSettingsChange {
+    const entry = this.#entries.get(camera);
+    return entry ? valuesOf(entry) : {};
+  }
+
   takeStillsFrom(stills: StreamStills): void {
     this.#stills = stills;
   }
 
   async release(camera: string): Promise<void> {
+    // A driver that was replaced may still be on its way out.
+    await Promise.all(this.#closing);
     await this.#entries.get(camera)?.camera?.rest();
   }
 
@@ -175,6 +208,12 @@ class Cameras implements CameraSet {
     const picture = await this.#stills?.take(camera, signal);
     if (!picture) throw new AppError('camera.no_picture', 'the stream gives no stills');
     return { ...(await fitJpeg(picture.jpeg, picture.takenAt, options)), camera };
+  }
+
+  async #face(id: string) {
+    const camera = this.#entries.get(id)?.camera;
+    if (this.#state === 'stopped' || !camera) throw new AppError('camera.unreachable', 'the cameras have been stopped');
+    return camera.control();
   }
 
   /** The entry of an id; id and URL are checked before anything changes. */
@@ -201,11 +240,21 @@ class Cameras implements CameraSet {
       return;
     }
     if (this.#state === 'stopped') return;
+    this.#renew(id, entry, url);
+  }
+
+  /** Another driver for the entry; whatever the one before holds is given back first. */
+  #renew(id: string, entry: Entry, url: string): void {
+    this.#drop(entry);
+    const before = [...this.#closing];
     const parsed = parseCameraUrl(url);
     const log = this.#parts.log.child(id);
-    const parts = { ...this.#parts, log };
     entry.url = url;
-    entry.camera = new Camera(parsed.kind, async () => createDriver(await this.find(parsed, log), parts));
+    const parts = { ...this.#parts, log, settings: valuesOf(entry) };
+    entry.camera = new Camera(parsed.kind, async () => {
+      await Promise.allSettled(before);
+      return createDriver(await this.find(parsed, log), parts);
+    });
     this.#tell(id);
   }
 
@@ -230,4 +279,13 @@ class Cameras implements CameraSet {
     const closing = camera.close().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
+}
+
+/** What was set at the camera that is there now. */
+function valuesOf({ set, url }: Entry): CameraSettingsChange {
+  return set && set.url === url ? set.values : {};
+}
+
+function nothingToSet(camera: string): AppError {
+  return new AppError('camera.setting_invalid', `nothing can be set at ${camera} from here: use its own page`);
 }

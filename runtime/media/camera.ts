@@ -1,6 +1,6 @@
 import type { CameraStatus, CaptureOptions } from '../contracts/cameras.ts';
 import { AppError, toAppError } from '../contracts/errors.ts';
-import type { Picture, StillDriver } from './driver.ts';
+import type { Picture, SettingsFace, StillDriver } from './driver.ts';
 
 /** Captures with different options at once; more are told to come again. */
 const MAX_AT_ONCE = 8;
@@ -20,6 +20,7 @@ export class Camera {
   readonly #find: () => Promise<StillDriver>;
   readonly #shots = new Map<string, Shot>();
   #driver: StillDriver | undefined;
+  #finding: Promise<StillDriver> | undefined;
   #opening: Promise<StillDriver> | undefined;
   #trouble: AppError | undefined;
   #closed = false;
@@ -52,6 +53,11 @@ export class Camera {
     };
     if (this.#trouble && status.state === 'idle') return { ...status, state: 'failed', reason: this.#trouble.message };
     return status;
+  }
+
+  /** What can be set at it; undefined when nothing can. Opens nothing. */
+  async control(): Promise<SettingsFace | undefined> {
+    return (await this.#located()).control;
   }
 
   /** Gives the device back until the next capture. */
@@ -117,9 +123,18 @@ export class Camera {
   }
 
   async #openDriver(): Promise<StillDriver> {
-    this.#driver ??= await this.#find();
-    await this.#driver.open();
+    const driver = await this.#located();
+    await driver.open();
     if (this.#closed) throw closed();
+    return driver;
+  }
+
+  async #located(): Promise<StillDriver> {
+    if (this.#driver) return this.#driver;
+    this.#finding ??= this.#find().finally(() => {
+      this.#finding = undefined;
+    });
+    this.#driver = await this.#finding;
     return this.#driver;
   }
 }

@@ -1,4 +1,4 @@
-import type { CameraState, CaptureOptions } from '../contracts/cameras.ts';
+import type { CameraSettings, CameraSettingsChange, CameraState, CaptureOptions } from '../contracts/cameras.ts';
 import type { Still } from '../contracts/frame.ts';
 
 /** A picture on its way from a driver; the camera set adds whose it is. */
@@ -11,6 +11,17 @@ export interface DriverStatus {
   lastFrameAt?: number;
   /** why it is failed or stalled, in words */
   reason?: string;
+}
+
+/** What can be set at a camera. A driver without it is for a camera that is set elsewhere. */
+export interface SettingsFace {
+  /** How it stands, with what was set here before; asks the device where only that knows. */
+  read(): Promise<CameraSettings>;
+  /**
+   * Takes a change that was checked against what `read` told. `done`: the device has it already; `restart`: it holds for drivers and
+   * sources that are made from now on (`DriverParts.settings`).
+   */
+  apply(change: CameraSettingsChange): Promise<'done' | 'restart'>;
 }
 
 /**
@@ -30,4 +41,5 @@ export interface StillDriver {
   status(): DriverStatus;
   /** Leaves no process behind when it resolves; may be called twice. */
   close(): Promise<void>;
+  readonly control?: SettingsFace;
 }

@@ -1,4 +1,9 @@
-import type { CameraStatus, CaptureOptions } from '../../runtime/contracts/cameras.ts';
+import type {
+  CameraSettings,
+  CameraSettingsChange,
+  CameraStatus,
+  CaptureOptions,
+} from '../../runtime/contracts/cameras.ts';
 import type { DetectionReport } from '../../runtime/contracts/detection.ts';
 import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { defaultDeviceConfig, withMilliseconds } from '../../runtime/contracts/device-config.ts';
@@ -102,6 +107,19 @@ class FakeCameras {
   /** cameras of which `capture` never resolves */
   readonly hanging = new Set<string>();
   jpeg: Buffer = TINY_JPEG;
+  /** how every camera is set; `applySettings` writes into it */
+  set: CameraSettings = {
+    exposure: 100,
+    gain: 1,
+    resolution: { width: 1280, height: 720 },
+    fps: 30,
+    ranges: { exposure: { min: 1, max: 1000 }, gain: { min: 0.1, max: 16 }, fps: { min: 1, max: 60 } },
+    available_resolutions: [
+      { width: 640, height: 480 },
+      { width: 1280, height: 720 },
+    ],
+  };
+  readonly applied: { camera: string; change: CameraSettingsChange }[] = [];
 
   get ids(): string[] {
     return this.#ids;
@@ -144,6 +162,20 @@ class FakeCameras {
     return () => {
       this.declared.delete(camera.id);
     };
+  }
+
+  async settings(camera: string): Promise<CameraSettings> {
+    this.resolve(camera);
+    if (this.failing) throw this.failing;
+    return this.set;
+  }
+
+  async applySettings(camera: string, change: CameraSettingsChange): Promise<CameraSettings> {
+    this.resolve(camera);
+    if (this.failing) throw this.failing;
+    this.applied.push({ camera, change });
+    this.set = { ...this.set, ...change };
+    return this.set;
   }
 
   async capture(camera: string, options?: CaptureOptions): Promise<Still> {

@@ -4,7 +4,7 @@ import sharp from 'sharp';
  * A stand-in for rpicam-vid: takes the options of the real one that a still camera needs and no others, and writes JPEGs of the
  * size and quality asked for. `RPICAM_CAMERAS` says how many cameras are connected (default 1).
  */
-const VALUED = ['--camera', '--timeout', '--codec', '--width', '--height', '--framerate', '--quality', '--output'];
+const VALUED = '--camera --timeout --codec --width --height --framerate --quality --shutter --gain --output'.split(' ');
 const FLAGS = ['--nopreview', '--flush', '--list-cameras'];
 const options = new Map<string, string>();
 const args = process.argv.slice(2);

@@ -3,13 +3,14 @@ import { AppError } from '../../contracts/errors.ts';
 import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
 import { CameraServiceDriver, type Exposure } from './camera-service.ts';
 import type { DriverParts } from './parts.ts';
-import type { ServiceSettings } from './service-settings.ts';
+import { type ServiceSettings, serviceControl } from './service-settings.ts';
 
 /**
  * A camera behind `http:`, which may be of several kinds: what answers decides, at the first capture, and is asked again until something
  * is found. Only the camera service of seed 002 is known so far.
  */
 export class HttpDriver implements StillDriver {
+  readonly control = serviceControl(this);
   readonly #service: CameraServiceDriver;
   #found: CameraServiceDriver | undefined;
   #status: DriverStatus = { state: 'idle' };

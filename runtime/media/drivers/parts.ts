@@ -1,3 +1,4 @@
+import type { CameraSettingsChange } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import { findProgram } from '../auto.ts';
@@ -14,6 +15,10 @@ export interface DriverParts {
   rpicamVid: readonly string[];
   /** how long a camera service may take for an answer, ms (SERVICE_TIMEOUT) */
   serviceTimeoutMs?: number | undefined;
+  /** sets a USB camera's exposure and gain; default: `v4l2-ctl`, from PATH */
+  v4l2Ctl?: string;
+  /** how the camera was set through Redeye */
+  settings?: CameraSettingsChange;
   random?: () => number;
   limits?: NewestPictureOptions['limits'];
 }

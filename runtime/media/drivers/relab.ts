@@ -6,7 +6,7 @@ import { fitJpeg } from '../picture-fit.ts';
 import { type Exposure, SERVICE_TIMEOUT_MS } from './camera-service.ts';
 import type { DriverParts } from './parts.ts';
 import { refusalOf, ServiceCall, splitSecret } from './service-call.ts';
-import type { ServiceSettings } from './service-settings.ts';
+import { type ServiceSettings, serviceControl } from './service-settings.ts';
 
 /** Dialect A keeps an image under such an id for an hour. */
 const IMAGE_ID = /^[0-9a-f]{32}$/;
@@ -22,6 +22,7 @@ type Dialect = 'A' | 'B';
  * picture is taken, which it renews after a capture.
  */
 export class RelabDriver implements StillDriver {
+  readonly control = serviceControl(this);
   readonly kind = 'relab';
   readonly #parts: DriverParts;
   readonly #call: ServiceCall;

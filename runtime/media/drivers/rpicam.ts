@@ -1,16 +1,16 @@
-import type { CaptureOptions } from '../../contracts/cameras.ts';
+import type { CameraSettingsChange, CaptureOptions } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
 import { findProgram } from '../auto.ts';
 import type { Tuning } from '../capture-demand.ts';
-import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
+import type { DriverStatus, Picture, SettingsFace, StillDriver } from '../driver.ts';
 import { NewestPicture } from '../newest-picture.ts';
 import { fitJpeg } from '../picture-fit.ts';
 import type { Launch } from '../picture-process.ts';
+import { fastest, rpicamLight, rpicamRate, rpicamSettings } from '../rpicam-settings.ts';
 import type { DriverParts } from './parts.ts';
 
 /** Exposure and white balance find themselves in about a second. */
 const SETTLE_MS = 1000;
-const DEFAULT_WIDTH = 1280;
 const DEFAULT_QUALITY = 80;
 
 /**
@@ -19,6 +19,7 @@ const DEFAULT_QUALITY = 80;
  */
 export class RpicamDriver implements StillDriver {
   readonly kind = 'rpicam';
+  readonly control: SettingsFace;
   readonly #index: number;
   readonly #parts: DriverParts;
   #pictures: NewestPicture | undefined;
@@ -26,6 +27,7 @@ export class RpicamDriver implements StillDriver {
   constructor(index: number, parts: DriverParts) {
     this.#index = index;
     this.#parts = parts;
+    this.control = rpicamSettings(parts.settings ?? {});
   }
 
   /** Throws `process.missing` when neither name of the program is installed. */
@@ -39,7 +41,7 @@ export class RpicamDriver implements StillDriver {
     }
     this.#pictures = new NewestPicture({
       ...this.#parts,
-      launch: (tuning) => launchRpicam(command, this.#index, tuning),
+      launch: (tuning) => launchRpicam(command, this.#index, tuning, this.#parts.settings ?? {}),
       explain: (stderr) => `no picture from rpicam:${this.#index}: ${explainRpicam(stderr)}`,
       tunable: true,
       limits: { settleMs: SETTLE_MS, ...this.#parts.limits },
@@ -61,13 +63,20 @@ export class RpicamDriver implements StillDriver {
   }
 }
 
-function launchRpicam(command: string, index: number, tuning: Tuning): Launch {
-  const width = tuning.width ?? (tuning.height ? (tuning.height * 16) / 9 : DEFAULT_WIDTH);
-  const height = tuning.height ?? (width * 9) / 16;
+function launchRpicam(command: string, index: number, tuning: Tuning, set: CameraSettingsChange): Launch {
+  const usual = rpicamRate(set);
+  const shape = usual.width / usual.height;
+  const width = tuning.width ?? (tuning.height ? tuning.height * shape : usual.width);
+  const height = tuning.height ?? width / shape;
   const size = ['--width', `${even(width)}`, '--height', `${even(height)}`];
-  const rate = ['--framerate', `${tuning.fps}`, '--quality', `${tuning.jpegQuality ?? DEFAULT_QUALITY}`];
+  const rate = [
+    '--framerate',
+    `${Math.min(tuning.fps, fastest(set.exposure))}`,
+    '--quality',
+    `${tuning.jpegQuality ?? DEFAULT_QUALITY}`,
+  ];
   const run = ['--camera', `${index}`, '--timeout', '0', '--nopreview', '--codec', 'mjpeg'];
-  return { command, args: [...run, ...size, ...rate, '--flush', '--output', '-'] };
+  return { command, args: [...run, ...size, ...rate, ...rpicamLight(set), '--flush', '--output', '-'] };
 }
 
 function even(pixels: number): number {

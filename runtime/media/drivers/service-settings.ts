@@ -1,3 +1,10 @@
+import type { CameraSettingsChange } from '../../contracts/cameras.ts';
+import { AppError } from '../../contracts/errors.ts';
+import type { SettingsFace } from '../driver.ts';
+
+/** Where a service does not say its limits: it judges by itself. */
+const ANY = { min: 0, max: 1_000_000 };
+
 /** Settings of a camera service in one shape, from either dialect; what the service does not tell is undefined. */
 export interface ServiceSettings {
   /** ms */
@@ -36,6 +43,33 @@ export function serviceSettings(answer: Record<string, unknown>): ServiceSetting
     ...(gainRange && { gainRange }),
     ...(typeof answer.autoExposure === 'boolean' && { autoExposure: answer.autoExposure }),
   };
+}
+
+/** Exposure and gain of a camera behind such a service, which takes them while it runs. */
+export function serviceControl(service: {
+  settings(): Promise<ServiceSettings>;
+  change(change: { exposure?: number; gain?: number }): Promise<unknown>;
+}): SettingsFace {
+  return {
+    async read() {
+      const { exposure, gain, resolution, exposureRange = ANY, gainRange = ANY } = await service.settings();
+      const ranges = { exposure: exposureRange, gain: gainRange };
+      const size = resolution.width > 0 ? { resolution } : {};
+      return { exposure, gain, ...size, ranges, available_resolutions: [] };
+    },
+    async apply(change) {
+      await service.change({ ...given('exposure', change), ...given('gain', change) });
+      return 'done';
+    },
+  };
+}
+
+function given(field: 'exposure' | 'gain', change: CameraSettingsChange): { exposure?: number; gain?: number } {
+  const value = change[field];
+  if (value === null) {
+    throw new AppError('camera.setting_invalid', `${field} of this camera cannot be left to it from here`, { field });
+  }
+  return value === undefined ? {} : { [field]: value };
 }
 
 function resolutionOf(value: unknown): Resolution | undefined {

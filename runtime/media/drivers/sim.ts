@@ -2,11 +2,12 @@ import sharp from 'sharp';
 import type { CaptureOptions } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
 import type { CameraUrl } from '../camera-url.ts';
-import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
+import type { DriverStatus, Picture, SettingsFace, StillDriver } from '../driver.ts';
 import { fitSize } from '../picture-fit.ts';
 import { createGradient } from '../sim/gradient.ts';
 import type { Scene } from '../sim/scene.ts';
 import { createShelf } from '../sim/shelf.ts';
+import { litScene, simSettings, tunedSim } from '../sim/sim-settings.ts';
 import type { DriverParts } from './parts.ts';
 
 const DEFAULT_QUALITY = 80;
@@ -14,6 +15,7 @@ const DEFAULT_QUALITY = 80;
 /** A built-in scene as a camera: needs no device, no file and no other program. */
 export class SimDriver implements StillDriver {
   readonly kind = 'sim';
+  readonly control: SettingsFace;
   readonly #url: CameraUrl & { kind: 'sim' };
   readonly #parts: DriverParts;
   #scene: Promise<Scene> | undefined;
@@ -23,12 +25,14 @@ export class SimDriver implements StillDriver {
   #closed = false;
 
   constructor(url: CameraUrl & { kind: 'sim' }, parts: DriverParts) {
-    this.#url = url;
+    const { settings = {} } = parts;
+    this.control = simSettings(url, settings);
+    this.#url = tunedSim(url, settings);
     this.#parts = parts;
   }
 
   async open(): Promise<void> {
-    this.#scene ??= this.#url.scene === 'shelf' ? createShelf(this.#url) : Promise.resolve(createGradient(this.#url));
+    this.#scene ??= this.#draft();
     await this.#scene;
   }
 
@@ -48,6 +52,11 @@ export class SimDriver implements StillDriver {
     this.#closed = true;
     await this.#turn;
     this.#scene = undefined;
+  }
+
+  async #draft(): Promise<Scene> {
+    const scene = this.#url.scene === 'shelf' ? await createShelf(this.#url) : createGradient(this.#url);
+    return litScene(scene, this.#parts.settings ?? {});
   }
 
   async #draw(options: CaptureOptions, signal?: AbortSignal): Promise<Picture> {

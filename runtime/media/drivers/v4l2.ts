@@ -1,14 +1,19 @@
-import type { CaptureOptions } from '../../contracts/cameras.ts';
+import type { CameraSettings, CameraSettingsChange, CaptureOptions } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
 import { run } from '../../lib/child-process.ts';
 import type { Tuning } from '../capture-demand.ts';
-import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
+import type { DriverStatus, Picture, SettingsFace, StillDriver } from '../driver.ts';
 import { explainFfmpeg, FFMPEG_QUIET, jpegOutput, sayHowToInstall } from '../ffmpeg.ts';
 import { NewestPicture } from '../newest-picture.ts';
 import { fitJpeg } from '../picture-fit.ts';
 import type { Launch } from '../picture-process.ts';
+import { readLight, writeLight } from '../v4l2-controls.ts';
 import type { DriverParts } from './parts.ts';
 
+/** Where a stream's rate was not set. */
+export const USUAL_FPS = 30;
+const FPS_RANGE = { min: 1, max: 60 };
+export const V4L2_CTL = 'v4l2-ctl';
 const LIST_MS = 5000;
 /** A USB camera's exposure needs about a second; its first pictures are dark. */
 const SETTLE_MS = 1000;
@@ -29,6 +34,7 @@ interface Format {
 /** A USB or other Video4Linux camera. */
 export class V4l2Driver implements StillDriver {
   readonly kind = 'v4l2';
+  readonly control: SettingsFace;
   readonly #device: string;
   readonly #parts: DriverParts;
   #pictures: NewestPicture | undefined;
@@ -36,16 +42,19 @@ export class V4l2Driver implements StillDriver {
   constructor(device: string, parts: DriverParts) {
     this.#device = device;
     this.#parts = parts;
+    this.control = { read: () => this.#read(), apply: (change) => this.#apply(change) };
   }
 
   /** Asks the camera for its formats. Throws `camera.unreachable` with the reason, `process.missing` without ffmpeg. */
   async open(): Promise<void> {
     if (this.#pictures) return;
     const format = await this.#ask();
-    const { ffmpegPath, limits } = this.#parts;
+    const { ffmpegPath, limits, settings = {} } = this.#parts;
+    await writeLight(this.#v4l2Ctl, this.#device, settings);
+    const usual = { ...settings.resolution };
     this.#pictures = new NewestPicture({
       ...this.#parts,
-      launch: (tuning) => launchV4l2(ffmpegPath, this.#device, format, tuning),
+      launch: (tuning) => launchV4l2(ffmpegPath, this.#device, format, { ...usual, ...tuning }),
       explain: (stderr) => this.#say(explainFfmpeg(stderr)),
       tunable: format.kind === 'raw',
       limits: { settleMs: SETTLE_MS, ...limits },
@@ -64,6 +73,32 @@ export class V4l2Driver implements StillDriver {
 
   async close(): Promise<void> {
     await this.#pictures?.close();
+  }
+
+  get #v4l2Ctl(): string {
+    return this.#parts.v4l2Ctl ?? V4L2_CTL;
+  }
+
+  async #read(): Promise<CameraSettings> {
+    const { ffmpegPath, settings: set = {} } = this.#parts;
+    const list = await listFormats(ffmpegPath, this.#device);
+    const sizes = readH264Sizes(list) ?? readFormats(list)?.sizes;
+    if (!sizes) throw new AppError('camera.unreachable', this.#say(explainFfmpeg(list)));
+    const { exposure, gain } = await readLight(this.#v4l2Ctl, this.#device);
+    return {
+      ...(exposure && { exposure: exposure.value }),
+      ...(gain && { gain: gain.value }),
+      ...(set.resolution && { resolution: set.resolution }),
+      fps: set.fps ?? USUAL_FPS,
+      ranges: { ...(exposure && { exposure: exposure.range }), ...(gain && { gain: gain.range }), fps: FPS_RANGE },
+      available_resolutions: sizes,
+    };
+  }
+
+  /** Light is changed while it runs; size and rate only at a start. */
+  async #apply(change: CameraSettingsChange): Promise<'done' | 'restart'> {
+    await writeLight(this.#v4l2Ctl, this.#device, change);
+    return change.resolution || change.fps !== undefined ? 'restart' : 'done';
   }
 
   async #ask(): Promise<Format> {

@@ -1,3 +1,4 @@
+import type { CameraSettingsChange } from '../../contracts/cameras.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock, Log, Release } from '../../contracts/host.ts';
 import type { StreamHost, StreamReader, StreamStatus, StreamSubscription } from '../../contracts/streams.ts';
@@ -31,9 +32,11 @@ export interface StreamedCameras {
   trouble?(camera: string): string | undefined;
   /** What `auto` stands for on this machine now; any other address as it is. */
   find(url: CameraUrl): Promise<Exclude<CameraUrl, { kind: 'auto' }>>;
+  /** How the camera was set through Redeye. */
+  settingsOf(camera: string): CameraSettingsChange;
   /** Has the camera's stills let go of its device, which a stream is about to open. */
   release(camera: string): Promise<void>;
-  /** Calls when a camera comes, goes, or gets another address. */
+  /** Calls when a camera comes, goes, or gets another address or other settings. */
   watch(onChange: (camera: string) => void): Release;
 }
 
@@ -43,6 +46,7 @@ export interface StreamsOptions {
   log: Log;
   ffmpegPath: string;
   rpicamVid: readonly string[];
+  v4l2Ctl?: string;
   random?: () => number;
   hubLimits?: Partial<HubLimits>;
   sourceLimits?: Partial<SourceLimits>;
@@ -66,15 +70,15 @@ export function createStreams(options: StreamsOptions): Streams {
 class CameraStreams implements Streams {
   readonly #options: StreamsOptions;
   readonly #parts: CreateParts;
-  readonly #hubs = new Map<string, { hub: StreamHub; address: string }>();
+  readonly #hubs = new Map<string, { hub: StreamHub; address: string; settings: string }>();
   readonly #closing = new Set<Promise<void>>();
   #release: Release = () => {};
   #state: 'open' | 'stopped' = 'open';
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    const { clock, log, random, sourceLimits: limits, ffmpegPath, rpicamVid } = options;
-    this.#parts = { clock, log, random, limits, ffmpegPath, rpicamVid };
+    const { clock, log, random, sourceLimits: limits, ffmpegPath, rpicamVid, v4l2Ctl } = options;
+    this.#parts = { clock, log, random, limits, ffmpegPath, rpicamVid, v4l2Ctl };
   }
 
   async start(): Promise<void> {
@@ -123,19 +127,24 @@ class CameraStreams implements Streams {
     const { clock, log, hubLimits } = this.#options;
     const source = this.#source(id, address);
     const hub = new StreamHub({ camera: id, source, clock, log: log.child(id), limits: hubLimits });
-    this.#hubs.set(id, { hub, address: JSON.stringify(address) });
+    this.#hubs.set(id, { hub, address: JSON.stringify(address), settings: this.#settings(id) });
     return hub;
   }
 
   #source(id: string, address: StreamAddress): StreamSource {
-    const parts = { ...this.#parts, log: this.#parts.log.child(id), release: () => this.#options.cameras.release(id) };
+    const { cameras, uplink } = this.#options;
+    const parts = {
+      ...this.#parts,
+      log: this.#parts.log.child(id),
+      settings: cameras.settingsOf(id),
+      release: () => cameras.release(id),
+    };
     if (address.kind === 'uplink') {
-      const { uplink } = this.#options;
       if (uplink) return uplink(address, parts);
       throw new AppError('camera.no_stream', 'no streams of devices are taken here');
     }
     if (address.kind !== 'auto') return createSource(address, parts);
-    const find = async () => createSource(await this.#options.cameras.find(address), parts);
+    const find = async () => createSource(await cameras.find(address), parts);
     return new FoundSource(find, parts);
   }
 
@@ -148,15 +157,23 @@ class CameraStreams implements Streams {
       return;
     }
     const text = JSON.stringify(address);
-    if (text === known.address) return;
+    const settings = this.#settings(camera);
+    const isMoved = text !== known.address;
+    if (!isMoved && settings === known.settings) return;
     try {
-      known.hub.replace(this.#source(camera, address), 'the camera was given another address');
+      const why = isMoved ? 'the camera was given another address' : 'the camera starts anew with other settings';
+      known.hub.replace(this.#source(camera, address), why);
       known.address = text;
+      known.settings = settings;
     } catch (thrown) {
       // The new address gives stills only: whoever reads is told the end, whoever comes gets the reason.
       this.#options.log.warn('the stream of a camera ends', { camera, reason: toAppError(thrown).message });
       this.#drop(camera);
     }
+  }
+
+  #settings(camera: string): string {
+    return JSON.stringify(this.#options.cameras.settingsOf(camera));
   }
 
   #drop(camera: string): void {

@@ -82,6 +82,7 @@ export function joinCameras(own: StreamedCameras, devices: DeviceCameras): Strea
     },
     trouble: (camera) => (hasOwn(camera) ? own.trouble?.(camera) : devices.trouble(camera)),
     find: (url) => own.find(url),
+    settingsOf: (camera) => own.settingsOf(camera),
     release: (camera) => own.release(camera),
     watch(onChange) {
       const releases = [own.watch(onChange), devices.watch(onChange)];

@@ -1,3 +1,4 @@
+import type { CameraSettingsChange } from '../../../contracts/cameras.ts';
 import { AppError } from '../../../contracts/errors.ts';
 import type { CameraUrl } from '../../camera-url.ts';
 import type { SourceParts } from '../process-source.ts';
@@ -12,6 +13,9 @@ import { createV4l2Source } from './v4l2.ts';
 export interface CreateParts extends SourceParts {
   ffmpegPath: string;
   rpicamVid: readonly string[];
+  v4l2Ctl?: string | undefined;
+  /** how the camera was set through Redeye */
+  settings?: CameraSettingsChange;
   /** has whoever else of ours holds the device let go of it, before each start */
   release?(): Promise<void>;
 }

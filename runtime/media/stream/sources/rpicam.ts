@@ -1,10 +1,10 @@
+import type { CameraSettingsChange } from '../../../contracts/cameras.ts';
 import { AppError } from '../../../contracts/errors.ts';
 import { findProgram } from '../../auto.ts';
 import { explainRpicam } from '../../drivers/rpicam.ts';
+import { rpicamLight, rpicamRate } from '../../rpicam-settings.ts';
 import { ProcessSource, type SourceParts } from '../process-source.ts';
 
-const SIZE = { width: 1280, height: 720 };
-const FPS = 30;
 const BITS_PER_SECOND = 2_000_000;
 
 /**
@@ -13,7 +13,11 @@ const BITS_PER_SECOND = 2_000_000;
  */
 export function createRpicamSource(
   index: number,
-  parts: SourceParts & { rpicamVid: readonly string[]; release?(): Promise<void> },
+  parts: SourceParts & {
+    rpicamVid: readonly string[];
+    settings?: CameraSettingsChange;
+    release?(): Promise<void>;
+  },
 ): ProcessSource {
   return new ProcessSource({
     ...parts,
@@ -25,15 +29,26 @@ export function createRpicamSource(
         throw new AppError('process.missing', how);
       }
       await parts.release?.();
-      return { command, args: rpicamArguments(index), framing: 'annexb' };
+      return { command, args: rpicamArguments(index, parts.settings ?? {}), framing: 'annexb' };
     },
     explain: (stderr) => `no stream from rpicam:${index}: ${explainRpicam(stderr)}`,
   });
 }
 
-function rpicamArguments(index: number): string[] {
+function rpicamArguments(index: number, set: CameraSettingsChange): string[] {
+  const { width, height, fps } = rpicamRate(set);
   const run = ['--camera', `${index}`, '--timeout', '0', '--nopreview', '--flush', '--output', '-'];
-  const size = ['--width', `${SIZE.width}`, '--height', `${SIZE.height}`, '--framerate', `${FPS}`];
-  const code = ['--codec', 'h264', '--inline', '--intra', `${FPS}`, '--profile', 'baseline', '--level', '4.1'];
-  return [...run, ...size, ...code, '--bitrate', `${BITS_PER_SECOND}`, '--low-latency'];
+  const size = ['--width', `${width}`, '--height', `${height}`, '--framerate', `${fps}`];
+  const code = [
+    '--codec',
+    'h264',
+    '--inline',
+    '--intra',
+    `${Math.max(1, Math.round(fps))}`,
+    '--profile',
+    'baseline',
+    '--level',
+    '4.1',
+  ];
+  return [...run, ...size, ...rpicamLight(set), ...code, '--bitrate', `${BITS_PER_SECOND}`, '--low-latency'];
 }

@@ -1,3 +1,4 @@
+import type { CameraSettingsChange } from '../../../contracts/cameras.ts';
 import { AppError, toAppError } from '../../../contracts/errors.ts';
 import type { CameraUrl } from '../../camera-url.ts';
 import { RestartPause } from '../../restart-pause.ts';
@@ -5,6 +6,7 @@ import { createGradient, GRADIENT_LAP_MS } from '../../sim/gradient.ts';
 import type { Scene } from '../../sim/scene.ts';
 import { createShelf } from '../../sim/shelf.ts';
 import { SHELF_CYCLE_MS } from '../../sim/shelf-timetable.ts';
+import { litScene, tunedSim } from '../../sim/sim-settings.ts';
 import type { SourceParts } from '../process-source.ts';
 import { SimLoop } from '../sim-loop.ts';
 import type { SourceSink, StreamSource } from '../stream-source.ts';
@@ -18,6 +20,7 @@ const GROUP_MS = 1000;
 const MOST_LATE_MS = 2000;
 
 type SimUrl = CameraUrl & { kind: 'sim' };
+type SimParts = SourceParts & { ffmpegPath: string; settings?: CameraSettingsChange };
 
 interface Run {
   sink: SourceSink;
@@ -36,7 +39,7 @@ interface Run {
  */
 export class SimSource implements StreamSource {
   readonly #url: SimUrl;
-  readonly #parts: SourceParts & { ffmpegPath: string };
+  readonly #parts: SimParts;
   readonly #loop: SimLoop;
   readonly #pause: RestartPause;
   #run: Run | undefined;
@@ -45,7 +48,8 @@ export class SimSource implements StreamSource {
   #working: Promise<void> = Promise.resolve();
   #cancelPause = () => {};
 
-  constructor(url: SimUrl, parts: SourceParts & { ffmpegPath: string }) {
+  constructor(address: SimUrl, parts: SimParts) {
+    const url = tunedSim(address, parts.settings ?? {});
     this.#url = url;
     this.#parts = parts;
     this.#pause = new RestartPause(parts.random);
@@ -117,11 +121,11 @@ export class SimSource implements StreamSource {
     }
   }
 
-  #makeScene(): Promise<Scene> {
+  async #makeScene(): Promise<Scene> {
     const { width, height, fps } = this.#loop.shape;
-    return this.#url.scene === 'shelf'
-      ? createShelf({ width, height })
-      : Promise.resolve(createGradient({ width, height, fps }));
+    const isShelf = this.#url.scene === 'shelf';
+    const scene = isShelf ? await createShelf({ width, height }) : createGradient({ width, height, fps });
+    return litScene(scene, this.#parts.settings ?? {});
   }
 
   #dueMs(run: Run, number: number): number {
