@@ -1,6 +1,6 @@
 import type { CameraStatus } from '../runtime/contracts/cameras.ts';
 import type { ServedConfig } from '../runtime/contracts/device-config.ts';
-import type { ErrorCode } from '../runtime/contracts/errors.ts';
+import { ERROR_CODES, type ErrorCode } from '../runtime/contracts/errors.ts';
 import type { Still } from '../runtime/contracts/frame.ts';
 import type { UploadStatus } from '../runtime/contracts/host.ts';
 
@@ -38,9 +38,17 @@ export type ToChild =
   /** so many bytes of it have left the device: more may come */
   | { type: 'uplink-taken'; id: number; bytes: number }
   | { type: 'uplink-close'; id: number }
+  | { type: 'command'; call: number; name: string; args: Record<string, unknown> }
+  | { type: 'command-cancel'; call: number }
   | { type: 'stop' };
 
+/** What the child says of a command in its hands. */
+export type CommandFromChild =
+  | { type: 'command-progress' | 'command-answer'; call: number; data: unknown }
+  | { type: 'command-refusal'; call: number; code: ErrorCode; message: string };
+
 export type ToAgent =
+  | CommandFromChild
   | { type: 'alive' }
   | ({ type: 'report' } & ChildView)
   | { type: 'spool'; call: number; still: Still }
@@ -61,6 +69,8 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   if (type === 'alive') return { type };
   if (type === 'uplink-record' || type === 'uplink-end') return parseUplink(message as Record<string, unknown>);
   if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
+  if (type === 'command-progress' || type === 'command-answer' || type === 'command-refusal')
+    return parseCommand(type, message as Record<string, unknown>);
   if (type !== 'spool') return undefined;
   const { call, still } = message as { call?: unknown; still?: Partial<Still> };
   const jpeg = bufferOf(still?.jpeg);
@@ -79,6 +89,21 @@ function parseUplink({ type, id, record, reason }: Record<string, unknown>): ToA
   return bytes && { type: 'uplink-record', id: Number(id), record: bytes };
 }
 
+function parseCommand(
+  type: CommandFromChild['type'],
+  { call, data, code, message }: Record<string, unknown>,
+): CommandFromChild | undefined {
+  if (!Number.isSafeInteger(call)) return undefined;
+  if (type !== 'command-refusal') return { type, call: Number(call), data };
+  const known = typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+  return {
+    type,
+    call: Number(call),
+    code: known ? (code as ErrorCode) : 'internal.error',
+    message: String(message).slice(0, 2000),
+  };
+}
+
 function isChildView(view: Partial<ChildView>): boolean {
   return (
     Array.isArray(view.cameras) &&
@@ -88,7 +113,8 @@ function isChildView(view: Partial<ChildView>): boolean {
   );
 }
 
-function bufferOf(bytes: unknown): Buffer | undefined {
+/** Bytes as they come out of the channel. */
+export function bufferOf(bytes: unknown): Buffer | undefined {
   if (Buffer.isBuffer(bytes)) return bytes;
   return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : undefined;
 }

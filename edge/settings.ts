@@ -60,6 +60,10 @@ export const EdgeSettings = Type.Object({
     maximum: 600_000,
     description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
   }),
+  ALLOW_REBOOT: Type.Boolean({
+    default: false,
+    description: 'let operators start the whole machine again from the server (command reboot)',
+  }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   LOG_LEVEL: Type.Union(
     ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),

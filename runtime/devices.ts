@@ -1,10 +1,13 @@
 import { type Broker, createBroker } from './broker/broker.ts';
 import type { CameraState } from './contracts/cameras.ts';
+import type { CommandAnswer } from './contracts/commands.ts';
 import type { Clock, Log } from './contracts/host.ts';
 import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
 import { deviceTopics } from './contracts/topics.ts';
 import type { Db } from './db/db.ts';
+import { Commands } from './fleet/commands/commands.ts';
 import { createFleet, type Fleet } from './fleet/fleet.ts';
+import { uuidv7 } from './lib/ids.ts';
 import { createCipher } from './lib/secrets.ts';
 
 export interface DevicesParts {
@@ -23,8 +26,14 @@ export interface DevicesParts {
   localCameraState: (camera: string) => CameraState | undefined;
 }
 
-/** The register of devices and the broker they come to, each told of what the other sees. Both are started by the caller. */
-export function createDevices(parts: DevicesParts): { fleet: Fleet; broker: Broker } {
+export interface Devices {
+  fleet: Fleet;
+  broker: Broker;
+  commands: Commands;
+}
+
+/** The register of devices, what they are told to do, and the broker they come to, each told of what the others see. The caller starts them. */
+export function createDevices(parts: DevicesParts): Devices {
   const { settings, mqttHost, secrets, db, clock, log, checkUrl, reservedCameraIds, localCameraState } = parts;
   const fleet = createFleet({
     db,
@@ -57,7 +66,15 @@ export function createDevices(parts: DevicesParts): { fleet: Fleet; broker: Brok
     },
     handlers: {
       onConnected: () => undefined,
-      onDisconnected: (device) => fleet.markOffline(device),
+      async onDisconnected(device) {
+        commands.deviceGone(device);
+        await fleet.markOffline(device);
+      },
+      onCommandsWanted: (device) => commands.deviceListens(device),
+      async onMessage(device, { kind, topic, body }) {
+        if (kind !== 'response') return;
+        await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
+      },
       onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
       onState: (device, { state, session }) => fleet.markOnline(device, state, session),
       onInfo: (device, message) => fleet.noteInfo(device, message),
@@ -70,7 +87,15 @@ export function createDevices(parts: DevicesParts): { fleet: Fleet; broker: Brok
       .publish(topic, { v: 1, ts: clock.now(), version } satisfies ConfigDesiredMessage)
       .catch((error) => log.warn('a device was not told of its configuration', { device, error }));
   };
-  return { fleet, broker };
+  const commands = new Commands({
+    db,
+    clock,
+    log: log.child('commands'),
+    newId: uuidv7,
+    isConnected: (device) => broker.isConnected(device),
+    publish: (device, name, body) => broker.publish(deviceTopics(settings.SITE, device).command(name), body),
+  });
+  return { fleet, broker, commands };
 }
 
 /** Where devices find the broker: by its own port where that is as open as HTTP, else by WebSocket. */

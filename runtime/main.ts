@@ -157,7 +157,7 @@ async function compose(
   const metrics = createMetrics({ log: log.child('metrics'), process: true });
   const counts = createStageCounts({ metrics, clock });
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
-  const { fleet, broker } = createDevices({
+  const { fleet, broker, commands } = createDevices({
     settings,
     mqttHost: plainMqttHost(settings),
     secrets,
@@ -214,6 +214,7 @@ async function compose(
   await fleet.registerBuiltIn();
   await fleet.forgetSessions();
   await run('fleet', fleet);
+  await run('commands', commands);
   await run('segments', store);
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
@@ -270,6 +271,7 @@ async function compose(
       version: VERSION,
       accounts,
       fleet,
+      commands,
       frames,
       jobs,
       events,

@@ -3,6 +3,7 @@ import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import type { DeviceStateMessage } from '../../runtime/contracts/mqtt-messages.ts';
+import { STREAM_COMMAND, type StreamCommandArgs } from '../../runtime/contracts/uplink.ts';
 import { type DataDirLock, lockDataDir } from '../../runtime/lib/data-dir-lock.ts';
 import { ensureFolder } from '../../runtime/lib/files.ts';
 import type { Part } from '../../runtime/lib/part.ts';
@@ -11,11 +12,17 @@ import type { Settings } from '../settings.ts';
 import { Reservation } from '../spool/reservation.ts';
 import { Spool } from '../spool/spool.ts';
 import { Child } from './child.ts';
+import { ChildCommands } from './child-commands.ts';
+import { CommandLedger } from './command-ledger.ts';
+import { Commands } from './commands.ts';
 import { Config } from './config.ts';
 import { framePost } from './frame-post.ts';
 import { measureMachine } from './health.ts';
 import { type Heartbeat, HeartbeatLoop } from './heartbeat.ts';
+import { identifyCommand } from './identify.ts';
 import { Link } from './link.ts';
+import { LogTail, logsCommand } from './log-tail.ts';
+import { rebootCommand, rebootMachine, restartCommand } from './power.ts';
 import { ServerHttp } from './server-http.ts';
 import { ServerTime } from './server-time.ts';
 import { SessionNumber } from './session-number.ts';
@@ -25,6 +32,8 @@ import { Upload } from './upload.ts';
 /** The child's pages and nodes learn of changes within this time; a spool that empties fast is not told frame by frame. */
 const TELL_CHILD_MS = 200;
 const MB = 1024 * 1024;
+/** Done in the process of the flows, where the cameras are. */
+const CHILD_COMMANDS = ['snapshot'] as const;
 
 export interface AgentOptions {
   settings: Settings;
@@ -33,6 +42,8 @@ export interface AgentOptions {
   clock: Clock;
   log: Log;
   child: { entry: string; execArgv?: string[]; env: NodeJS.ProcessEnv };
+  /** the lines of `log`, for who asks to see them */
+  logTail?: LogTail;
 }
 
 /**
@@ -50,6 +61,8 @@ export class Agent implements Part {
   readonly #link: Link;
   readonly #heartbeat: HeartbeatLoop;
   readonly #uplinks: Uplinks;
+  readonly #childCommands: ChildCommands;
+  readonly #commands: Commands;
   readonly #startedAt: number;
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   #toTell: Partial<AgentView> = {};
@@ -94,9 +107,16 @@ export class Agent implements Part {
       onMessage: (message) => this.#hearChild(message),
       onStart: () => this.#child.send({ type: 'view', ...this.#view() }),
       onChange: () => {
-        if (!this.#child.status().alive) this.#uplinks.childIsGone();
+        if (!this.#child.status().alive) {
+          this.#uplinks.childIsGone();
+          this.#childCommands.gone();
+        }
         this.#link.tellState();
       },
+    });
+    this.#childCommands = new ChildCommands({
+      send: (message) => this.#child.send(message),
+      isAlive: () => this.#child.status().alive,
     });
     this.#uplinks = new Uplinks({
       url: settings.SERVER_URL,
@@ -116,7 +136,9 @@ export class Agent implements Part {
       cameras: () => this.#childView.cameras,
       onConfigDesired: () => this.#config.refresh(),
       onServerOnline: () => this.#serverIsBack(),
+      onCommand: (name, body) => this.#commands.hear(name, body),
     });
+    this.#commands = this.#createCommands();
     this.#heartbeat = new HeartbeatLoop({
       device,
       measure: () => this.#measure(),
@@ -143,6 +165,7 @@ export class Agent implements Part {
     });
     await this.#config.start();
     await this.#uplinks.start();
+    await this.#commands.start();
     await this.#child.start();
     await this.#upload.start();
     await this.#link.start();
@@ -152,6 +175,7 @@ export class Agent implements Part {
   /** In an order that loses nothing: first who makes frames, last what keeps them. */
   async stop(): Promise<void> {
     await this.#uplinks.stop();
+    await this.#commands.stop();
     await this.#child.stop();
     await this.#heartbeat.stop();
     await this.#upload.stop();
@@ -166,6 +190,26 @@ export class Agent implements Part {
   /** When the agent itself must end at once: nothing may be left behind. */
   abandon(): void {
     this.#child.kill();
+  }
+
+  /** What the server may ask of this device; what the flow process does goes on to it. */
+  #createCommands(): Commands {
+    const { settings, clock, log, logTail = new LogTail() } = this.#options;
+    const commands = new Commands({
+      ledger: new CommandLedger(join(settings.EDGE_DATA_DIR, 'commands.json')),
+      time: this.#time,
+      clock,
+      log: log.child('commands'),
+      answer: (to, body) => this.#link.answer(to, body),
+    });
+    commands
+      .on('restart', restartCommand(this.#child, clock))
+      .on('reboot', rebootCommand(settings.ALLOW_REBOOT, rebootMachine(log)))
+      .on('logs', logsCommand(logTail, clock))
+      .on('identify', identifyCommand({ clock, log }))
+      .on(STREAM_COMMAND, (args) => this.#uplinks.open(args as StreamCommandArgs));
+    for (const name of CHILD_COMMANDS) commands.on(name, (args, run) => this.#childCommands.run(name, args, run));
+    return commands;
   }
 
   #follow(config: ServedConfig): void {
@@ -188,7 +232,8 @@ export class Agent implements Part {
       return;
     }
     if (message.type !== 'spool') {
-      this.#uplinks.hear(message);
+      if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
+      else this.#childCommands.hear(message);
       return;
     }
     const { call, still } = message;

@@ -41,6 +41,8 @@ export class Child implements Part {
   readonly #backoff: Backoff;
   #process: ChildProcess | undefined;
   #running = false;
+  /** its end was asked for */
+  #wanted = false;
   #loop: Promise<void> | undefined;
   #heardAt = 0;
   #spoke = false;
@@ -74,6 +76,19 @@ export class Child implements Part {
     cancel();
   }
 
+  /** Ends the child (killed when it has not stopped within 10 s); a new one is started at once. */
+  restart(): void {
+    const child = this.#process;
+    if (!child) {
+      this.#pause.cut();
+      return;
+    }
+    this.#wanted = true;
+    this.send({ type: 'stop' });
+    const cancel = this.#options.clock.after(STOP_TIMEOUT_MS, () => child.kill('SIGKILL'));
+    child.once('exit', cancel);
+  }
+
   /** How often a child was started, whether one runs that has spoken, and its pid. */
   status(): { starts: number; alive: boolean; pid: number | undefined } {
     return { starts: this.#starts, alive: this.#process !== undefined && this.#spoke, pid: this.#process?.pid };
@@ -99,6 +114,11 @@ export class Child implements Part {
       const how = await this.#life();
       const lived = clock.monotonicMs() - since;
       if (!this.#running) return;
+      if (this.#wanted) {
+        this.#wanted = false;
+        log.info('the flow process was ended to be started again', { how });
+        continue;
+      }
       if (lived >= HEALTHY_MS) this.#backoff.reset();
       const retryMs = this.#backoff.next();
       log.error('the flow process ended', { how, lived_ms: Math.round(lived), retry_ms: retryMs });

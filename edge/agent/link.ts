@@ -1,11 +1,11 @@
 import type { MqttClient } from 'mqtt';
 import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
+import type { CommandAnswer } from '../../runtime/contracts/commands.ts';
 import type { Clock, Log, Release } from '../../runtime/contracts/host.ts';
 import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../../runtime/contracts/mqtt-messages.ts';
 import { deviceTopics, serverStateTopic, TOPIC_ROOT } from '../../runtime/contracts/topics.ts';
 import { Backoff } from '../../runtime/lib/backoff.ts';
 import type { Part } from '../../runtime/lib/part.ts';
-import { answerTo } from './commands.ts';
 import { Pause } from './pause.ts';
 import { objectIn } from './server-http.ts';
 import type { SessionNumber } from './session-number.ts';
@@ -30,6 +30,8 @@ export interface LinkOptions {
   cameras: () => CameraStatus[];
   /** the server says that a new configuration is there */
   onConfigDesired: () => void;
+  /** a command came: `cmd/<name>` with its body */
+  onCommand: (name: string, body: Record<string, unknown>) => void;
   /** the server is back, as far as the broker knows */
   onServerOnline: () => void;
   random?: () => number;
@@ -112,6 +114,11 @@ export class Link implements Part {
     if (!this.#connected) return false;
     void this.#send(this.#topics.heartbeat, body, { qos: 0 });
     return true;
+  }
+
+  /** Answers a command; resolves when the broker has it, or it is lost. */
+  answer(to: string, body: CommandAnswer): Promise<void> {
+    return this.#send(this.#topics.response(to), body, { qos: 1 });
   }
 
   /** Publishes the device's state when it is not what was last published. */
@@ -267,8 +274,7 @@ export class Link implements Part {
       void this.#publishState();
     } else if (topic.startsWith(`${topics.root}/cmd/`)) {
       // A retained command would run again at each connect: never.
-      const answer = retained ? undefined : answerTo(topic.slice(`${topics.root}/cmd/`.length), body);
-      if (answer) void this.#send(topics.response(answer.to), answer.body, { qos: 1 });
+      if (!retained) this.#options.onCommand(topic.slice(`${topics.root}/cmd/`.length), body);
     } else log.debug('MQTT message for a part that is not here', { topic, device });
   }
 

@@ -7,6 +7,7 @@ import { deviceKey, EdgeSettings, readSettings, type Settings } from '../setting
 import { productVersion } from '../version.ts';
 import { Agent } from './agent.ts';
 import { childEnvironment } from './child-environment.ts';
+import { LogTail } from './log-tail.ts';
 import { CHILD_FLAGS } from './small-heap.ts';
 
 /** What runs from source is tested from source. */
@@ -15,13 +16,15 @@ const EXTENSION = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 /** The agent process from its settings to its end. Ends with one sentence on a wrong setting, and by itself on nothing else. */
 export async function runEdge(): Promise<void> {
   const { settings, key } = readOrEnd();
-  const log = createLog({ level: settings.LOG_LEVEL });
+  const logTail = new LogTail();
+  const log = createLog({ level: settings.LOG_LEVEL, onLine: (line) => logTail.add(line) });
   const agent = new Agent({
     settings,
     key,
     version: productVersion(),
     clock: systemClock,
     log,
+    logTail,
     child: {
       entry: join(import.meta.dirname, '..', 'runtime', `main.${EXTENSION}`),
       execArgv: CHILD_FLAGS,

@@ -3,6 +3,7 @@ import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Still } from '../../runtime/contracts/frame.ts';
 import type { Release, UploadStatus } from '../../runtime/contracts/host.ts';
 import type { AgentView, LinkView, ToAgent, ToChild } from '../ipc.ts';
+import { CommandTable } from './commands.ts';
 
 /** The channel to the agent, as `process` has it in a forked child. */
 export interface Channel {
@@ -16,6 +17,8 @@ const NOTHING_YET: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0,
 
 /** The agent as the child knows it: its view of the outside, kept up to date, and its spool. */
 export class AgentPort {
+  /** what the agent is asked to have done here */
+  readonly commands: CommandTable;
   readonly #channel: Channel;
   readonly #calls = new Map<number, { resolve: (answer: { seq?: number }) => void; reject: (error: Error) => void }>();
   readonly #configWatchers = new Set<(config: ServedConfig) => void>();
@@ -29,12 +32,14 @@ export class AgentPort {
 
   constructor(channel: Channel, onStop: () => void) {
     this.#channel = channel;
+    this.commands = new CommandTable((message) => channel.send(message));
     this.#ready = new Promise((resolve) => {
       channel.onMessage((message) => {
         if (message.type === 'view') {
           this.#see(message);
           resolve();
         } else if (message.type === 'stop') onStop();
+        else if (message.type === 'command' || message.type === 'command-cancel') this.commands.hear(message);
         else if (message.type === 'answer' || message.type === 'refusal') this.#settle(message);
         else this.onUplink(message);
       });

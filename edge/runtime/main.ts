@@ -12,6 +12,7 @@ import { ALIVE_EVERY_MS, type ToAgent, type ToChild } from '../ipc.ts';
 import { readSettings } from '../settings.ts';
 import { productVersion } from '../version.ts';
 import { AgentPort } from './agent-port.ts';
+import { registerCameraCommands } from './camera-commands.ts';
 import { createEdgeStorage } from './flow-storage.ts';
 import { LiveGate } from './live-gate.ts';
 import { type DeviceHealthPage, Pages } from './pages.ts';
@@ -56,6 +57,7 @@ const live = new LiveGate({
 });
 const sender = new StreamSender({ streams: () => live.streams(), send: say, clock, log: log.child('uplink') });
 agent.onUplink = (message) => sender.hear(message);
+registerCameraCommands(agent.commands, cameras);
 const host = createEdgeHost({ device, clock, log, cameras, agent });
 const pages = new Pages({
   port: settings.EDGE_PORT,

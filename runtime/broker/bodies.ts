@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { CommandAnswer } from '../contracts/commands.ts';
 import { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../contracts/mqtt-messages.ts';
 import { parser } from '../lib/validate.ts';
 import type { PublicationKind } from './rights.ts';
@@ -7,16 +8,12 @@ const envelope = { v: Type.Literal(1), ts: Type.Integer({ minimum: 0 }) };
 const Anything = Type.Object({});
 const Enveloped = Type.Object(envelope);
 const Motion = Type.Object({ ...envelope, motion: Type.Boolean() });
-const Response = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 100 }),
-  status: Type.Union(['ok', 'error', 'accepted', 'progress'].map((status) => Type.Literal(status))),
-});
 
 const SCHEMAS: Record<PublicationKind, TSchema> = {
   state: DeviceStateMessage,
   info: DeviceInfoMessage,
   heartbeat: HeartbeatMessage,
-  response: Response,
+  response: CommandAnswer,
   'flow-reported': Enveloped,
   event: Enveloped,
   'camera-state': Enveloped,

@@ -144,6 +144,11 @@ export class Broker implements Part, Publisher {
     return this.#sessions.devices();
   }
 
+  /** Whether the device has a connection that is open. */
+  isConnected(device: string): boolean {
+    return this.#sessions.has(device);
+  }
+
   async #createAedes(): Promise<Aedes> {
     const gate = new Gate({
       site: this.#options.site,
@@ -176,9 +181,10 @@ export class Broker implements Part, Publisher {
       const session = this.#sessions.of(client);
       if (session?.who.kind !== 'device') return;
       const { id } = session.who;
-      const wanted = deviceTopics(this.#options.site, id).configDesired;
-      if (subscriptions.some(({ topic, qos }) => topic === wanted && Number(qos) !== 128))
-        this.#tell(id, 'config', (handlers) => handlers.onConfigWanted(id));
+      const topics = deviceTopics(this.#options.site, id);
+      const wants = (wanted: string) => subscriptions.some(({ topic, qos }) => topic === wanted && Number(qos) !== 128);
+      if (wants(topics.configDesired)) this.#tell(id, 'config', (handlers) => handlers.onConfigWanted(id));
+      if (wants(topics.commands)) this.#tell(id, 'commands', (handlers) => handlers.onCommandsWanted?.(id));
     });
     const lost = (client: Client, error: Error) => {
       this.#log.debug('MQTT connection lost', { client: shown(client.id), reason: error.message });

@@ -11,6 +11,8 @@ export interface BrokerHandlers {
   onDisconnected(device: string): Answer;
   /** it listens to `cfg/desired` now, and an earlier message may have been lost: say it again */
   onConfigWanted(device: string): Answer;
+  /** it listens to its commands now: say those that it may have missed */
+  onCommandsWanted?(device: string): Answer;
   onState(device: string, message: DeviceStateMessage): Answer;
   onInfo(device: string, message: DeviceInfoMessage): Answer;
   onHeartbeat(device: string, message: HeartbeatMessage): Answer;

@@ -54,6 +54,11 @@ export class Sessions {
     return fresh;
   }
 
+  /** Whether the device has an open connection. */
+  has(device: string): boolean {
+    return (this.#devices.get(device)?.sessions.size ?? 0) > 0;
+  }
+
   /** Every open session. */
   open(): Session[] {
     return [...this.#open];

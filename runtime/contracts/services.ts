@@ -10,6 +10,7 @@ import type {
   ListQuery,
   Page,
 } from './api.ts';
+import type { CommandCreate, CommandRecord, CommandUpdate } from './commands.ts';
 import type { DetectionPlan } from './detection.ts';
 import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from './device-config.ts';
 import type { EventMessage, EventPatch, EventRecord, EventType, ImageRole } from './events.ts';
@@ -116,6 +117,31 @@ export interface FleetService {
   detectionPlan(camera: string): Promise<DetectionPlan>;
   /** An interaction began: asks the camera's device for a burst unless one runs or its cooldown does. */
   requestBurst(camera: string): Promise<boolean>;
+}
+
+/** Stage `fleet`: what devices are told to do. */
+export interface CommandService {
+  /**
+   * Writes a command down and sends it, now or when the device comes, until it expires. Throws `device.not_found`,
+   * `request.invalid` (arguments), `command.forbidden` for one that only the server sends.
+   */
+  issue(device: string, command: CommandCreate, actor: Actor): Promise<CommandRecord>;
+  /** Throws `command.not_found`. */
+  get(id: string): Promise<CommandRecord>;
+  /** The newest of a device, at most 50. */
+  list(device: string): Promise<CommandRecord[]>;
+  /** Calls at each change of a command, and each word of progress. */
+  watch(onUpdate: (update: CommandUpdate) => void): Release;
+  /**
+   * For what takes moments: resolves with what the device answers. Throws `device.offline` at once or when it goes meanwhile,
+   * `command.timeout`, `command.refused` with the device's `code` and `reason` in its details, or the signal's reason.
+   */
+  request(
+    device: string,
+    name: string,
+    args: Record<string, unknown>,
+    options: { timeoutMs: number; signal?: AbortSignal; actor?: Actor; onProgress?: (data: unknown) => void },
+  ): Promise<unknown>;
 }
 
 /** A person as stored: what the login needs besides `User`. */

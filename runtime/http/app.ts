@@ -3,6 +3,7 @@ import helmet from 'helmet';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
 import type {
+  CommandService,
   EventsService,
   FleetService,
   FramesService,
@@ -30,6 +31,7 @@ import { mountRoutes, type RouteSpec } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
 import { cameraRoutes } from './routes/cameras.ts';
 import { captureRoutes } from './routes/captures.ts';
+import { commandRoutes } from './routes/commands.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -43,6 +45,7 @@ export interface HttpParts {
   version: string;
   accounts: Accounts;
   fleet: FleetService;
+  commands: CommandService;
   frames: FramesService;
   jobs: JobsService;
   events: EventsService;
@@ -73,6 +76,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
   return [
     ...authRoutes(parts.accounts, parts.basePath),
     ...deviceRoutes(parts.fleet, idempotency),
+    ...commandRoutes(parts.commands, parts.fleet, idempotency),
     ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
     ...captureRoutes(parts.frames),
     ...eventRoutes(parts.events),

@@ -8,7 +8,12 @@ const SECRET_FIELDS = ['password', 'token', 'secret', 'key', 'authorization', 'c
 const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** One JSON object a line: `time` (epoch ms), `level`, `scope`, `msg`, fields; an `error` field is written with its cause. */
-export function createLog(options: { level: LogLevel; destination?: DestinationStream }): Log {
+export function createLog(options: {
+  level: LogLevel;
+  destination?: DestinationStream;
+  /** sees each line as it is written, secrets hidden */
+  onLine?: (line: string) => void;
+}): Log {
   const settings = {
     level: options.level,
     base: null,
@@ -17,7 +22,17 @@ export function createLog(options: { level: LogLevel; destination?: DestinationS
     formatters: { level: (label: string) => ({ level: label }) },
   };
   // Written at once, as console.log does: what would be flushed at exit tries for ever once the reader of a pipe is gone.
-  return wrap(pino(settings, options.destination ?? pino.destination({ dest: 1, sync: true })));
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  return wrap(pino(settings, options.onLine ? seenBy(options.onLine, destination) : destination));
+}
+
+function seenBy(onLine: (line: string) => void, destination: DestinationStream): DestinationStream {
+  return {
+    write(line) {
+      destination.write(line);
+      onLine(line);
+    },
+  };
 }
 
 /** A log that says nothing. */

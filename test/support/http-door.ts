@@ -31,6 +31,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     version: '0.0.0',
     accounts,
     fleet: untouched('fleet'),
+    commands: untouched('commands'),
     frames: untouched('frames'),
     jobs: untouched('jobs'),
     events: untouched('events'),

@@ -8,6 +8,9 @@ import type {
   CameraTestBody,
   CaptureRecord,
   CaptureRecordPage,
+  CommandCreate,
+  CommandRecord,
+  CommandRecordPage,
   ConfigAnswer,
   DeviceConfigPatch,
   DeviceCreate,
@@ -119,6 +122,18 @@ export function createClient(send: Send) {
     /** Set the ROIs of the device's first camera */
     putDeviceRois: (id: string | number, body: RoiSet, options?: CallOptions) =>
       send<RoisAnswer>({ method: 'PUT', path: `api/v1/devices/${part(id)}/rois`, body, options }),
+
+    /** Tell a device to do something; kept for it until it expires */
+    postDeviceCommands: (id: string | number, body: CommandCreate, options?: CallOptions) =>
+      send<CommandRecord>({ method: 'POST', path: `api/v1/devices/${part(id)}/commands`, body, options }),
+
+    /** The newest commands of a device */
+    getDeviceCommands: (id: string | number, options?: CallOptions) =>
+      send<CommandRecordPage>({ method: 'GET', path: `api/v1/devices/${part(id)}/commands`, options }),
+
+    /** What became of a command */
+    getCommand: (id: string | number, options?: CallOptions) =>
+      send<CommandRecord>({ method: 'GET', path: `api/v1/commands/${part(id)}`, options }),
 
     /** All cameras you may see */
     getCameras: (options?: CallOptions) =>

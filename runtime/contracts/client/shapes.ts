@@ -74,6 +74,38 @@ export type CaptureRecordPage = {
   next: string | null;
 };
 
+export type CommandCreate = {
+  name: string;
+  args?: Record<string, unknown>;
+  /** how long it is kept for a device that is away */
+  ttl_s?: number;
+};
+
+export type CommandRecord = {
+  id: string;
+  device: string;
+  name: string;
+  args: Record<string, unknown>;
+  state: "queued" | "sent" | "accepted" | "done" | "failed" | "expired";
+  issued_at: string;
+  expires_at: string;
+  sent_at: string | null;
+  finished_at: string | null;
+  /** what the device answered */
+  data: unknown;
+  code: string | null;
+  error: string | null;
+  actor: string;
+  /** what it said on the way, as far as it is remembered */
+  progress: unknown[];
+};
+
+export type CommandRecordPage = {
+  items: CommandRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
 export type ConfigAnswer = {
   version: number;
   config: DeviceConfig;
