@@ -28,7 +28,7 @@ import { createHttpApp } from './http/app.ts';
 import { Accounts } from './http/auth/accounts.ts';
 import { editorAuth } from './http/auth/editor.ts';
 import { consolePages } from './http/console.ts';
-import { ingestRoutes } from './http/ingest/ingest.ts';
+import { ingestDoor } from './http/ingest/ingest.ts';
 import { createMetrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
 import { registerServerGauges } from './http/server-gauges.ts';
@@ -283,7 +283,7 @@ async function compose(
         { name: 'events', trouble: () => relay.trouble() },
       ],
       operations: { metrics, frames: counts.frames, state },
-      ingest: ingestRoutes({
+      ingest: ingestDoor({
         fleet,
         frames,
         readJpegHeader,

@@ -1,4 +1,5 @@
-import express, { type Express, type RequestHandler, Router } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
@@ -22,6 +23,7 @@ import { flowDoor } from './flow-doors.ts';
 import type { FrameCounts } from './frame-counts.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
+import type { IngestDoor } from './ingest/ingest.ts';
 import { type LiveParts, liveRoutes } from './live/live.ts';
 import { Watchers } from './live/watchers.ts';
 import type { MetricsRegistry } from './metrics.ts';
@@ -54,7 +56,7 @@ export interface HttpParts {
   /** how the server itself is, and what is counted */
   operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
   /** the device contract's routes, below /api/v1 */
-  ingest: RequestHandler;
+  ingest: IngestDoor;
   /** live pictures; none where there are no cameras to watch */
   live?: LiveParts | undefined;
   /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
@@ -69,6 +71,8 @@ export interface HttpParts {
   /** path of PUBLIC_URL, without a slash at its end */
   basePath: string;
 }
+
+const FRAME_PATH = '/api/v1/ingest/frame';
 
 /** Every route of our own API, from which handlers and documentation are made. */
 export function apiRoutes(parts: HttpParts): RouteSpec[] {
@@ -96,7 +100,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
  * The whole HTTP face in its order: device contract, health, product API, editor, flows. Node-RED comes after our routes, so a flow
  * cannot shadow them, and no body parser stands before it: Node-RED reads its bodies itself.
  */
-export function createHttpApp(parts: HttpParts): Express {
+export function createHttpApp(parts: HttpParts): RequestListener {
   const app = express();
   const authenticate = authenticator(parts.accounts);
   app.disable('x-powered-by');
@@ -104,7 +108,7 @@ export function createHttpApp(parts: HttpParts): Express {
   const { operations, checks, version, clock } = parts;
   app.use(corsFor(parts.corsOrigins));
   // First, and without what pages need: this is the busiest path, and it is no browser that comes.
-  app.use('/api/v1', parts.ingest);
+  app.use('/api/v1', parts.ingest.routes);
   app.use(requestId);
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
@@ -157,5 +161,10 @@ export function createHttpApp(parts: HttpParts): Express {
   if (parts.console) app.use(parts.console);
   app.use(notFound);
   app.use(errorHandler(parts.log.child('http')));
-  return app;
+  return (req, res) => {
+    // A device's frame goes past Express, which would cost it a tenth of its CPU; a browser's needs the answer of `corsFor`.
+    if (req.url === FRAME_PATH && req.method === 'POST' && req.headers.origin === undefined)
+      parts.ingest.frame(req, res);
+    else app(req, res);
+  };
 }

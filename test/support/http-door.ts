@@ -38,7 +38,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     retention: untouched('retention'),
     checks: [],
     operations: { metrics, frames: createFrameCounts({ clock, metrics }), state: untouched('state') },
-    ingest: (_req, _res, next) => next(),
+    ingest: { routes: (_req, _res, next) => next(), frame: untouched('frame') },
     flows: { node: (_req, _res, next) => next() },
     clock,
     log: silentLog,

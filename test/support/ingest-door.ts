@@ -6,7 +6,7 @@ import { defaultDeviceConfig, type ServedConfig, withMilliseconds } from '../../
 import type { Clock } from '../../runtime/contracts/host.ts';
 import type { HeartbeatBody } from '../../runtime/contracts/mqtt-messages.ts';
 import type { Accepted, IncomingFrame } from '../../runtime/contracts/services.ts';
-import { type IngestOptions, ingestRoutes } from '../../runtime/http/ingest/ingest.ts';
+import { type IngestOptions, ingestDoor } from '../../runtime/http/ingest/ingest.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { readJpegHeader } from '../../runtime/picture/jpeg-header.ts';
@@ -94,7 +94,7 @@ export async function openIngest(options: DoorOptions = {}) {
     config: withMilliseconds(defaultDeviceConfig()),
   };
   const state = { keysAsked: 0 };
-  const router = ingestRoutes({
+  const { routes: router } = ingestDoor({
     fleet: {
       async deviceOfKey(key) {
         state.keysAsked += 1;

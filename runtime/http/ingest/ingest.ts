@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Request, Router } from 'express';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type Request, type RequestHandler, Router } from 'express';
 import type { ServedConfig } from '../../contracts/device-config.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import { MAX_FRAME_BODY_BYTES } from '../../contracts/frame.ts';
@@ -43,19 +43,28 @@ const parseHeartbeat = parser(HeartbeatBody);
 /** Is told what became of a frame. */
 type Report = (outcome: Omit<FrameReport, 'seconds'>) => void;
 
+/** The device contract's routes, and the busiest of them by itself. */
+export interface IngestDoor {
+  /** to be mounted at /api/v1 before any body parser */
+  routes: RequestHandler;
+  /** `POST /ingest/frame`, whoever found out that it is one */
+  frame: RequestListener;
+}
+
 /**
- * The device contract (CONTRACTS §4), to be mounted at /api/v1 before any body parser: frames, heartbeats, and the configuration that
- * devices fetch. Who asks is known before a body is read. Pictures are never decoded here.
+ * The device contract (CONTRACTS §4): frames, heartbeats, and the configuration that devices fetch. Who asks is known before a body is
+ * read. Pictures are never decoded here.
  */
-export function ingestRoutes(options: IngestOptions): Router {
+export function ingestDoor(options: IngestOptions): IngestDoor {
   const door = new Door(options);
+  const frame: RequestListener = (req, res) => {
+    const report = door.reporter();
+    void door.answer(req, res, () => door.frame(req, res, report), report);
+  };
   const router = Router();
   router
     .route('/ingest/frame')
-    .post((req, res) => {
-      const report = door.reporter();
-      return door.answer(req, res, () => door.frame(req, res, report), report);
-    })
+    .post(frame)
     .all((req, res) => door.refuseMethod(req, res, 'POST'));
   router
     .route('/ingest/heartbeat')
@@ -65,7 +74,7 @@ export function ingestRoutes(options: IngestOptions): Router {
     .route('/device/config')
     .get((req, res) => door.answer(req, res, () => door.config(req, res)))
     .all((req, res) => door.refuseMethod(req, res, 'GET, HEAD'));
-  return router;
+  return { routes: router, frame };
 }
 
 class Door {

@@ -83,8 +83,14 @@ export function malformed(message: string, field = 'body'): AppError {
   return new AppError('frame.malformed', message, { field });
 }
 
+/** How nearly everybody writes it, first in the part; what it does not fit goes the long way. */
+const USUAL_NAME =
+  /^\r\ncontent-disposition: form-data; name="([a-z]{1,20})"(?:; filename="[A-Za-z0-9._-]*")?(?:\r\n|$)/i;
+
 /** The name that a part's header gives it; undefined when it gives none. */
 function nameIn(header: string): string | undefined {
+  const usual = USUAL_NAME.exec(header);
+  if (usual) return usual[1];
   for (const line of header.split('\r\n')) {
     const colon = line.indexOf(':');
     if (line.slice(0, colon).trim().toLowerCase() !== 'content-disposition') continue;
