@@ -1,6 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
+import { DIALECT_NAMES, OPEN_DIALECT } from './runtime/contracts/dialects.ts';
 import { AppError } from './runtime/contracts/errors.ts';
+import { ID_PATTERN } from './runtime/contracts/ids.ts';
 import { readEnvironment } from './runtime/lib/environment.ts';
 
 const port = (value: number, description: string, minimum = 1) =>
@@ -84,6 +86,14 @@ export const ServerSettings = Type.Object({
   }),
   UNSAFE_NODES: Type.Boolean({ default: false, description: 'allow the exec, file, tcp and udp nodes in flows' }),
   OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*"),
+  OPEN_DIALECTS: Type.Array(Type.String({ pattern: OPEN_DIALECT }), {
+    default: [],
+    list: true,
+    description: `dialects of other systems that answer without a credential (${DIALECT_NAMES.join(', ')}); with @lan only to private addresses, as relab@lan`,
+  }),
+  DIALECT_CAMERA: text('id of the camera that dialects of one camera mean; without it the only or first one', {
+    pattern: ID_PATTERN,
+  }),
   CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],

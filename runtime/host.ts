@@ -1,3 +1,4 @@
+import type { ApiHost } from './contracts/api-host.ts';
 import type { DetectionPlan, DetectionReport } from './contracts/detection.ts';
 import { AppError } from './contracts/errors.ts';
 import type {
@@ -39,6 +40,7 @@ export interface ServerHostParts {
   /** what the server does as the device of its own cameras */
   own: { config: ConfigHost; store: IngestHost['store'] };
   live: LiveHost;
+  api?: ApiHost | undefined;
   jobs: JobQueue;
   events: Events;
   retention: RetentionHost;
@@ -59,6 +61,7 @@ export function createServerHost(parts: ServerHostParts): Host {
     retention: parts.retention,
     config: parts.own.config,
     live: parts.live,
+    ...(parts.api && { api: parts.api }),
     detection: new Detection(parts),
   };
 }

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLoopback, type Settings } from '../settings.ts';
 import { eventSink } from './broker/event-sink.ts';
+import { DIALECT_SEGMENTS } from './contracts/dialects.ts';
 import type { Clock, Log } from './contracts/host.ts';
 import { writeAudit } from './db/audit.repo.ts';
 import { createBackups } from './db/backup.ts';
@@ -28,6 +29,7 @@ import { createHttpApp } from './http/app.ts';
 import { Accounts } from './http/auth/accounts.ts';
 import { editorAuth } from './http/auth/editor.ts';
 import { consolePages } from './http/console.ts';
+import { InProcess } from './http/dialects/in-process.ts';
 import { ingestDoor } from './http/ingest/ingest.ts';
 import { createMetrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
@@ -51,7 +53,8 @@ import { createServerState } from './server-state.ts';
 
 export const VERSION = '0.1.0';
 /** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
-const RESERVED_IDS = new Set([
+const RESERVED_IDS = new Set<string>([
+  ...DIALECT_SEGMENTS,
   'api',
   'editor',
   'health',
@@ -61,10 +64,8 @@ const RESERVED_IDS = new Set([
   'mqtt',
   'hls',
   'assets',
-  'camera',
   'cameras',
   'v1',
-  'v3',
 ]);
 
 /** Two days of automatic backups of the embedded database. */
@@ -238,6 +239,7 @@ async function compose(
   const safeMode = await guard.begin();
   started.push({ name: 'crash guard', stop: () => guard.end() });
   await run('hang watch', createHangWatch());
+  const caller = new InProcess({ dialectCamera: settings.DIALECT_CAMERA });
   const engine = createFlowEngine({
     userDir,
     flowsDir: settings.FLOWS_DIR,
@@ -251,6 +253,7 @@ async function compose(
       ingest: intake,
       own,
       live: live.host,
+      api: caller,
       jobs,
       events,
       retention: retention.host,
@@ -299,6 +302,7 @@ async function compose(
       trustProxy: settings.TRUST_PROXY,
       corsOrigins: settings.CORS_ORIGINS,
       openPaths: settings.OPEN_PATHS,
+      dialects: { open: settings.OPEN_DIALECTS, caller },
       basePath,
     }),
   );

@@ -94,6 +94,9 @@ export const ERROR_CODES = {
   'spool.full': 507,
   'process.failed': 503,
   'process.missing': 503,
+  'dialect.left_out': 501,
+  'livekit.unavailable': 503,
+  'youtube.unavailable': 503,
   'internal.error': 500,
 } as const;
 

@@ -1,3 +1,4 @@
+import type { ApiHost } from './api-host.ts';
 import type { CameraSettings, CameraSettingsChange, CameraStatus, CaptureOptions } from './cameras.ts';
 import type { DetectionReport } from './detection.ts';
 import type { ServedConfig } from './device-config.ts';
@@ -174,4 +175,5 @@ export interface Host {
   readonly upload?: UploadHost;
   readonly config?: ConfigHost;
   readonly live?: LiveHost;
+  readonly api?: ApiHost;
 }

@@ -6,6 +6,7 @@ export const NODE_TYPES = {
   'camera-capture': ['server', 'edge'],
   'delta-detect': ['server', 'edge'],
   'device-config': ['server', 'edge'],
+  dialect: ['server', 'edge'],
   'hls-out': ['server', 'edge'],
   'mjpeg-out': ['server', 'edge'],
   'webrtc-out': ['server', 'edge'],

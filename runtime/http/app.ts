@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
-import express, { type RequestHandler, Router } from 'express';
+import express, { type Request, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
+import { dialectAt } from '../contracts/dialects.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
 import type {
@@ -11,12 +12,16 @@ import type {
   JobsService,
   RetentionService,
 } from '../contracts/services.ts';
+import type { User } from '../contracts/users.ts';
 import { apiDocs } from './api-docs.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { StreamTokens } from './auth/stream-tokens.ts';
 import { viewerDoor } from './auth/viewers.ts';
 import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
+import { dialectDoor, dialectNotFound } from './dialects/door.ts';
+import { InProcess } from './dialects/in-process.ts';
+import { opennessOf } from './dialects/openness.ts';
 import { editorDoor } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
@@ -68,6 +73,8 @@ export interface HttpParts {
   trustProxy?: string;
   corsOrigins: readonly string[];
   openPaths: readonly string[];
+  /** names of dialects that answer without a credential, and what asks the API in the name of who asked a flow */
+  dialects?: { open: readonly string[]; caller: InProcess };
   /** path of PUBLIC_URL, without a slash at its end */
   basePath: string;
 }
@@ -102,7 +109,16 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
  */
 export function createHttpApp(parts: HttpParts): RequestListener {
   const app = express();
-  const authenticate = authenticator(parts.accounts);
+  const { open: openDialects, caller } = parts.dialects ?? { open: [], caller: new InProcess() };
+  const authenticate = authenticator(parts.accounts, (req) => caller.actingUser(req));
+  const remember = (req: Request, user: User | undefined) =>
+    caller.remember(req, {
+      user,
+      ip: req.ip ?? '',
+      host: req.get('Host') ?? 'localhost',
+      isSecure: req.secure,
+      cookie: req.get('Cookie'),
+    });
   app.disable('x-powered-by');
   if (parts.trustProxy !== undefined) app.set('trust proxy', parts.trustProxy);
   const { operations, checks, version, clock } = parts;
@@ -136,7 +152,10 @@ export function createHttpApp(parts: HttpParts): RequestListener {
     res.json(document);
   });
   app.use('/api/docs', apiDocs(parts.basePath));
-  app.use('/api', notFound);
+  // Below /api only dialects of other systems come after our own routes.
+  app.use((req, res, next) =>
+    /^\/api(\/|$)/.test(req.path) && !dialectAt('server', req.path) ? notFound(req, res, next) : next(),
+  );
 
   if (parts.flows.editor) {
     // The editor is Node-RED's own page with inline scripts: it cannot live under our content policy.
@@ -156,11 +175,14 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   if (parts.console) app.get('/assets/{*path}', parts.console);
   if (pictures) app.use(pictures.players);
   const flows = Router();
-  flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet }), parts.flows.node);
+  flows.use(dialectDoor({ isOpen: opennessOf(openDialects), authenticate, remember }));
+  flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet, remember }), parts.flows.node);
+  flows.use(dialectNotFound);
   app.use(flows);
   if (parts.console) app.use(parts.console);
   app.use(notFound);
   app.use(errorHandler(parts.log.child('http')));
+  caller.serve(app);
   return (req, res) => {
     // A device's frame goes past Express, which would cost it a tenth of its CPU; a browser's needs the answer of `corsFor`.
     if (req.url === FRAME_PATH && req.method === 'POST' && req.headers.origin === undefined)

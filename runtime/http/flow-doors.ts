@@ -5,14 +5,20 @@ import type { User } from '../contracts/users.ts';
 
 /**
  * In front of what flows serve by `http in`: closed unless a user or a device shows a credential, or the path is listed in
- * OPEN_PATHS (`/hook`, or `/public/*` for everything below).
+ * OPEN_PATHS (`/hook`, or `/public/*` for everything below). Paths of dialects have had a door of their own.
  */
 export function flowDoor(options: {
   openPaths: readonly string[];
   authenticate: (req: Request) => Promise<User>;
   fleet: Pick<FleetService, 'deviceOfKey'>;
+  /** notes who asks, for nodes that ask the API in their name */
+  remember: (req: Request, user: User | undefined) => void;
 }): RequestHandler {
-  return async (req, _res, next) => {
+  return async (req, res, next) => {
+    if (res.locals.dialect) {
+      next();
+      return;
+    }
     // A browser that is not logged in gets the console, which asks for the login, not a flow's page and not a bare 401.
     const refuse = (error: unknown) =>
       req.method === 'GET' && req.accepts(['json', 'html']) === 'html' ? next('router') : next(error);
@@ -24,7 +30,7 @@ export function flowDoor(options: {
       const key = deviceKeyOf(req);
       const device = key === undefined ? undefined : await options.fleet.deviceOfKey(key);
       if (device?.disabled) throw new AppError('device.disabled', 'this device is disabled');
-      if (!device) await options.authenticate(req);
+      options.remember(req, device ? undefined : await options.authenticate(req));
       next();
     } catch (error) {
       refuse(error);

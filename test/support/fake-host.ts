@@ -1,3 +1,4 @@
+import type { ApiAnswer, ApiRequest } from '../../runtime/contracts/api-host.ts';
 import type {
   CameraSettings,
   CameraSettingsChange,
@@ -71,6 +72,7 @@ export class FakeHost {
   readonly upload = new FakeUpload();
   readonly config = new FakeConfig();
   readonly live = new FakeLive(this.cameras);
+  readonly api = new FakeApi();
 
   constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
     const side = options.side ?? 'server';
@@ -92,8 +94,9 @@ export class FakeHost {
             retention: this.retention,
             config: this.config,
             live: this.live,
+            api: this.api,
           }
-        : { ...both, upload: this.upload, config: this.config };
+        : { ...both, upload: this.upload, config: this.config, api: this.api };
   }
 }
 
@@ -397,6 +400,26 @@ class FakeUpload {
 
   get watchers(): number {
     return this.#watchers.size;
+  }
+}
+
+/** Answers the product API by `METHOD /path`; what has no answer is 404 as there. */
+class FakeApi {
+  dialectCamera: string | undefined;
+  readonly asked: { request: ApiRequest; askedBy: unknown }[] = [];
+  readonly answers = new Map<string, Partial<ApiAnswer> | ((request: ApiRequest) => Partial<ApiAnswer>)>();
+
+  async call(request: ApiRequest, askedBy: unknown): Promise<ApiAnswer> {
+    this.asked.push({ request, askedBy });
+    const found = this.answers.get(`${request.method} ${request.path}`);
+    const code = 'route.not_found';
+    const missing = { status: 404, body: { statusCode: 404, error: 'Not Found', message: 'there is nothing', code } };
+    return {
+      status: 200,
+      headers: {},
+      body: undefined,
+      ...(typeof found === 'function' ? found(request) : (found ?? missing)),
+    };
   }
 }
 

@@ -1,0 +1,46 @@
+import type { NodeAPI } from 'node-red';
+import { dialectError } from '../../runtime/contracts/dialects.ts';
+import { AppError } from '../../runtime/contracts/errors.ts';
+import { defineNode, partOf } from '../lib/define-node.ts';
+import { askOf } from './ask.ts';
+import * as shape from './config.ts';
+import { DIALECTS } from './dialects.ts';
+import { asRefusal, toolsFor } from './operation.ts';
+
+/** Answers one operation of another system's API: what came in by `http in` leaves as what `http response` sends. */
+export default (RED: NodeAPI) =>
+  defineNode(RED, {
+    type: 'dialect',
+    shape,
+    setup({ config, host, status, log }) {
+      const api = partOf(host, 'api');
+      const dialect = DIALECTS[config.dialect];
+      const operation = dialect?.operations[config.operation];
+      if (!dialect || !operation) {
+        const words = `there is no operation ${config.operation} of ${config.dialect}`;
+        throw new AppError('node.config_invalid', words, { field: 'operation' });
+      }
+      const memory = new Map<string, unknown>();
+      return {
+        async onInput(msg, send) {
+          const ask = askOf(msg);
+          try {
+            const reply = await operation(ask, toolsFor(host, api, ask, msg.req, memory));
+            status.counted();
+            const { status: statusCode, body, headers = {} } = reply;
+            send({ ...msg, payload: body ?? '', statusCode, headers });
+          } catch (thrown) {
+            const refusal = asRefusal(thrown);
+            if (refusal.code === 'internal.error') log.error('a request was not answered', { error: thrown });
+            if (refusal.status >= 500) status.failed(refusal.message);
+            const payload = (dialect.refuse ?? dialectError)(dialect.shape, refusal);
+            send({ ...msg, payload, statusCode: refusal.status, headers: {} });
+          }
+        },
+        onClose() {
+          for (const kept of memory.values()) if (typeof kept === 'function') kept();
+          memory.clear();
+        },
+      };
+    },
+  });

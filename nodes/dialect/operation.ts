@@ -1,0 +1,136 @@
+import type { ApiAnswer, ApiHost, ApiRequest } from '../../runtime/contracts/api-host.ts';
+import { AppError } from '../../runtime/contracts/errors.ts';
+import type { Host } from '../../runtime/contracts/host.ts';
+
+/** A request of the dialect, taken apart. Texts of address and body are the client's: nothing of them is checked yet. */
+export interface Ask {
+  method: string;
+  path: string;
+  params: Readonly<Record<string, string>>;
+  query: Readonly<Record<string, string | undefined>>;
+  body: Readonly<Record<string, unknown>>;
+  /** address under which the server was asked, as `http://redeye.local:1880` */
+  origin: string;
+  cookie: string | undefined;
+}
+
+/** What goes back. A text or Buffer is sent as it is, anything else as JSON. */
+export interface Reply {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string | string[]>;
+}
+
+/** What operations work with. */
+export interface Tools {
+  readonly host: Host;
+  /** What the product API answers to the asker; a refusal is thrown as `Refusal`. */
+  // biome-ignore lint/suspicious/noExplicitAny: shapes of other operations' answers, each read with care where it is used
+  api(method: ApiRequest['method'], path: string, body?: unknown): Promise<any>;
+  /** The same with status and headers, good or bad. */
+  raw(request: ApiRequest): Promise<ApiAnswer>;
+  /** The camera that is meant: `?camera=`, else DIALECT_CAMERA, else the first one that the asker may see. */
+  camera(): Promise<CameraRow>;
+  /** Keeps something for as long as the node runs. */
+  readonly memory: Map<string, unknown>;
+}
+
+/** A camera as the product API lists it. */
+export interface CameraRow {
+  id: string;
+  name: string;
+  device: string;
+  driver: string;
+  state: string;
+  reason?: string | null;
+  description?: string | null;
+  last_frame: string | null;
+  created_at: string;
+  updated_at?: string;
+}
+
+export type Operation = (ask: Ask, tools: Tools) => Promise<Reply> | Reply;
+
+/** A refusal on its way to the client, in nobody's shape yet. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = 'Refusal';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Makes the tools of one request. */
+export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, memory: Tools['memory']): Tools {
+  const raw = (request: ApiRequest) => api.call(request, askedBy);
+  const tools: Tools = {
+    host,
+    raw,
+    memory,
+    async api(method, path, body) {
+      const answer = await raw({ method, path, ...(body !== undefined && { body }) });
+      if (answer.status >= 400) throw refusalOf(answer);
+      return answer.body;
+    },
+    async camera() {
+      const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+      const wanted = ask.query.camera ?? ask.params.camera ?? api.dialectCamera;
+      const found = wanted === undefined ? items[0] : items.find(({ id }) => id === wanted);
+      if (!found)
+        throw new Refusal(404, 'camera.not_found', wanted ? `there is no camera ${wanted}` : 'there is no camera');
+      return found;
+    },
+  };
+  return tools;
+}
+
+/** A refusal of the product API. */
+export function refusalOf({ status, body }: ApiAnswer): Refusal {
+  const { code = 'internal.error', message = 'the request was refused' } = (body ?? {}) as {
+    code?: string;
+    message?: string;
+  };
+  return new Refusal(status, code, message);
+}
+
+/** Whatever was thrown, as a refusal; what nobody foresaw is 500 without its words. */
+export function asRefusal(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
+  if (thrown instanceof AppError) return new Refusal(thrown.status, thrown.code, thrown.message);
+  return new Refusal(500, 'internal.error', 'something went wrong on our side; the log says what');
+}
+
+/** A number of the body or query that must lie in a range, where it is given. Throws 422 or, with `status`, another refusal. */
+export function numberIn(
+  value: unknown,
+  name: string,
+  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, whole = false, status = 422 } = {},
+): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const number = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  const isFit = typeof number === 'number' && Number.isFinite(number) && number >= min && number <= max;
+  if (!isFit || (whole && !Number.isInteger(number))) {
+    throw new Refusal(
+      status,
+      'request.invalid',
+      `${name} must be ${whole ? 'a whole number' : 'a number'}${rangeWords(min, max)}`,
+    );
+  }
+  return number as number;
+}
+
+function rangeWords(min: number, max: number): string {
+  if (Number.isFinite(min) && Number.isFinite(max)) return ` from ${min} to ${max}`;
+  return Number.isFinite(min) ? ` of at least ${min}` : '';
+}
+
+/** What a route answers that this version leaves out. */
+export function leftOut(what: string): Operation {
+  return () => {
+    throw new Refusal(501, 'dialect.left_out', `${what} is not answered by Redeye`);
+  };
+}

@@ -1,0 +1,99 @@
+import { json, type Request, type RequestHandler, type Response, urlencoded } from 'express';
+import { type DialectName, type DialectPath, dialectAt, dialectError } from '../../contracts/dialects.ts';
+import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { User } from '../../contracts/users.ts';
+import { hasBody } from '../ingest/read-body.ts';
+import { isStorable } from '../storable.ts';
+import { strangerOf } from './openness.ts';
+
+const BODY_LIMIT = '64kb';
+/** What logs somebody in cannot ask for a login first. */
+const LOGINS = /^\/api\/(v1\/auth\/register|auth\/(login|logout|session))$/;
+
+export interface DialectDoorOptions {
+  isOpen: (name: DialectName, ip: string) => boolean;
+  authenticate: (req: Request) => Promise<User>;
+  /** Notes who asks, for the flow behind the door. */
+  remember: (req: Request, user: User | undefined) => void;
+}
+
+/**
+ * In front of the dialects' flows: a credential, or a dialect that OPEN_DIALECTS names, and a body that can be read. Refusals have the
+ * shape that clients of the dialect know. What is no dialect's path passes untouched.
+ */
+export function dialectDoor({ isOpen, authenticate, remember }: DialectDoorOptions): RequestHandler {
+  const readJson = json({ limit: BODY_LIMIT, strict: true });
+  const readForm = urlencoded({ limit: BODY_LIMIT, extended: false });
+  return async (req, res, next) => {
+    const found = dialectAt('server', req.path);
+    if (!found) return next();
+    try {
+      remember(req, await userOf(req, found));
+      await readBody(req, res);
+      // Node-RED answers with JSONP, which any page could read across origins.
+      req.url = withoutCallback(req.url);
+      res.locals.dialect = found;
+      next();
+    } catch (error) {
+      refuse(res, found, toAppError(error));
+    }
+  };
+
+  async function userOf(req: Request, { dialect }: DialectPath): Promise<User | undefined> {
+    const isLogin = LOGINS.test(req.path);
+    try {
+      return await authenticate(req);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (isLogin) return undefined;
+      // A wrong credential is told, also where none is needed.
+      if (error.code === 'auth.missing' && isOpen(dialect, req.ip ?? '')) return strangerOf(dialect);
+      throw error;
+    }
+  }
+
+  async function readBody(req: Request, res: Response): Promise<void> {
+    const read = req.is('urlencoded') ? readForm : readJson;
+    await new Promise<void>((resolve, reject) =>
+      read(req, res, (error) => (error ? reject(asInvalid(error)) : resolve())),
+    );
+    if (hasBody(req) && !req.is(['json', 'urlencoded', 'multipart'])) {
+      throw new AppError('request.unsupported_type', 'the body must be JSON, with Content-Type: application/json');
+    }
+    if (!isStorable(req.body) || !isStorable(req.query)) {
+      throw new AppError('request.invalid', 'the request holds characters that cannot be stored');
+    }
+    // Node-RED's own parsers answer 500 to what they cannot read: they need not look again.
+    if (!req.is('multipart')) (req as { _body?: boolean })._body = true;
+  }
+}
+
+/** Behind the flows: what no flow took of a dialect's paths is not there, in its own words. */
+export const dialectNotFound: RequestHandler = (req, res, next) => {
+  const found = dialectAt('server', req.path);
+  if (!found) return next();
+  refuse(res, found, new AppError('route.not_found', 'Not Found'));
+};
+
+function refuse(res: Response, { shape }: DialectPath, error: AppError): void {
+  const status = error.code === 'request.invalid' && shape === 'fastapi' ? 422 : error.status;
+  if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));
+  if (status === 401)
+    res.set('WWW-Authenticate', shape === 'mediamtx' ? 'Basic realm="mediamtx"' : 'Bearer realm="redeye"');
+  res.set('Cache-Control', 'no-store').status(status);
+  res.json(dialectError(shape, { status, code: error.code, message: error.message }));
+}
+
+function asInvalid(thrown: unknown): AppError {
+  const { type, status } = thrown as { type?: string; status?: number };
+  if (status === 413) return new AppError('request.too_large', 'the body is too large');
+  const words = type === 'entity.parse.failed' ? 'the body is not valid JSON' : 'the body cannot be read';
+  return new AppError('request.invalid', words, {}, { cause: thrown });
+}
+
+function withoutCallback(url: string): string {
+  const [path = '', query] = url.split('?', 2);
+  if (query === undefined || !/(^|&)callback/.test(query)) return url;
+  const kept = query.split('&').filter((pair) => !pair.startsWith('callback'));
+  return kept.length > 0 ? `${path}?${kept.join('&')}` : path;
+}

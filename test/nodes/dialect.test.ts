@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { FakeHost } from '../support/fake-host.ts';
+import { playFlow } from '../support/flow-player.ts';
+
+const SETTINGS = {
+  exposure: 20,
+  gain: 1,
+  resolution: { width: 1280, height: 720 },
+  ranges: { exposure: { min: 1, max: 500 }, gain: { min: 1, max: 16 } },
+  available_resolutions: [{ width: 1280, height: 720 }],
+  connected: true,
+  streaming: false,
+};
+const CAMERAS = {
+  items: [
+    { id: 'gate', state: 'live' },
+    { id: 'porch', state: 'idle' },
+  ],
+  next: null,
+};
+const node = (dialect: string, operation: string) => [
+  { id: 'n', type: 'dialect', version: 1, dialect, operation, wires: [[]] },
+];
+const request = (method: string, path: string, query = {}) => ({
+  method,
+  path,
+  query,
+  params: {},
+  protocol: 'http',
+  headers: { host: 'redeye:1880' },
+});
+
+describe('dialect', () => {
+  it('asks the product API for who sent the request, and answers as the other system would, in its example', async () => {
+    const fake = new FakeHost();
+    fake.api.answers.set('GET /cameras', { body: CAMERAS });
+    fake.api.answers.set('GET /cameras/gate/settings', { body: SETTINGS });
+    const flow = await playFlow('flows/examples/dialect.json', { host: fake.host });
+    const req = request('GET', '/settings-of-camera');
+    const [id = ''] = (await flow.engine.getFlows()).flows
+      .filter(({ type }) => type === 'dialect')
+      .map((one) => one.id);
+    flow.inject(id, { req, payload: {} });
+    const { payload, statusCode } = await flow.next(id);
+    assert.equal(statusCode, 200);
+    assert.deepEqual([payload.exposure, payload.exposureMax, payload.connected], [20, 500, true]);
+    assert.ok(fake.api.asked.every(({ askedBy }) => askedBy === req));
+    await flow.stop();
+  });
+
+  it('means the camera of the query, else DIALECT_CAMERA, else the first', async () => {
+    const fake = new FakeHost();
+    fake.api.answers.set('GET /cameras', { body: CAMERAS });
+    for (const id of ['gate', 'porch']) fake.api.answers.set(`GET /cameras/${id}/settings`, { body: SETTINGS });
+    const flow = await playFlow(node('compucyto-backend', 'settings'), { host: fake.host });
+    const asked = async (query: object) => {
+      flow.inject('n', { req: request('GET', '/x', query) });
+      const { statusCode } = await flow.next('n');
+      return statusCode === 200 ? fake.api.asked.at(-1)?.request.path : statusCode;
+    };
+    assert.equal(await asked({}), '/cameras/gate/settings');
+    fake.api.dialectCamera = 'porch';
+    assert.equal(await asked({}), '/cameras/porch/settings');
+    assert.equal(await asked({ camera: 'gate' }), '/cameras/gate/settings');
+    assert.equal(await asked({ camera: 'roof' }), 404);
+    await flow.stop();
+  });
+
+  it('answers also when the API refuses, and keeps what nobody foresaw to the log', async () => {
+    const fake = new FakeHost();
+    const flow = await playFlow(node('compucyto-backend', 'settings'), { host: fake.host });
+    fake.api.answers.set('GET /cameras', { status: 403, body: { code: 'auth.forbidden', message: 'not yours' } });
+    flow.inject('n', { req: request('GET', '/x') });
+    const refused = await flow.next('n');
+    assert.deepEqual(
+      [refused.statusCode, refused.payload],
+      [403, { statusCode: 403, message: 'not yours', error: 'Forbidden', code: 'auth.forbidden' }],
+    );
+    fake.api.answers.set('GET /cameras', { body: 'no list' });
+    flow.inject('n', { req: request('GET', '/x') });
+    const broken = await flow.next('n');
+    assert.deepEqual([broken.statusCode, broken.payload.code], [500, 'internal.error']);
+    assert.ok(!JSON.stringify(broken.payload).includes('undefined'));
+    await flow.stop();
+  });
+
+  it('says on the screen that there is no such operation', async () => {
+    const flow = await playFlow(node('compucyto-backend', 'fly'), { host: new FakeHost().host });
+    await flow.statusIs('n', /no operation fly of compucyto-backend/);
+    await flow.stop();
+  });
+});
