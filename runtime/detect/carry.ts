@@ -4,7 +4,7 @@ import { HOLDS } from './holds.ts';
 import { stockChange } from './inventory.ts';
 import { type Layout, layoutFor } from './layout.ts';
 import { closeObstruction } from './obstruction.ts';
-import type { DetectionState, RoiState } from './state.ts';
+import { atRest, type DetectionState, type RoiState } from './state.ts';
 import { thresholdOf } from './thresholds.ts';
 import { interactionEnd, type Now } from './transitions.ts';
 
@@ -30,7 +30,7 @@ export function carryOver(state: DetectionState | undefined, picture: GreyPictur
     const known = carried.state.rois.find((one) => one.name === roi.roi.name);
     const restBelow = thresholdOf(now.plan, roi.roi.name).value;
     if (known && known.shape === roi.shape) return { ...known, ...restFrom(known, restBelow) };
-    return { name: roi.roi.name, shape: roi.shape, area: roi.area, score: 0, unrest: 0, flutter: 0, restBelow };
+    return { ...atRest(roi), restBelow };
   });
   for (const known of carried.state.rois) {
     if (layout.rois.some((roi) => roi.roi.name === known.name && roi.shape === known.shape)) continue;

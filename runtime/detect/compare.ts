@@ -12,7 +12,7 @@ import { watchObstruction } from './obstruction.ts';
 import { proveAround } from './proof.ts';
 import { followChanges, reachesOut } from './reach.ts';
 import { watchShift } from './shift.ts';
-import { type DetectionState, freshState, type RoiState } from './state.ts';
+import { atRest, type DetectionState, freshState, type RoiState } from './state.ts';
 import { survey } from './survey.ts';
 import type { Now } from './transitions.ts';
 import { changedShare } from './windows.ts';
@@ -176,10 +176,6 @@ function stepRoi(known: RoiState, roi: RoiLayout, scene: Scene, now: Now): Step 
     },
     now,
   );
-}
-
-function atRest(roi: RoiLayout): RoiState {
-  return { name: roi.roi.name, shape: roi.shape, area: roi.area, score: 0, unrest: 0, flutter: 0 };
 }
 
 function unproven(roi: RoiLayout, at: number): RoiState {

@@ -1,6 +1,6 @@
 import type { Adapted } from './background.ts';
 import { type Light, SAME_LIGHT } from './illumination.ts';
-import type { Area } from './layout.ts';
+import type { Area, RoiLayout } from './layout.ts';
 import { halve, type Recent } from './motion.ts';
 import type { Proof } from './proof.ts';
 
@@ -91,6 +91,11 @@ export interface DetectionState {
   background: Uint8Array;
   /** what it showed a moment ago, at half the size */
   recent: Recent;
+}
+
+/** An ROI of which nothing is known yet. */
+export function atRest({ roi, shape, area }: RoiLayout): RoiState {
+  return { name: roi.name, shape, area, score: 0, unrest: 0, flutter: 0 };
 }
 
 /** A state that knows nothing but this picture. */
