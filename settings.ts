@@ -67,6 +67,16 @@ export const ServerSettings = Type.Object({
     description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
   }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
+  RTMP_URL: text('where pushes go that name no destination, as rtmps://host/app', {
+    pattern: '^rtmps?://[^\\s]+$',
+    secret: true,
+  }),
+  STREAM_KEY: text('the key that goes with RTMP_URL', { secret: true }),
+  PUSH_KEY_FILE: text('file with RTMP_URL= and STREAM_KEY= for such pushes, read at each start of one'),
+  PUBLISHER_HEALTH_FILE: text(
+    'file that is kept with the state of all pushes (default: DATA_DIR/publisher_health.json)',
+    { aliases: ['HEALTH_FILE'] },
+  ),
   ADMIN_PASSWORD: text(
     "the first start's password of the user admin, at least 12 characters; without it a random one is printed once",
     {

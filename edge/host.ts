@@ -2,6 +2,7 @@ import type { DetectionReport } from '../runtime/contracts/detection.ts';
 import { AppError } from '../runtime/contracts/errors.ts';
 import type { FrameInfo } from '../runtime/contracts/frame.ts';
 import type { CameraHost, Clock, DetectionHost, DetectionMemory, Host, Log } from '../runtime/contracts/host.ts';
+import type { PushHost } from '../runtime/contracts/pushes.ts';
 import type { DetectionState } from '../runtime/detect/state.ts';
 import { uuidv7 } from '../runtime/lib/ids.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
@@ -13,8 +14,9 @@ export function createEdgeHost(parts: {
   log: Log;
   cameras: CameraHost;
   agent: AgentPort;
+  pushes: PushHost;
 }): Host {
-  const { device, clock, log, cameras, agent } = parts;
+  const { device, clock, log, cameras, agent, pushes } = parts;
   return Object.freeze({
     side: 'edge' as const,
     device,
@@ -27,6 +29,7 @@ export function createEdgeHost(parts: {
       status: () => agent.upload(),
       watch: (onChange) => agent.watchUpload(onChange),
     },
+    pushes,
     // Live outputs are served by the server; a device has none yet, and its nodes say so.
     config: {
       current: () => agent.config(),

@@ -65,6 +65,29 @@ export const EdgeSettings = Type.Object({
     description: 'let operators start the whole machine again from the server (command reboot)',
   }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
+  RTMP_URL: Type.Optional(
+    Type.String({
+      pattern: '^rtmps?://[^\\s]+$',
+      secret: true,
+      description: 'where pushes go that name no destination, as rtmps://host/app',
+    }),
+  ),
+  STREAM_KEY: Type.Optional(
+    Type.String({ minLength: 1, secret: true, description: 'the key that goes with RTMP_URL' }),
+  ),
+  PUSH_KEY_FILE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'file with RTMP_URL= and STREAM_KEY= for such pushes, read at each start of one',
+    }),
+  ),
+  PUBLISHER_HEALTH_FILE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      aliases: ['HEALTH_FILE'],
+      description: 'file that is kept with the state of all pushes (default: EDGE_DATA_DIR/publisher_health.json)',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', description: 'how much is logged: debug, info, warn, error or silent' },

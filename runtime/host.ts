@@ -18,6 +18,7 @@ import type {
 } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { JobHandle } from './contracts/jobs.ts';
+import type { PushHost } from './contracts/pushes.ts';
 import type { EventsService, FleetService } from './contracts/services.ts';
 import type { Db } from './db/db.ts';
 import { loadDeltaState, saveDeltaState } from './db/delta-states.repo.ts';
@@ -41,6 +42,7 @@ export interface ServerHostParts {
   own: { config: ConfigHost; store: IngestHost['store'] };
   live: LiveHost;
   api?: ApiHost | undefined;
+  pushes: PushHost;
   jobs: JobQueue;
   events: Events;
   retention: RetentionHost;
@@ -62,6 +64,7 @@ export function createServerHost(parts: ServerHostParts): Host {
     config: parts.own.config,
     live: parts.live,
     ...(parts.api && { api: parts.api }),
+    pushes: parts.pushes,
     detection: new Detection(parts),
   };
 }

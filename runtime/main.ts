@@ -46,6 +46,7 @@ import { openSecrets } from './lib/secrets.ts';
 import { createLive } from './live.ts';
 import { createUrlCheck } from './media/url-policy.ts';
 import { readJpegHeader } from './picture/jpeg-header.ts';
+import { createPublishing } from './publishing.ts';
 import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
 import { createRetention } from './retention/retention.ts';
 import { createServerCameras } from './server-cameras.ts';
@@ -172,6 +173,7 @@ async function compose(
   });
   const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl });
   const { cameras } = live;
+  const publishing = createPublishing({ clock, log, dataDir, cameras, streams: live.streams, metrics, settings });
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
@@ -220,6 +222,7 @@ async function compose(
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
   await run('live', live);
+  await run('publishing', publishing);
   await run('cameras', own);
   await run('jobs', jobs);
   await run('events', events);
@@ -254,6 +257,7 @@ async function compose(
       own,
       live: live.host,
       api: caller,
+      pushes: publishing.pushes,
       jobs,
       events,
       retention: retention.host,

@@ -8,7 +8,7 @@ const PORTABLE = ['contracts', 'lib', 'media', 'picture', 'detect', 'flow-engine
 const SHAPES = ['runtime/contracts', 'runtime/lib'];
 const STAGES = ['frames', 'jobs', 'events', 'retention', 'publish', 'fleet', 'broker'];
 /** Files beside main that put parts of several rooms together for it. */
-const COMPOSED = ['host', 'live', 'devices', 'server-cameras', 'server-state', 'uplink'];
+const COMPOSED = ['host', 'live', 'publishing', 'devices', 'server-cameras', 'server-state', 'uplink'];
 const STAGE_ROOMS = STAGES.map((stage) => `runtime/${stage}`);
 const RULES: Record<string, readonly string[] | 'everything'> = {
   'settings.ts': SHAPES,

@@ -21,6 +21,7 @@ const host = createServerHost({
   retention: {} as RetentionHost,
   own: {} as ServerHostParts['own'],
   live: {} as ServerHostParts['live'],
+  pushes: {} as ServerHostParts['pushes'],
   jobs: {
     finish: async (_job: unknown, write: (queryable: typeof q) => Promise<void>) => {
       await write(q);

@@ -16,6 +16,7 @@ import { registerCameraCommands } from './camera-commands.ts';
 import { createEdgeStorage } from './flow-storage.ts';
 import { LiveGate } from './live-gate.ts';
 import { type DeviceHealthPage, Pages } from './pages.ts';
+import { createEdgePushes } from './pushes.ts';
 import { StreamSender } from './stream-sender.ts';
 
 /** The child of the agent: Node-RED, the cameras and the HTTP port. It lives as long as its agent does, and no longer. */
@@ -58,7 +59,15 @@ const live = new LiveGate({
 const sender = new StreamSender({ streams: () => live.streams(), send: say, clock, log: log.child('uplink') });
 agent.onUplink = (message) => sender.hear(message);
 registerCameraCommands(agent.commands, cameras);
-const host = createEdgeHost({ device, clock, log, cameras, agent });
+const pushes = createEdgePushes({
+  cameras,
+  streams: () => live.streams(),
+  clock,
+  log: log.child('push'),
+  folder,
+  settings,
+});
+const host = createEdgeHost({ device, clock, log, cameras, agent, pushes });
 const pages = new Pages({
   port: settings.EDGE_PORT,
   host: settings.EDGE_HOST,
@@ -88,6 +97,7 @@ try {
   log.error('the camera of CAMERA cannot be used', { error });
 }
 await pages.start();
+await pushes.start();
 await agent.ready();
 await seedFlows({
   shippedDir: join(SHIPPED, 'flows'),
@@ -133,6 +143,7 @@ function health(): DeviceHealthPage {
     spool: { state, frames, bytes, sent, dropped, rejected },
     link: { mqtt, server: trouble === undefined ? 'reached' : 'not reached', ...(trouble ? { reason: trouble } : {}) },
     flows,
+    publisher: pushes.health(),
   };
 }
 
@@ -149,7 +160,7 @@ async function end(code: number): Promise<void> {
   clearInterval(alive);
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
   sender.stop();
-  for (const part of [engine, live, cameras, pages]) {
+  for (const part of [engine, pushes, live, cameras, pages]) {
     try {
       await part.stop();
     } catch (error) {

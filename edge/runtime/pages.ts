@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
+import type { PublisherHealth } from '../../runtime/contracts/pushes.ts';
 import type { Part } from '../../runtime/lib/part.ts';
 
 const RETRY_MS = 10_000;
@@ -17,6 +18,8 @@ export interface DeviceHealthPage {
   spool: { state: string; frames: number; bytes: number; sent: number; dropped: number; rejected: number };
   link: { mqtt: 'connected' | 'disconnected'; server: 'reached' | 'not reached'; reason?: string };
   flows: { state: string; reason?: string };
+  /** all pushes of this device in one, as seed 001's dashboard reads it */
+  publisher: PublisherHealth;
 }
 
 /**
@@ -79,13 +82,19 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 }
 
 function page(health: DeviceHealthPage): string {
-  const { camera, spool, link, flows } = health;
+  const { camera, spool, link, flows, publisher } = health;
   const rows: [string, string][] = [
     ['Camera', camera ? `${camera.driver}: ${camera.state}${camera.reason ? ` (${camera.reason})` : ''}` : 'none'],
     ['Last picture', camera?.last_frame ?? 'none yet'],
     ['Mode', health.mode],
     ['Waiting for the server', `${spool.frames} frames (${spool.state})`],
     ['Sent', String(spool.sent)],
+    [
+      'On the air',
+      publisher.status === 'missing'
+        ? 'no push'
+        : publisher.status + (publisher.detail ? ` (${publisher.detail})` : ''),
+    ],
     ['Server', link.server + (link.reason ? ` (${link.reason})` : '')],
     ['MQTT', link.mqtt],
     ['Flows', flows.state + (flows.reason ? ` (${flows.reason})` : '')],

@@ -1,12 +1,9 @@
-import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Release } from '../../runtime/contracts/host.ts';
 import type { LiveOutputKind, LiveOutputStatus } from '../../runtime/contracts/live.ts';
 import { cameraOfNode } from './camera-ref.ts';
+import { commandOf } from './command.ts';
 import { type Behaviour, type NodeContext, partOf } from './define-node.ts';
 import type { RedeyeMessage } from './messages.ts';
-
-const COMMANDS = ['start', 'stop', 'status'] as const;
-type Command = (typeof COMMANDS)[number];
 
 export interface LiveOutputConfig {
   camera: string;
@@ -78,11 +75,4 @@ export function liveOutput(context: NodeContext<LiveOutputConfig>, kind: LiveOut
       stop();
     },
   };
-}
-
-/** `start`, `stop` or `status`, as payload or as topic; throws `message.invalid` for a message that is none of these. */
-function commandOf({ payload, topic }: RedeyeMessage): Command {
-  const found = COMMANDS.find((command) => command === payload) ?? COMMANDS.find((command) => command === topic);
-  if (found) return found;
-  throw new AppError('message.invalid', `msg.payload must be ${COMMANDS.join(', ')}`, { field: 'msg.payload' });
 }

@@ -7,6 +7,7 @@ import type { FrameInfo, Still } from './frame.ts';
 import type { JobHandle } from './jobs.ts';
 import type { LiveOutputKind, LiveOutputStatus } from './live.ts';
 import type { Side } from './node-types.ts';
+import type { PushHost } from './pushes.ts';
 import type { RetentionReport, RetentionWork } from './retention.ts';
 
 /** Time as a parameter. `monotonicMs` never jumps and is what durations are measured with. */
@@ -176,4 +177,5 @@ export interface Host {
   readonly config?: ConfigHost;
   readonly live?: LiveHost;
   readonly api?: ApiHost;
+  readonly pushes?: PushHost;
 }

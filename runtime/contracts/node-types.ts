@@ -10,6 +10,7 @@ export const NODE_TYPES = {
   'hls-out': ['server', 'edge'],
   'mjpeg-out': ['server', 'edge'],
   'webrtc-out': ['server', 'edge'],
+  'rtmp-push': ['server', 'edge'],
   retention: ['server', 'edge'],
   'ingest-frame': ['server'],
   'frame-queue': ['server'],

@@ -6,6 +6,7 @@ import { parseToAgent } from '../../edge/ipc.ts';
 import { AgentPort } from '../../edge/runtime/agent-port.ts';
 import { defaultDeviceConfig, type ServedConfig, withMilliseconds } from '../../runtime/contracts/device-config.ts';
 import type { CameraHost, Host, UploadStatus } from '../../runtime/contracts/host.ts';
+import type { PushHost } from '../../runtime/contracts/pushes.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -37,7 +38,8 @@ describe("the edge's host", () => {
       () => (stops += 1),
     );
     const cameras = {} as CameraHost;
-    host = createEdgeHost({ device: 'pi', clock: new FakeClock(), log: silentLog, cameras, agent });
+    const pushes = {} as PushHost;
+    host = createEdgeHost({ device: 'pi', clock: new FakeClock(), log: silentLog, cameras, agent, pushes });
   });
 
   it('is one side of two, with upload and configuration and without jobs', () => {

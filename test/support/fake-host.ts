@@ -15,6 +15,7 @@ import type { DetectionMemory, Host, Log, StoredFrame, UploadStatus } from '../.
 import type { JobHandle } from '../../runtime/contracts/jobs.ts';
 import type { LiveOutputKind, LiveOutputStatus } from '../../runtime/contracts/live.ts';
 import type { Side } from '../../runtime/contracts/node-types.ts';
+import type { PublisherHealth, PushHost, PushSpec, PushStatus } from '../../runtime/contracts/pushes.ts';
 import type { RetentionReport, RetentionWork } from '../../runtime/contracts/retention.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
@@ -73,6 +74,7 @@ export class FakeHost {
   readonly config = new FakeConfig();
   readonly live = new FakeLive(this.cameras);
   readonly api = new FakeApi();
+  readonly pushes = new FakePushes(this.cameras);
 
   constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
     const side = options.side ?? 'server';
@@ -95,8 +97,9 @@ export class FakeHost {
             config: this.config,
             live: this.live,
             api: this.api,
+            pushes: this.pushes,
           }
-        : { ...both, upload: this.upload, config: this.config, api: this.api };
+        : { ...both, upload: this.upload, config: this.config, api: this.api, pushes: this.pushes };
   }
 }
 
@@ -495,6 +498,90 @@ class FakeLive {
   /** what is kept ready, as `gate hls` */
   kept(): string[] {
     return [...this.#kept];
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+}
+
+class FakePushes implements PushHost {
+  readonly #cameras: FakeCameras;
+  readonly specs = new Map<string, PushSpec>();
+  readonly on = new Set<string>();
+  readonly #watchers = new Set<{ name: string; onChange: (status: PushStatus) => void }>();
+  readonly #held = new Map<string, number>();
+  #now: Partial<PushStatus> = {};
+
+  constructor(cameras: FakeCameras) {
+    this.#cameras = cameras;
+  }
+
+  declare(spec: PushSpec, { started = false }: { started?: boolean } = {}) {
+    if (started && !this.specs.has(spec.name)) this.on.add(spec.name);
+    this.specs.set(spec.name, spec);
+    this.#held.set(spec.name, (this.#held.get(spec.name) ?? 0) + 1);
+    return () => void this.#held.set(spec.name, (this.#held.get(spec.name) ?? 0) - 1);
+  }
+
+  switchOn(name: string): PushStatus {
+    this.on.add(name);
+    return this.status(name);
+  }
+
+  switchOff(name: string): PushStatus {
+    this.on.delete(name);
+    return this.status(name);
+  }
+
+  forget(name: string): void {
+    this.specs.delete(name);
+    this.on.delete(name);
+  }
+
+  status(name: string): PushStatus {
+    const spec = this.specs.get(name);
+    if (!spec) throw new AppError('push.not_found', `there is no push ${JSON.stringify(name)} here`);
+    const wanted = this.on.has(name);
+    return {
+      name,
+      camera: this.#cameras.resolve(spec.camera),
+      url: spec.url ?? '',
+      state: wanted ? 'connecting' : 'idle',
+      wanted,
+      since: 0,
+      bytes: 0,
+      bitsPerSecond: 0,
+      uptimeMs: 0,
+      restarts: 0,
+      discarded: 0,
+      ...this.#now,
+    };
+  }
+
+  list(): PushStatus[] {
+    return [...this.specs.keys()].map((name) => this.status(name));
+  }
+
+  watch(name: string, onChange: (status: PushStatus) => void) {
+    const watcher = { name, onChange };
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  health(): PublisherHealth {
+    return { ts: 0, status: 'missing', detail: null, pid: 1 };
+  }
+
+  /** All pushes change in this way. */
+  change(now: Partial<PushStatus>): void {
+    this.#now = { ...this.#now, ...now };
+    for (const { name, onChange } of [...this.#watchers]) onChange(this.status(name));
+  }
+
+  /** how many hold this one */
+  held(name: string): number {
+    return this.#held.get(name) ?? 0;
   }
 
   get watchers(): number {

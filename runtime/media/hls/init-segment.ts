@@ -60,7 +60,7 @@ function videoTrack(video: VideoFormat): Buffer {
 }
 
 /** AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1), lengths of four bytes. */
-function avcConfig({ sps, pps }: VideoFormat): Buffer {
+export function avcConfig({ sps, pps }: VideoFormat): Buffer {
   const profile = sps[1] ?? 66;
   const head = Buffer.from([1, profile, sps[2] ?? 0, sps[3] ?? 30, 0xff, 0xe1]);
   const parts = [head, u16(sps.length), sps, Buffer.from([1]), u16(pps.length), pps];

@@ -20,6 +20,7 @@ const HEALTH: DeviceHealthPage = {
   spool: { state: 'idle', frames: 0, bytes: 0, sent: 0, dropped: 0, rejected: 0 },
   link: { mqtt: 'disconnected', server: 'not reached', reason: 'refused' },
   flows: { state: 'running' },
+  publisher: { ts: 0, status: 'missing', detail: null, pid: 1 },
 };
 
 describe("the device's HTTP port", () => {
