@@ -34,19 +34,32 @@ export const ErrorBody = Type.Object(
 );
 export type ErrorBody = Static<typeof ErrorBody>;
 
-export const UserRecord = Type.Object(
-  {
-    id: Type.Integer(),
-    name: Type.String(),
-    email: nullable(Type.String()),
-    role: Type.Enum(ROLES),
-    cameras: nullable(Type.Array(Type.String()), { description: 'ids of the cameras they may see; null: all' }),
-    may_edit_flows: Type.Boolean(),
-    must_change_password: Type.Boolean(),
-  },
-  { title: 'UserRecord' },
-);
+const userFields = {
+  id: Type.Integer(),
+  name: Type.String(),
+  email: nullable(Type.String()),
+  role: Type.Enum(ROLES),
+  cameras: nullable(Type.Array(Type.String()), { description: 'ids of the cameras they may see; null: all' }),
+  may_edit_flows: Type.Boolean(),
+  must_change_password: Type.Boolean(),
+};
+
+/** A user as they see themselves. */
+export const UserRecord = Type.Object(userFields, { title: 'UserRecord' });
 export type UserRecord = Static<typeof UserRecord>;
+
+/** A user as an administrator sees them; `password` is there once, when it was made up. */
+export const UserAccount = Type.Object(
+  {
+    ...userFields,
+    long_token: Type.Boolean(),
+    disabled: Type.Boolean(),
+    app_passwords: Type.Integer({ description: 'how many they have' }),
+    password: Type.Optional(Type.String({ description: 'shown once, when it was made up' })),
+  },
+  { title: 'UserAccount' },
+);
+export type UserAccount = Static<typeof UserAccount>;
 
 export const LoginAnswer = Type.Object(
   {

@@ -20,7 +20,7 @@ import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
 import type { RetentionReport, RetentionStatus, RetentionWork } from './retention.ts';
 import type { Roi, RoiSet } from './rois.ts';
-import type { User } from './users.ts';
+import type { AuditQuery, AuditRecord, User } from './users.ts';
 
 /**
  * What the doors (HTTP, broker) are handed: the stages' public faces. A stage implements its own, `main` wires them, and nobody
@@ -148,14 +148,39 @@ export interface CommandService {
 export interface StoredUser extends User {
   passwordHash: string;
   disabled: boolean;
+  /** tokens of 12 h, for clients that cannot refresh */
+  longToken?: boolean;
 }
+
+/** An app password as stored: never itself, only the keyed hash of its secret part. Times are epoch ms. */
+export interface StoredAppPassword {
+  id: number;
+  userId: number;
+  name: string;
+  hash: Buffer;
+  createdAt: number;
+  lastUsedAt?: number;
+}
+
+/** What may be changed of a user; what is undefined stays. */
+export type UserChange = Partial<
+  Pick<StoredUser, 'email' | 'role' | 'cameras' | 'mayEditFlows' | 'longToken' | 'disabled'>
+>;
+
+/** Why a user was not changed: there is none, the address is taken, or nobody would be left who administers. */
+export type UserTrouble = 'unknown' | 'exists' | 'last_admin';
 
 /** Where users and their refresh tokens are kept. Tokens come as SHA-256 hashes; times are epoch ms. */
 export interface UserStore {
   byLogin(login: string): Promise<StoredUser | undefined>;
   byId(id: number): Promise<StoredUser | undefined>;
   count(): Promise<number>;
-  create(user: Omit<StoredUser, 'id' | 'disabled'>): Promise<StoredUser>;
+  /** undefined when the name or the address is another user's already. */
+  create(user: Omit<StoredUser, 'id' | 'disabled'>): Promise<StoredUser | undefined>;
+  /** Everybody, by name. */
+  list(): Promise<StoredUser[]>;
+  update(id: number, change: UserChange): Promise<StoredUser | UserTrouble>;
+  remove(id: number): Promise<'removed' | UserTrouble>;
   setPassword(id: number, passwordHash: string, mustChange: boolean): Promise<void>;
   addRefresh(token: { hash: Buffer; family: string; userId: number; expiresAt: number }): Promise<void>;
   /** Marks the token as used and says what it was before; undefined for an unknown one. */
@@ -163,8 +188,22 @@ export interface UserStore {
     hash: Buffer,
     now: number,
   ): Promise<{ userId: number; family: string; state: 'fresh' | 'used' | 'expired' } | undefined>;
+  /** Whose session this is, for those that are not exchanged; undefined for an unknown or expired one. */
+  sessionHolder(hash: Buffer, now: number): Promise<number | undefined>;
   revokeFamily(family: string): Promise<void>;
   revokeAll(userId: number): Promise<void>;
+  /** undefined when the public part is taken. */
+  addAppPassword(made: {
+    userId: number;
+    name: string;
+    key: string;
+    hash: Buffer;
+    at: number;
+  }): Promise<StoredAppPassword | undefined>;
+  appPasswords(userId: number): Promise<StoredAppPassword[]>;
+  appPassword(key: string): Promise<StoredAppPassword | undefined>;
+  removeAppPassword(userId: number, id: number): Promise<boolean>;
+  touchAppPassword(id: number, at: number): Promise<void>;
   audit(entry: {
     actor: string;
     action: string;
@@ -172,4 +211,7 @@ export interface UserStore {
     ip?: string;
     details?: Record<string, unknown>;
   }): Promise<void>;
+  auditLog(query: AuditQuery): Promise<Page<AuditRecord>>;
+  /** Runs the work on a store whose changes come together or not at all. */
+  tx<T>(work: (store: UserStore) => Promise<T>): Promise<T>;
 }

@@ -19,6 +19,11 @@ export function isLostConnection(error: unknown): boolean {
   return NETWORK.test(code) || LOST.test(error.message);
 }
 
+/** Tells whether a row was refused because another one has what must be its own. */
+export function isDuplicate(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === '23505';
+}
+
 /** A lost connection becomes `db.unavailable` with its cause; everything else stays as PostgreSQL said it. */
 export function mapped(error: unknown): unknown {
   if (!isLostConnection(error)) return error;

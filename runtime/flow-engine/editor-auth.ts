@@ -2,6 +2,8 @@
 export interface EditorUser {
   name: string;
   mayEditFlows: boolean;
+  /** of a session that whoever authenticates keeps; without one the editor keeps a session of its own */
+  token?: string;
 }
 
 /** Our users, as far as the editor needs them; each call answers undefined for nobody. */
@@ -17,6 +19,7 @@ export interface EditorAuth {
 interface NodeRedUser {
   username: string;
   permissions: '*';
+  token?: string;
 }
 
 /**
@@ -25,7 +28,9 @@ interface NodeRedUser {
  */
 export function adminAuthOf(auth: EditorAuth): Record<string, unknown> {
   const admit = (user: EditorUser | undefined): NodeRedUser | null =>
-    user?.mayEditFlows ? { username: user.name, permissions: '*' } : null;
+    user?.mayEditFlows
+      ? { username: user.name, permissions: '*', ...(user.token !== undefined && { token: user.token }) }
+      : null;
   return {
     type: 'credentials',
     users: async (name: string) => admit(await auth.userOf(name)),

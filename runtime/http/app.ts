@@ -22,7 +22,7 @@ import { corsFor } from './cors.ts';
 import { dialectDoor, dialectNotFound } from './dialects/door.ts';
 import { InProcess } from './dialects/in-process.ts';
 import { opennessOf } from './dialects/openness.ts';
-import { editorDoor } from './editor-door.ts';
+import { editorDoor, editorLogout } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
 import type { FrameCounts } from './frame-counts.ts';
@@ -46,6 +46,7 @@ import { liveApiRoutes } from './routes/live.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { userRoutes } from './routes/users.ts';
 import { scrapeRoutes } from './scrape.ts';
 
 export interface HttpParts {
@@ -86,6 +87,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
   const idempotency = new IdempotencyCache(parts.clock);
   return [
     ...authRoutes(parts.accounts, parts.basePath),
+    ...userRoutes(parts.accounts, idempotency),
     ...deviceRoutes(parts.fleet, idempotency),
     ...commandRoutes(parts.commands, parts.fleet, idempotency),
     ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
@@ -93,7 +95,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...eventRoutes(parts.events),
     ...jobRoutes(parts.jobs),
     ...retentionRoutes(parts.retention),
-    ...streamRoutes(parts.events, parts.clock),
+    ...streamRoutes(parts.events, parts.clock, parts.accounts?.people),
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
     ...liveApiRoutes({
       sessions: parts.live?.sessions ?? [],
@@ -133,6 +135,12 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   const watchers = parts.live?.watchers ?? new Watchers(clock);
   const others = parts.live?.sessions.filter((source) => source !== watchers) ?? [];
   const live = parts.live && { ...parts.live, sessions: [...others, watchers] };
+  // Who may not see a camera any longer stops seeing it.
+  parts.accounts.people.onRights(({ name, sees }) => {
+    for (const source of live?.sessions ?? []) {
+      for (const { id, user, camera } of source.sessions()) if (user === name && !sees(camera)) source.kick(id);
+    }
+  });
   const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
   const pictures =
     live && liveRoutes({ live, viewerOf, watchers, registered: (id) => parts.fleet.camera(id), clock, basePath });
@@ -162,6 +170,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
     app.use(
       '/editor',
       editorDoor,
+      editorLogout(parts.accounts),
       helmet({ contentSecurityPolicy: false, hsts: false, crossOriginEmbedderPolicy: false }),
       parts.flows.editor,
     );

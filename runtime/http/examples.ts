@@ -76,7 +76,7 @@ function exampleText({ pattern, minLength = 0 }: JsonSchema, name: string): stri
   const usual = BY_NAME[name];
   const fits = typeof usual === 'string' && usual.length >= minLength;
   if (pattern !== undefined) {
-    const right = new RegExp(pattern);
+    const right = new RegExp(pattern, 'u');
     for (const candidate of [usual, 'pantry', 'shelf']) {
       if (typeof candidate === 'string' && right.test(candidate)) return candidate;
     }

@@ -5,6 +5,7 @@ import { AppError, type ErrorCode } from '../contracts/errors.ts';
 import type { Actor } from '../contracts/services.ts';
 import type { Role, User } from '../contracts/users.ts';
 import { parser } from '../lib/validate.ts';
+import type { Authenticate } from './authenticate.ts';
 import { hasBody } from './ingest/read-body.ts';
 import { isStorable } from './storable.ts';
 
@@ -61,18 +62,14 @@ export interface RouteSpec {
 }
 
 /** Puts routes on a router: credential, role, query and body are checked in that order before the handler runs. */
-export function mountRoutes(
-  router: Router,
-  routes: readonly RouteSpec[],
-  authenticate: (req: Request) => Promise<User>,
-): void {
+export function mountRoutes(router: Router, routes: readonly RouteSpec[], authenticate: Authenticate): void {
   const readJson = json({ limit: BODY_LIMIT, strict: true });
   for (const route of routes) {
     const parseQuery = route.query && parser(route.query);
     const parseBody = route.body && parser(route.body);
     router[route.method](route.path, async (req: Request, res: Response, next: NextFunction) => {
       try {
-        const user = route.access === 'open' ? NOBODY : await authenticate(req);
+        const user = route.access === 'open' ? NOBODY : await authenticate(req, route.despitePasswordChange);
         if (route.access !== 'open' && RANK[user.role] < RANK[route.access]) {
           throw new AppError('auth.forbidden', `this needs the role ${route.access}; yours is ${user.role}`);
         }

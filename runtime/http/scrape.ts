@@ -8,13 +8,13 @@ import type { MetricsRegistry } from './metrics.ts';
 
 export interface ScrapeParts {
   metrics: Pick<MetricsRegistry, 'text' | 'contentType'>;
-  accounts: Pick<Accounts, 'checkPassword'>;
+  accounts: Pick<Accounts, 'checkBasic'>;
   authenticate: (req: Request) => Promise<User>;
   log: Log;
 }
 
 /**
- * `/metrics` for Prometheus: open to programs on this machine, else for any user, by Bearer token or by name and password (Basic).
+ * `/metrics` for Prometheus: open to programs on this machine, else for any user, by Bearer token or by name and password or app password (Basic).
  * What came through a proxy on this machine is not from this machine.
  */
 export function scrapeRoutes({ metrics, accounts, authenticate, log }: ScrapeParts): RequestHandler {
@@ -48,7 +48,7 @@ async function admit(
   const text = Buffer.from(basic, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 1) throw new AppError('auth.invalid', 'Basic needs a user name, a colon and a password');
-  await accounts.checkPassword(text.slice(0, colon), text.slice(colon + 1), req.ip ?? '');
+  await accounts.checkBasic(text.slice(0, colon), text.slice(colon + 1), req.ip ?? '');
 }
 
 /** Loopback by address and by name: a page in a local browser that calls us by another name is a stranger (DNS rebinding). */

@@ -1,5 +1,9 @@
 // Made from the OpenAPI document by `npm run docs`; do not edit.
 import type {
+  AppPasswordCreate,
+  AppPasswordMade,
+  AppPasswordRecordPage,
+  AuditRecordPage,
   CameraCreate,
   CameraPatch,
   CameraRecord,
@@ -37,6 +41,10 @@ import type {
   RoisAnswer,
   SessionRecordPage,
   StreamTokenAnswer,
+  UserAccount,
+  UserAccountPage,
+  UserCreate,
+  UserPatch,
   UserRecord,
 } from './shapes.ts';
 
@@ -82,6 +90,38 @@ export function createClient(send: Send) {
     /** Change your own password; other sessions end */
     postAuthPassword: (body: PasswordBody, options?: CallOptions) =>
       send<void>({ method: 'POST', path: 'api/v1/auth/password', body, options }),
+
+    /** Everybody who may log in */
+    getUsers: (options?: CallOptions) =>
+      send<UserAccountPage>({ method: 'GET', path: 'api/v1/users', options }),
+
+    /** Add a user; without a password one is made up and shown once, to be changed at the first login */
+    postUsers: (body: UserCreate, options?: CallOptions) =>
+      send<UserAccount>({ method: 'POST', path: 'api/v1/users', body, options }),
+
+    /** Change role, cameras and rights, reset the password, disable or enable; the last admin stays one */
+    patchUser: (id: string | number, body: UserPatch, options?: CallOptions) =>
+      send<UserAccount>({ method: 'PATCH', path: `api/v1/users/${part(id)}`, body, options }),
+
+    /** Delete a user; their app passwords and sessions end */
+    deleteUser: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/users/${part(id)}`, options }),
+
+    /** A user's app passwords, never themselves */
+    getUserCredentials: (id: string | number, options?: CallOptions) =>
+      send<AppPasswordRecordPage>({ method: 'GET', path: `api/v1/users/${part(id)}/credentials`, options }),
+
+    /** An app password for MQTT, metrics and live pictures; shown once */
+    postUserCredentials: (id: string | number, body: AppPasswordCreate, options?: CallOptions) =>
+      send<AppPasswordMade>({ method: 'POST', path: `api/v1/users/${part(id)}/credentials`, body, options }),
+
+    /** End an app password at once */
+    deleteUserCredential: (id: string | number, credential: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/users/${part(id)}/credentials/${part(credential)}`, options }),
+
+    /** Who did what, newest first */
+    getAudit: (query: { limit?: number | undefined; cursor?: string | undefined; actor?: string | undefined; action?: string | undefined; object?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>
+      send<AuditRecordPage>({ method: 'GET', path: 'api/v1/audit', query, options }),
 
     /** All devices with state, mode, last seen and last frame */
     getDevices: (options?: CallOptions) =>

@@ -1,5 +1,47 @@
 // Made from the OpenAPI document by `npm run docs`; do not edit.
 
+export type AppPasswordCreate = {
+  /** what it is for */
+  name: string;
+};
+
+export type AppPasswordMade = {
+  id: number;
+  name: string;
+  created_at: string;
+  last_used: string | null;
+  password: string;
+};
+
+export type AppPasswordRecord = {
+  id: number;
+  name: string;
+  created_at: string;
+  last_used: string | null;
+};
+
+export type AppPasswordRecordPage = {
+  items: AppPasswordRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type AuditRecord = {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  ip: string | null;
+  details: Record<string, unknown>;
+};
+
+export type AuditRecordPage = {
+  items: AuditRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
 export type CameraCreate = {
   id?: string;
   name: string;
@@ -541,6 +583,58 @@ export type SessionRecordPage = {
 export type StreamTokenAnswer = {
   token: string;
   expires_at: string;
+};
+
+export type UserAccount = {
+  id: number;
+  name: string;
+  email: string | null;
+  role: "admin" | "operator" | "viewer";
+  /** ids of the cameras they may see; null: all */
+  cameras: string[] | null;
+  may_edit_flows: boolean;
+  must_change_password: boolean;
+  long_token: boolean;
+  disabled: boolean;
+  /** how many they have */
+  app_passwords: number;
+  /** shown once, when it was made up */
+  password?: string;
+};
+
+export type UserAccountPage = {
+  items: UserAccount[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type UserCreate = {
+  name: string;
+  email?: string | null;
+  role: "admin" | "operator" | "viewer";
+  /** ids of the cameras they may see; null: all */
+  cameras?: string[] | null;
+  /** flows are code; an admin may always */
+  may_edit_flows?: boolean;
+  /** tokens of 12 h, for clients that cannot refresh */
+  long_token?: boolean;
+  password?: string;
+  /** at the next login; default: yes */
+  must_change_password?: boolean;
+};
+
+export type UserPatch = {
+  email?: string | null;
+  role?: "admin" | "operator" | "viewer";
+  /** ids of the cameras they may see; null: all */
+  cameras?: string[] | null;
+  may_edit_flows?: boolean;
+  long_token?: boolean;
+  disabled?: boolean;
+  /** a reset: their sessions end */
+  password?: string;
+  /** with a password; default: yes */
+  must_change_password?: boolean;
 };
 
 export type UserRecord = {

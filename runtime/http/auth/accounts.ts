@@ -1,14 +1,19 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
-import type { LoginAnswer, UserRecord } from '../../contracts/api.ts';
+import type { LoginAnswer, Page, UserRecord } from '../../contracts/api.ts';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { StoredUser, UserStore } from '../../contracts/services.ts';
-import type { LoginBody, PasswordBody, User } from '../../contracts/users.ts';
+import type { AuditQuery, AuditRecord, LoginBody, PasswordBody, User } from '../../contracts/users.ts';
+import { AppPasswords } from './app-passwords.ts';
 import { hashPassword, passwordChecksFull, verifyNobody, verifyPassword } from './passwords.ts';
+import { People } from './people.ts';
 import { LoginThrottle, limitsOf } from './throttle.ts';
 
 const ACCESS_S = 15 * 60;
+/** For clients that cannot refresh, by a flag on the user. */
+const LONG_ACCESS_S = 12 * 3600;
+const EDITOR_MS = 7 * 24 * 3600_000;
 const REFRESH_MS = 30 * 24 * 3600_000;
 const ISSUER = 'redeye';
 const AUDIENCE = 'redeye-api';
@@ -23,6 +28,8 @@ export class Accounts {
   readonly #log: Log;
   readonly #key: Uint8Array;
   readonly #throttle: LoginThrottle;
+  readonly appPasswords: AppPasswords;
+  readonly people: People;
 
   constructor(options: { store: UserStore; clock: Clock; log: Log; key: Uint8Array }) {
     this.#store = options.store;
@@ -30,6 +37,8 @@ export class Accounts {
     this.#log = options.log.child('auth');
     this.#key = options.key;
     this.#throttle = new LoginThrottle(options.clock);
+    this.appPasswords = new AppPasswords({ ...options, key: this.keyFor('app passwords') });
+    this.people = new People({ store: options.store, appPasswords: this.appPasswords });
   }
 
   /** Makes `admin` when there is no user at all. Answers the password when it was made up and has to be shown once. */
@@ -55,7 +64,7 @@ export class Accounts {
     return this.#answer(user, randomUUID());
   }
 
-  /** Checks name and password; used by the login, Basic auth and the flow editor, which does not know the address. */
+  /** Checks name and a user's own password; used by the login, Basic auth and the flow editor, which does not know the address. */
   async checkPassword(login: string, password: string, ip: string | undefined): Promise<StoredUser> {
     const limits = limitsOf(login, ip);
     this.#throttle.check(limits);
@@ -69,6 +78,53 @@ export class Accounts {
     }
     this.#throttle.succeeded(limits);
     return user;
+  }
+
+  /**
+   * Checks what comes by Basic: an app password, or the user's own, which has to be changed first where it was given by somebody else.
+   * Throws `auth.invalid`, `auth.too_many_tries`, `auth.password_change`.
+   */
+  async checkBasic(login: string, password: string, ip: string): Promise<StoredUser> {
+    if (!AppPasswords.isOne(password)) {
+      const user = await this.checkPassword(login, password, ip);
+      requireOwnPassword(user);
+      return user;
+    }
+    const limits = limitsOf(login, ip);
+    this.#throttle.check(limits);
+    try {
+      return await this.appPasswords.userOf(login, password);
+    } catch (error) {
+      this.#throttle.failed(limits);
+      throw error;
+    }
+  }
+
+  /** A page of the audit log. */
+  readonly audit = (query: AuditQuery): Promise<Page<AuditRecord>> => this.#store.auditLog(query);
+
+  /**
+   * A session of the flow editor, which cannot refresh: a week, ended by `endEditorSession`, a new password, or when the user is disabled.
+   * Kept as a hash beside the refresh tokens; neither is ever taken for the other.
+   */
+  async openEditorSession(user: User): Promise<string> {
+    const token = `red_${randomBytes(32).toString('base64url')}`;
+    const expiresAt = this.#clock.now() + EDITOR_MS;
+    await this.#store.addRefresh({ hash: editorHash(token), family: randomUUID(), userId: user.id, expiresAt });
+    return token;
+  }
+
+  /** Who holds this session of the editor; throws `auth.invalid`. */
+  async userOfEditorSession(token: string): Promise<User> {
+    const id = await this.#store.sessionHolder(editorHash(token), this.#clock.now());
+    const user = id === undefined ? undefined : await this.#store.byId(id);
+    if (!user || user.disabled) throw new AppError('auth.invalid', 'the session has ended');
+    return user;
+  }
+
+  async endEditorSession(token: string): Promise<void> {
+    const used = await this.#store.useRefresh(editorHash(token), this.#clock.now());
+    if (used) await this.#store.revokeFamily(used.family);
   }
 
   /** Exchanges a refresh token for a new pair. */
@@ -151,22 +207,17 @@ export class Accounts {
     return createHmac('sha256', this.#key).update(purpose).digest();
   }
 
-  /** A user by name, for sessions that other parts keep (the flow editor's). */
-  async userOfName(name: string): Promise<User | undefined> {
-    const user = await this.#store.byLogin(name);
-    return user && !user.disabled ? user : undefined;
-  }
-
   async #answer(user: StoredUser, family: string): Promise<LoginAnswer> {
     const now = this.#clock.now();
     const seconds = Math.floor(now / 1000);
+    const lifetime = user.longToken ? LONG_ACCESS_S : ACCESS_S;
     const access = await new SignJWT({ role: user.role, name: user.name, pwd: printOf(user) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setSubject(String(user.id))
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
       .setIssuedAt(seconds)
-      .setExpirationTime(seconds + ACCESS_S)
+      .setExpirationTime(seconds + lifetime)
       .setJti(randomUUID())
       .sign(this.#key);
     const refresh = randomBytes(32).toString('base64url');
@@ -174,7 +225,7 @@ export class Accounts {
     return {
       access_token: access,
       token_type: 'Bearer',
-      expires_in: ACCESS_S,
+      expires_in: lifetime,
       refresh_token: refresh,
       user: userRecord(user),
     };
@@ -192,6 +243,16 @@ export function userRecord(user: User): UserRecord {
     may_edit_flows: user.mayEditFlows,
     must_change_password: user.mustChangePassword,
   };
+}
+
+/** Throws `auth.password_change` for somebody whose password was given by somebody else. */
+export function requireOwnPassword(user: User): void {
+  if (user.mustChangePassword)
+    throw new AppError('auth.password_change', 'set a password of your own first: POST /api/v1/auth/password');
+}
+
+function editorHash(token: string): Buffer {
+  return sha256(`editor ${token}`);
 }
 
 /** Binds a token to the password it was got with: a new password ends every session, wherever it was set. */

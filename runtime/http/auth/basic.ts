@@ -3,6 +3,7 @@ import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { User } from '../../contracts/users.ts';
 import type { Accounts } from './accounts.ts';
+import { AppPasswords } from './app-passwords.ts';
 
 /** A player asks for a segment several times a second, and a check of a password costs 18 ms on purpose: once a minute is enough. */
 const REMEMBER_MS = 60_000;
@@ -23,7 +24,7 @@ export class BasicAuth {
     this.#clock = options.clock;
   }
 
-  /** The user of an Authorization header; undefined when it is not Basic. Throws `auth.invalid` and `auth.too_many_tries`. */
+  /** The user of an Authorization header; undefined when it is not Basic. Throws `auth.invalid`, `auth.too_many_tries`, `auth.password_change`. */
   async userOf(header: string, ip: string): Promise<User | undefined> {
     if (!/^basic(?: |$)/i.test(header)) return undefined;
     const [, coded] = /^basic +([A-Za-z0-9+/=]{1,4096})$/i.exec(header) ?? [];
@@ -40,7 +41,10 @@ export class BasicAuth {
         throw error;
       }
     }
-    const user = await this.#accounts.checkPassword(text.slice(0, colon), text.slice(colon + 1), ip);
+    const [login, password] = [text.slice(0, colon), text.slice(colon + 1)];
+    const user = await this.#accounts.checkBasic(login, password, ip);
+    // An app password is quick to check, and one that was revoked must not live on in here.
+    if (AppPasswords.isOne(password)) return user;
     const print = await this.#accounts.printOf(user.id);
     this.#right.delete(name);
     this.#right.set(name, { id: user.id, print, untilMs: this.#clock.monotonicMs() + REMEMBER_MS });

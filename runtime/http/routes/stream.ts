@@ -1,6 +1,7 @@
 import type { EventMessage } from '../../contracts/events.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { EventsService } from '../../contracts/services.ts';
+import type { People } from '../auth/people.ts';
 import { Answer, type RouteSpec } from '../route.ts';
 
 const KEEP_ALIVE_MS = 15_000;
@@ -11,7 +12,7 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
  * Server-Sent Events (WHATWG HTML §9.2): `event: event`, `id:` is the outbox number, `data:` the message. A reader that comes back
  * with `Last-Event-ID` gets what it missed.
  */
-export function streamRoutes(events: EventsService, clock: Clock): RouteSpec[] {
+export function streamRoutes(events: EventsService, clock: Clock, people?: Pick<People, 'onRights'>): RouteSpec[] {
   return [
     {
       method: 'get',
@@ -39,6 +40,10 @@ export function streamRoutes(events: EventsService, clock: Clock): RouteSpec[] {
         const last = req.get('Last-Event-ID');
         const after = last !== undefined && /^\d{1,15}$/.test(last) ? Number(last) : undefined;
         const release = events.subscribe(onEvent, after === undefined ? {} : { after });
+        // Comes back with the rights of now, or not at all.
+        const forget = people?.onRights(({ id }) => {
+          if (id === user.id) res.end();
+        });
         let cancel = () => {};
         const beat = () => {
           write(': still here\n\n');
@@ -47,6 +52,7 @@ export function streamRoutes(events: EventsService, clock: Clock): RouteSpec[] {
         cancel = clock.after(KEEP_ALIVE_MS, beat);
         await new Promise<void>((resolve) => res.once('close', resolve));
         cancel();
+        forget?.();
         release();
         return new Answer(200);
       },
