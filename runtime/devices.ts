@@ -1,12 +1,16 @@
 import { type Broker, createBroker } from './broker/broker.ts';
+import type { UserPrincipal } from './broker/rights.ts';
 import type { CameraState } from './contracts/cameras.ts';
 import type { CommandAnswer } from './contracts/commands.ts';
+import { AppError } from './contracts/errors.ts';
 import type { Clock, Log } from './contracts/host.ts';
 import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
 import { deviceTopics } from './contracts/topics.ts';
 import type { Db } from './db/db.ts';
 import { Commands } from './fleet/commands/commands.ts';
 import { createFleet, type Fleet } from './fleet/fleet.ts';
+import type { Accounts } from './http/auth/accounts.ts';
+import { AppPasswords } from './http/auth/app-passwords.ts';
 import { uuidv7 } from './lib/ids.ts';
 import { createCipher } from './lib/secrets.ts';
 
@@ -22,6 +26,8 @@ export interface DevicesParts {
   reservedCameraIds: ReadonlySet<string>;
   /** address of the server as devices reach it; may hold a path */
   publicUrl: URL;
+  /** who has app passwords, and hears when their rights change */
+  accounts: Pick<Accounts, 'appPasswords' | 'people'>;
   /** how one of the server's own cameras is */
   localCameraState: (camera: string) => CameraState | undefined;
 }
@@ -34,7 +40,8 @@ export interface Devices {
 
 /** The register of devices, what they are told to do, and the broker they come to, each told of what the others see. The caller starts them. */
 export function createDevices(parts: DevicesParts): Devices {
-  const { settings, mqttHost, secrets, db, clock, log, checkUrl, reservedCameraIds, localCameraState } = parts;
+  const { settings, mqttHost, secrets, db, clock, log, checkUrl, reservedCameraIds, localCameraState, accounts } =
+    parts;
   const fleet = createFleet({
     db,
     clock,
@@ -55,11 +62,13 @@ export function createDevices(parts: DevicesParts): Devices {
     port: settings.MQTT_PORT,
     clock,
     log: log.child('broker'),
-    async authenticate(_username, password) {
-      const device = await fleet.deviceOfKey(password.toString('utf8'));
+    async authenticate(username, password) {
+      const shown = password.toString('utf8');
+      if (AppPasswords.isOne(shown)) return userPrincipal(accounts.appPasswords, username, shown);
+      const device = await fleet.deviceOfKey(shown);
       if (!device || device.disabled) return undefined;
       const stillValid = async () => {
-        const now = await fleet.deviceOfKey(password.toString('utf8'));
+        const now = await fleet.deviceOfKey(shown);
         return now?.id === device.id && !now.disabled;
       };
       return { kind: 'device', id: device.id, stillValid };
@@ -95,7 +104,30 @@ export function createDevices(parts: DevicesParts): Devices {
     isConnected: (device) => broker.isConnected(device),
     publish: (device, name, body) => broker.publish(deviceTopics(settings.SITE, device).command(name), body),
   });
+  // Its programs come back with the rights of now, or not at all.
+  accounts.people.onRights(({ name }) => broker.disconnectUser(name));
   return { fleet, broker, commands };
+}
+
+/** The program behind a user's app password: it reads what the user may see and, for an operator, writes `set`. Undefined for nobody. */
+async function userPrincipal(
+  passwords: Accounts['appPasswords'],
+  login: string,
+  password: string,
+): Promise<UserPrincipal | undefined> {
+  const now = async () => {
+    try {
+      const { name, cameras, role } = await passwords.userOf(login, password);
+      return { name, cameras, mayControl: role !== 'viewer' };
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'auth.invalid') return undefined;
+      throw error;
+    }
+  };
+  const rights = await now();
+  const face = JSON.stringify(rights);
+  // Another process may have changed the rights that this connection was opened with.
+  return rights && { kind: 'user', ...rights, stillValid: async () => JSON.stringify(await now()) === face };
 }
 
 /** Where devices find the broker: by its own port where that is as open as HTTP, else by WebSocket. */

@@ -159,7 +159,10 @@ async function compose(
   const metrics = createMetrics({ log: log.child('metrics'), process: true });
   const counts = createStageCounts({ metrics, clock });
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
+  // Those who may log in, and their programs.
+  const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
   const { fleet, broker, commands } = createDevices({
+    accounts,
     settings,
     mqttHost: plainMqttHost(settings),
     secrets,
@@ -229,7 +232,6 @@ async function compose(
   await run('retention', retention);
 
   // Flows, and the people who may edit them.
-  const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
   const adminPassword = await accounts.ensureAdmin(settings.ADMIN_PASSWORD);
   const userDir = join(dataDir, 'node-red');
   await seedFlows({

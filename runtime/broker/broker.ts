@@ -126,6 +126,12 @@ export class Broker implements Part, Publisher {
     for (const session of this.#sessions.memory(device).sessions) cut(session);
   }
 
+  /** Cuts all connections of a person's programs: an app password was revoked, or what they may do changed. Those still good come back. */
+  disconnectUser(name: string): void {
+    for (const session of this.#sessions.open())
+      if (session.who.kind === 'user' && session.who.name === name) cut(session);
+  }
+
   /** `mqtt://host:port` as seen from this machine; `none` without a port. */
   url(): string {
     const address = this.#server?.address();

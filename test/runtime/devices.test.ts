@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { deviceTopics } from '../../runtime/contracts/topics.ts';
+import type { Role } from '../../runtime/contracts/users.ts';
+import type { Db } from '../../runtime/db/db.ts';
+import { migrate } from '../../runtime/db/migrate.ts';
+import { openPglite } from '../../runtime/db/pglite.ts';
+import { createUserStore } from '../../runtime/db/users.repo.ts';
+import { createDevices, type Devices } from '../../runtime/devices.ts';
+import { Accounts } from '../../runtime/http/auth/accounts.ts';
+import { systemClock } from '../../runtime/lib/clock.ts';
+import { emptyPglite } from '../support/databases.ts';
+import { ListLog } from '../support/list-log.ts';
+import { freePorts } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+
+const ANNA = { name: 'user:anna' };
+const TOPICS = deviceTopics('home', 'pi-1');
+
+describe("a user's programs at the broker", () => {
+  let db: Db;
+  let devices: Devices;
+  let accounts: Accounts;
+  let url: string;
+  const log = new ListLog();
+  const clients: MqttClient[] = [];
+
+  before(async () => {
+    db = await openPglite({ log, from: await emptyPglite() });
+    await migrate(db, log);
+    accounts = new Accounts({ store: createUserStore(db), clock: systemClock, log, key: Buffer.alloc(32, 1) });
+    const [port = 0] = await freePorts(1);
+    url = `mqtt://127.0.0.1:${port}`;
+    devices = createDevices({
+      accounts,
+      settings: { SITE: 'home', HOST: '127.0.0.1', MQTT_PORT: port },
+      mqttHost: '127.0.0.1',
+      secrets: { pepper: Buffer.alloc(32, 2), urls: Buffer.alloc(32, 3) },
+      db,
+      clock: systemClock,
+      log,
+      checkUrl: async () => undefined,
+      reservedCameraIds: new Set(),
+      publicUrl: new URL('http://127.0.0.1:1880'),
+      localCameraState: () => undefined,
+    });
+    await devices.broker.start();
+    await devices.fleet.createDevice({ id: 'pi-1', name: 'Pi' }, ANNA);
+    await accounts.ensureAdmin('a password of mine');
+  });
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.end(true);
+  });
+  after(async () => {
+    await devices.broker.stop();
+    await db.close();
+  });
+
+  async function program(name: string, role: Role, cameras: string[] | null) {
+    const user = await accounts.people.create({ name, role, cameras }, ANNA);
+    const made = await accounts.people.addCredential(user.id, 'Home Assistant', ANNA);
+    return {
+      id: user.id,
+      credential: made.id,
+      login: { username: name, password: made.password, clientId: `${name}-ha` },
+    };
+  }
+
+  function connect(options: IClientOptions): Promise<MqttClient> {
+    const client = mqtt.connect(url, { protocolVersion: 4, reconnectPeriod: 0, ...options });
+    clients.push(client);
+    return new Promise((resolve, reject) => {
+      client.once('connect', () => resolve(client));
+      client.once('error', reject);
+    });
+  }
+
+  it('hear of the cameras that their user may see, and of no other', async () => {
+    const { login } = await program('vera', 'viewer', ['pi-1-cam']);
+    const client = await connect(login);
+    const heard: string[] = [];
+    client.on('message', (topic) => heard.push(topic));
+    await client.subscribeAsync('redeye/v1/home/#', { qos: 1 });
+    await devices.broker.publish(TOPICS.cameraMotion('attic'), { v: 1, ts: 1, motion: true });
+    await devices.broker.publish(TOPICS.event('interaction_detected'), { v: 1 });
+    await devices.broker.publish(TOPICS.cameraMotion('pi-1-cam'), { v: 1, ts: 1, motion: true });
+    await until('the last one came', () => heard.includes(TOPICS.cameraMotion('pi-1-cam')));
+    assert.deepEqual(
+      heard.filter((topic) => !topic.endsWith('server/state')),
+      [TOPICS.cameraMotion('pi-1-cam')],
+    );
+  });
+
+  it('set controls for an operator, on their cameras, and for a viewer not at all', async () => {
+    const operator = await connect((await program('olaf', 'operator', ['pi-1-cam'])).login);
+    await operator.publishAsync(TOPICS.cameraControl('pi-1-cam', 'light'), '{"v":1,"ts":1,"value":true}', { qos: 1 });
+    assert.ok(operator.connected);
+    const elsewhere = operator.publishAsync(TOPICS.cameraControl('attic', 'light'), '{}', { qos: 1 });
+    elsewhere.catch(() => undefined);
+    await until('the operator is cut off for another camera', () => !operator.connected);
+    const viewer = await connect((await program('wim', 'viewer', null)).login);
+    viewer.publishAsync(TOPICS.cameraControl('pi-1-cam', 'light'), '{}', { qos: 1 }).catch(() => undefined);
+    await until('the viewer is cut off', () => !viewer.connected);
+  });
+
+  for (const [what, end] of [
+    [
+      'its password is revoked',
+      (id: number, credential: number) => accounts.people.revokeCredential(id, credential, ANNA),
+    ],
+    ['its user is disabled', (id: number) => accounts.people.patch(id, { disabled: true }, ANNA)],
+    ['its user is deleted', (id: number) => accounts.people.remove(id, ANNA)],
+  ] as const) {
+    it(`are cut within 5 s when ${what}, and do not come in again`, async () => {
+      const { id, credential, login } = await program(`u-${what.split(' ').at(-1)}`, 'viewer', null);
+      const client = await connect(login);
+      await end(id, credential);
+      await until('it is cut', () => !client.connected, 5000);
+      await assert.rejects(connect(login), { code: 4 });
+    });
+  }
+
+  it("do not get in with somebody's own password, or with another user's app password", async () => {
+    const { login } = await program('xaver', 'viewer', null);
+    await assert.rejects(connect({ username: 'admin', password: 'a password of mine', clientId: 'a' }), { code: 4 });
+    await assert.rejects(connect({ ...login, username: 'admin' }), { code: 4 });
+    assert.ok(!JSON.stringify(log.lines).includes(String(login.password).slice(13)), 'no log holds it');
+  });
+});
