@@ -4,7 +4,7 @@ import type { Clock, LiveHost, Log } from './contracts/host.ts';
 import type { LiveSession, SessionSource, WhepService } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { StreamStatus } from './contracts/streams.ts';
-import { Watchers } from './http/live/watchers.ts';
+import { Watchers } from './lib/live/watchers.ts';
 import type { Part } from './lib/part.ts';
 import { type CameraSet, createCameraSet } from './media/camera-set.ts';
 import { createCameraTest } from './media/camera-test.ts';

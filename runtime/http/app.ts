@@ -13,6 +13,7 @@ import type {
   RetentionService,
 } from '../contracts/services.ts';
 import type { User } from '../contracts/users.ts';
+import { Watchers } from '../lib/live/watchers.ts';
 import { apiDocs } from './api-docs.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { StreamTokens } from './auth/stream-tokens.ts';
@@ -30,7 +31,6 @@ import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
 import type { IngestDoor } from './ingest/ingest.ts';
 import { type LiveParts, liveRoutes } from './live/live.ts';
-import { Watchers } from './live/watchers.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { requestId } from './request-id.ts';

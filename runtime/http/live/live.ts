@@ -1,17 +1,20 @@
-import { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import type { CameraTest } from '../../contracts/cameras.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { SessionSource, WhepService } from '../../contracts/live.ts';
 import type { HlsService, PictureService } from '../../contracts/live-outputs.ts';
 import type { StreamHost } from '../../contracts/streams.ts';
+import { cameraIn, type LiveAsk } from '../../lib/live/ask.ts';
+import { serveHls } from '../../lib/live/hls.ts';
+import { serveMjpeg } from '../../lib/live/mjpeg.ts';
+import { serveSnapshot } from '../../lib/live/snapshot.ts';
+import type { Watchers } from '../../lib/live/watchers.ts';
+import { serveWays } from '../../lib/live/ways.ts';
+import { serveWhep, type WhepParts } from '../../lib/live/whep.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
-import { hlsRoutes } from './hls.ts';
-import { mjpegRoutes } from './mjpeg.ts';
-import { snapshotRoutes } from './snapshot.ts';
-import type { Watchers } from './watchers.ts';
-import { waysRoutes } from './ways.ts';
-import { whepRoutes } from './whep.ts';
+
+const HLS_PATH = /^\/(?:index\.m3u8|live\.m3u8|(?:init|seg|part)-[0-9a-f]+-\d+\.mp4)$/;
 
 export interface LiveParts {
   streams: Pick<StreamHost, 'status'>;
@@ -38,35 +41,63 @@ export function liveRoutes(options: {
   basePath: string;
 }): { api: Router; players: Router } {
   const { live, viewerOf, watchers, registered, clock, basePath } = options;
-  const common = { whep: live.whep, viewerOf, basePath };
+  const { streams, whep, hls, pictures } = live;
+  const routesOf = (paths: (string | RegExp)[], serve: (ask: LiveAsk, req: Request) => Promise<void>) => {
+    const router = Router({ mergeParams: true });
+    router.all(paths, (req: Request, res: Response) => serve(askOf(req, res, viewerOf), req));
+    return router;
+  };
+  const whepRoutes = (parts: Omit<WhepParts, 'whep' | 'basePath'>) =>
+    routesOf(['/', '/:secret'], (ask, req) => {
+      const { secret } = req.params as Record<string, string | undefined>;
+      return serveWhep(secret === undefined ? { ...ask, path: req.baseUrl } : ask, secret, {
+        ...parts,
+        whep,
+        basePath,
+      });
+    });
+  const hlsRoutes =
+    hls &&
+    routesOf([HLS_PATH], (ask, req) => serveHls({ ...ask, path: req.baseUrl }, req.path.slice(1), { hls, watchers }));
+
   const api = Router({ mergeParams: true });
   const ofApi = (camera: string) => `/api/v1/cameras/${camera}`;
   const playlist = { rootOf: ofApi, playlistOf: (camera: string) => `${ofApi(camera)}/hls/index.m3u8` };
-  api.use('/whep', whepRoutes({ ...common, ...playlist, wrongType: 415 }));
-  const hls = live.hls && hlsRoutes({ hls: live.hls, viewerOf, watchers });
-  if (hls) api.use('/hls', hls);
-  if (live.pictures) {
-    api.use(mjpegRoutes({ pictures: live.pictures, viewerOf, watchers, clock }));
-    api.use(snapshotRoutes({ pictures: live.pictures, viewerOf }));
+  api.use('/whep', whepRoutes({ ...playlist, wrongType: 415 }));
+  if (hlsRoutes) api.use('/hls', hlsRoutes);
+  if (pictures) {
+    api.use(routesOf(['/mjpeg'], (ask) => serveMjpeg(ask, { pictures, watchers, clock })));
+    api.use(routesOf(['/snapshot.jpg'], (ask) => serveSnapshot(ask, { pictures })));
   }
-
-  const { streams } = live;
-  const has = { hasHls: hls !== undefined, hasPictures: live.pictures !== undefined };
-  api.use(waysRoutes({ ...common, streams, ...has, registered, clock }));
+  const has = { hasHls: hls !== undefined, hasPictures: pictures !== undefined };
+  api.use(routesOf(['/live'], (ask) => serveWays(ask, { streams, whep, ...has, registered, clock })));
 
   const players = Router();
   const ours: RequestHandler = (req, _res, next) => {
     // What is no camera of ours may be a page or a flow's path.
     next(isCamera(live.streams, String(req.params.camera)) ? undefined : 'router');
   };
-  if (hls) players.use('/hls/:camera', ours, hls);
+  if (hlsRoutes) players.use('/hls/:camera', ours, hlsRoutes);
   players.use('/:camera', ours);
-  if (hls) players.use('/:camera', hls);
+  if (hlsRoutes) players.use('/:camera', hlsRoutes);
   const ofPlayers = (camera: string) => `/${camera}`;
   const plain = { rootOf: ofPlayers, playlistOf: (camera: string) => `/${camera}/index.m3u8` };
-  players.use('/:camera/whep', whepRoutes({ ...common, ...plain, wrongType: 400 }));
+  players.use('/:camera/whep', whepRoutes({ ...plain, wrongType: 400 }));
   players.use(askForBasic);
   return { api, players };
+}
+
+function askOf(req: Request, res: Response, viewerOf: ViewerOf): LiveAsk {
+  const camera = cameraIn((req.params as Record<string, string | undefined>).camera);
+  return {
+    req,
+    res,
+    camera,
+    query: new URL(req.originalUrl, 'http://here').searchParams,
+    address: req.ip ?? '',
+    path: req.baseUrl + req.path,
+    viewer: () => viewerOf(req, camera),
+  };
 }
 
 /** Players ask for a name and a password only when they are told to. The API says Bearer, else a browser would open its own dialogue. */

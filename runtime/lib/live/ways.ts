@@ -1,41 +1,36 @@
-import { type Request, type Response, Router } from 'express';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { LiveWays, WhepService } from '../../contracts/live.ts';
 import type { StreamHost, StreamStatus } from '../../contracts/streams.ts';
-import type { ViewerOf } from '../auth/viewers.ts';
-import { cameraOf, LIVE_HEADERS, readOnly } from './answer.ts';
+import { isRead, LIVE_HEADERS, type LiveAsk, sendText, setHeaders } from './ask.ts';
 
 const STILLS_ONLY = 'no stream comes from this camera';
 const BY_TOKEN = 'a stream token only reads, and WebRTC wants a login';
 const OFF = 'it is off on this server';
 
-export interface WaysRouteParts {
+export interface WaysParts {
   streams: Pick<StreamHost, 'status'>;
   whep: Pick<WhepService, 'trouble' | 'iceServers'>;
   hasHls: boolean;
   hasPictures: boolean;
-  viewerOf: ViewerOf;
-  /** throws `camera.not_found` for a camera that nobody registered: a Pi's has no stream here, and is one all the same */
+  /** throws `camera.not_found` for a camera that nobody registered: one of which only stills come is one all the same */
   registered: (camera: string) => Promise<unknown>;
   clock: Clock;
 }
 
-/** `/live` below a path with `:camera`: which ways a player may try, and in words why not the others. It starts no source. */
-export function waysRoutes(parts: WaysRouteParts): Router {
-  const router = Router({ mergeParams: true });
-  router.all('/live', readOnly, async (req: Request, res: Response) => {
-    const camera = cameraOf(req);
-    const user = await parts.viewerOf(req, camera);
-    // One that only a flow declares has a stream, and stands in no register.
-    if (!statusOf(parts.streams, camera)) await parts.registered(camera);
-    const byToken = req.get('Authorization') === undefined && req.query.token !== undefined;
-    res.set(LIVE_HEADERS).json(waysOf(parts, camera, { name: user.name, byToken }));
-  });
-  return router;
+/** Which ways a player may try, and in words why not the others. It starts no source. */
+export async function serveWays(ask: LiveAsk, parts: WaysParts): Promise<void> {
+  if (!isRead(ask)) return;
+  const { req, res, camera, query } = ask;
+  const user = await ask.viewer();
+  // One that only a flow declares has a stream, and stands in no register.
+  if (!statusOf(parts.streams, camera)) await parts.registered(camera);
+  const byToken = req.headers.authorization === undefined && query.has('token');
+  setHeaders(res, LIVE_HEADERS);
+  sendText(res, 'application/json; charset=utf-8', JSON.stringify(waysOf(parts, camera, { name: user.name, byToken })));
 }
 
-function waysOf(parts: WaysRouteParts, camera: string, viewer: { name: string; byToken: boolean }): LiveWays {
+function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToken: boolean }): LiveWays {
   const { streams, whep, hasHls, hasPictures, clock } = parts;
   const now = clock.now();
   const status = statusOf(streams, camera);

@@ -1,10 +1,9 @@
-import { type Request, type Response, Router } from 'express';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
+import type { Viewer } from '../../contracts/live.ts';
 import type { LivePicture, PictureService } from '../../contracts/live-outputs.ts';
-import { waitForPicture } from '../../lib/first-picture.ts';
-import type { ViewerOf } from '../auth/viewers.ts';
-import { allowEmbedding, cameraOf, LIVE_HEADERS, readOnly, wholeNumber } from './answer.ts';
+import { waitForPicture } from '../first-picture.ts';
+import { allowEmbedding, isRead, LIVE_HEADERS, type LiveAsk, setHeaders, wholeNumber } from './ask.ts';
 import type { Watchers } from './watchers.ts';
 
 const FPS = 15;
@@ -14,43 +13,38 @@ const TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
 /** A viewer who has not taken the last picture for so long is cut off. */
 const STUCK_MS = 30_000;
 
-export interface MjpegRouteParts {
+export interface MjpegParts {
   pictures: PictureService;
-  viewerOf: ViewerOf;
   watchers: Watchers;
   clock: Clock;
 }
 
-/** `/mjpeg` below a path with `:camera`: one picture after the other until the viewer leaves. */
-export function mjpegRoutes(parts: MjpegRouteParts): Router {
-  const router = Router({ mergeParams: true });
-  router.all('/mjpeg', readOnly, async (req: Request, res: Response) => {
-    const camera = cameraOf(req);
-    const user = await parts.viewerOf(req, camera);
-    const fps = wholeNumber(req, 'fps', 1, MOST_FPS) ?? FPS;
-    res.set({ ...LIVE_HEADERS, 'Content-Type': TYPE });
-    allowEmbedding(req, res);
-    if (req.method === 'HEAD') {
-      res.end();
-      return;
-    }
-    try {
-      await show(parts, camera, fps, res, { user: user.name, address: req.ip ?? '', path: req.baseUrl + req.path });
-    } catch (error) {
-      res.removeHeader('Content-Type');
-      throw error;
-    }
-  });
-  return router;
+/** One picture after the other until the viewer leaves. */
+export async function serveMjpeg(ask: LiveAsk, parts: MjpegParts): Promise<void> {
+  if (!isRead(ask)) return;
+  const { req, res, address, path } = ask;
+  const user = await ask.viewer();
+  const fps = wholeNumber(ask, 'fps', 1, MOST_FPS) ?? FPS;
+  setHeaders(res, { ...LIVE_HEADERS, 'Content-Type': TYPE });
+  allowEmbedding(ask);
+  if (req.method === 'HEAD') {
+    res.end();
+    return;
+  }
+  try {
+    await show(parts, ask, fps, { user: user.name, address, path });
+  } catch (error) {
+    res.removeHeader('Content-Type');
+    throw error;
+  }
 }
 
 /** Resolves when it is over; rejects while nothing was sent yet. */
 async function show(
-  { pictures, watchers, clock }: MjpegRouteParts,
-  camera: string,
+  { pictures, watchers, clock }: MjpegParts,
+  { camera, res }: LiveAsk,
   fps: number,
-  res: Response,
-  viewer: { user: string; address: string; path: string },
+  viewer: Viewer,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let takenMs = clock.monotonicMs();
