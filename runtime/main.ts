@@ -51,6 +51,7 @@ import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.t
 import { createRetention } from './retention/retention.ts';
 import { createServerCameras } from './server-cameras.ts';
 import { createServerState } from './server-state.ts';
+import { createUplink } from './uplink.ts';
 
 export const VERSION = '0.1.0';
 /** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
@@ -174,7 +175,8 @@ async function compose(
     publicUrl,
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
   });
-  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl });
+  const uplink = createUplink({ fleet, commands, metrics, clock, log: log.child('uplink') });
+  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl, uplink });
   const { cameras } = live;
   const publishing = createPublishing({ clock, log, dataDir, cameras, streams: live.streams, metrics, settings });
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
@@ -224,6 +226,7 @@ async function compose(
   await run('segments', store);
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
+  await run('uplink', uplink);
   await run('live', live);
   await run('publishing', publishing);
   await run('cameras', own);
@@ -254,7 +257,7 @@ async function compose(
       log: log.child('nodes'),
       newId: uuidv7,
       db,
-      cameras,
+      cameras: uplink.forNodes(cameras, live.pictures),
       ingest: intake,
       own,
       live: live.host,
@@ -315,6 +318,7 @@ async function compose(
   await run('broker', broker);
   const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
   broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
+  uplink.attach(door.server);
   await run('http', { start: async () => void (await door.start()), stop: () => door.stop() });
   await run('flows', engine);
   // Only now: nodes that wait for events must be there before the first one is told.

@@ -4,19 +4,23 @@ import type { CameraHost, Clock, Log } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { PictureService } from './contracts/live-outputs.ts';
 import type { Metrics } from './contracts/metrics.ts';
+import type { CommandService } from './contracts/services.ts';
+import { STREAM_COMMAND } from './contracts/uplink.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { openUplinkDoor } from './http/uplink.ts';
 import type { Part } from './lib/part.ts';
 import { fitJpeg } from './media/picture-fit.ts';
 import { UplinkSource } from './media/stream/sources/uplink.ts';
 import type { StreamedCameras, StreamsOptions } from './media/stream/streams.ts';
-import { type AskDevice, UplinkDesk } from './media/uplink/desk.ts';
+import { UplinkDesk } from './media/uplink/desk.ts';
 import { DeviceCameras, joinCameras } from './media/uplink/device-cameras.ts';
+
+/** A device says at once whether it will send; the connection may take longer. */
+const ANSWER_MS = 8000;
 
 export interface UplinkParts {
   fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'>;
-  /** the command `stream` to a device */
-  ask: AskDevice;
+  commands: Pick<CommandService, 'request'>;
   metrics: Metrics;
   clock: Clock;
   log: Log;
@@ -34,9 +38,14 @@ export interface Uplink extends Part {
 }
 
 /** Puts together what streams of devices need: who has which camera, asking for one, and the door it comes in by. */
-export function createUplink({ fleet, ask, metrics, clock, log }: UplinkParts): Uplink {
+export function createUplink({ fleet, commands, metrics, clock, log }: UplinkParts): Uplink {
   const devices = new DeviceCameras();
-  const desk = new UplinkDesk({ ask, clock });
+  const desk = new UplinkDesk({
+    async ask(device, args, signal) {
+      await commands.request(device, STREAM_COMMAND, args, { timeoutMs: ANSWER_MS, signal });
+    },
+    clock,
+  });
   const follow = async () => {
     const cameras = (await fleet.cameras()).filter(({ device }) => device !== SERVER_DEVICE);
     devices.set(cameras);

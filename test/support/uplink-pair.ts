@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { Uplinks } from '../../edge/agent/uplinks.ts';
 import type { ToAgent, ToChild } from '../../edge/ipc.ts';
@@ -5,11 +6,12 @@ import { StreamSender } from '../../edge/runtime/stream-sender.ts';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Clock } from '../../runtime/contracts/host.ts';
 import type { KnownDevice } from '../../runtime/contracts/services.ts';
-import type { StreamCommandArgs } from '../../runtime/contracts/uplink.ts';
+import { STREAM_COMMAND, StreamCommandArgs } from '../../runtime/contracts/uplink.ts';
 import { createMetrics } from '../../runtime/http/metrics.ts';
 import { HttpServer } from '../../runtime/http/server.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
+import { parser } from '../../runtime/lib/validate.ts';
 import { createCameraSet } from '../../runtime/media/camera-set.ts';
 import type { HubLimits } from '../../runtime/media/stream/hub.ts';
 import { createStreams } from '../../runtime/media/stream/streams.ts';
@@ -55,9 +57,14 @@ export async function openUplinkPair(
       onCamerasChanged: (listener: () => void) => listen(listeners.cameras, listener),
       onPresence: (listener: (device: string) => void) => listen(listeners.presence, listener),
     },
-    async ask(_device, args) {
-      facts.asked.push(args);
-      await (facts.answer ?? ((wanted) => agent.open(wanted)))(args);
+    commands: {
+      async request(device, name, given) {
+        assert.deepEqual([device, name], ['pi', STREAM_COMMAND]);
+        const args = parser(StreamCommandArgs)(given);
+        facts.asked.push(args);
+        await (facts.answer ?? ((wanted) => agent.open(wanted)))(args);
+        return undefined;
+      },
     },
   });
 
