@@ -104,8 +104,10 @@ export class Fleet implements FleetService, Part {
     return this.#devices.get(id);
   }
 
-  createDevice(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey> {
-    return this.#devices.create(body, actor);
+  async createDevice(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey> {
+    const made = await this.#devices.create(body, actor);
+    this.#cameras.tellListeners();
+    return made;
   }
 
   patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord> {
@@ -128,8 +130,10 @@ export class Fleet implements FleetService, Part {
   }
 
   /** For the demo: the device is there afterwards, and the answer's key works. */
-  ensureDevice(id: string, name: string, key?: string): Promise<{ created: boolean; api_key: string }> {
-    return this.#devices.ensure(id, name, key);
+  async ensureDevice(id: string, name: string, key?: string): Promise<{ created: boolean; api_key: string }> {
+    const ensured = await this.#devices.ensure(id, name, key);
+    if (ensured.created) this.#cameras.tellListeners();
+    return ensured;
   }
 
   // What devices say -------------------------------------------------------------------------------------------------
