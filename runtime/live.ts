@@ -12,6 +12,7 @@ import { RPICAM_VID } from './media/drivers/parts.ts';
 import { Hls } from './media/hls/hls.ts';
 import { createLiveOutputs } from './media/live-outputs.ts';
 import { Pictures } from './media/mjpeg/pictures.ts';
+import { OpusSound } from './media/sound/opus-sound.ts';
 import { createStreams, type StreamedCameras, type Streams, type StreamsOptions } from './media/stream/streams.ts';
 import { datachannelEngine } from './media/whep/datachannel-engine.ts';
 import { readIceServers } from './media/whep/ice-servers.ts';
@@ -73,7 +74,8 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl
     rpicamVid: RPICAM_VID,
   });
   registerStreamGauges(metrics, () => streams.list());
-  const whep = createWhepOf(settings, { streams, clock, log: log.child('webrtc') });
+  const sound = new OpusSound({ streams, clock, log: log.child('sound'), ffmpegPath });
+  const whep = createWhepOf(settings, { streams, sound, clock, log: log.child('webrtc') });
   const hls = new Hls({ streams, clock });
   const pictures = new Pictures({ streams, cameras, clock, log: log.child('pictures'), ffmpegPath });
   cameras.takeStillsFrom({
@@ -83,7 +85,7 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl
   const watchers = new Watchers(clock);
   const sessions = [whep, watchers];
   registerSessionGauges(metrics, sessions);
-  const parts: Part[] = [cameras, streams, whep, hls, pictures];
+  const parts: Part[] = [cameras, streams, sound, whep, hls, pictures];
   return {
     cameras,
     streams,
@@ -127,7 +129,7 @@ export function registerStreamGauges(metrics: Metrics, list: () => StreamStatus[
 }
 
 /** WebRTC as the settings say; throws `setting.invalid` for an ICE server that no browser takes. */
-function createWhepOf(settings: LiveSettings, parts: { streams: Streams; clock: Clock; log: Log }) {
+function createWhepOf(settings: LiveSettings, parts: { streams: Streams; sound: OpusSound; clock: Clock; log: Log }) {
   const { HOST, WEBRTC_UDP_PORT: udpPort, WEBRTC_HOSTS: hosts, ICE_SERVERS, TURN_URLS, TURN_STATIC_SECRET } = settings;
   const host = HOST === 'localhost' ? '127.0.0.1' : HOST.replace(/^\[(.*)\]$/, '$1');
   // As HTTP does: on this machine only, unless it was opened. Behind a proxy it is opened by naming where viewers come from outside.

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { AppError } from '../contracts/errors.ts';
 import { toAppError } from '../contracts/errors.ts';
 import type { Clock } from '../contracts/host.ts';
@@ -8,6 +9,8 @@ import { ended, tailOf } from '../lib/child-process.ts';
 export interface Launch {
   command: string;
   args: string[];
+  /** it writes to descriptor 3 too, and this takes that */
+  onSide?(chunk: Buffer): void;
   /** written to its standard input, for what must not show among the arguments */
   input?: string;
 }
@@ -31,12 +34,15 @@ const GRACE_MS = 1000;
 
 /** Starts a program and hands on what it writes. No shell is involved; its stderr is kept as a short tail. */
 export function startPipedProcess(launch: Launch, clock: Clock, onBytes: (chunk: Buffer) => void): PipedProcess {
-  const child = spawn(launch.command, launch.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const side = launch.onSide ? (['pipe'] as const) : [];
+  const child = spawn(launch.command, launch.args, { stdio: ['pipe', 'pipe', 'pipe', ...side] });
   const stderr = tailOf(child);
-  child.stdout.on('data', onBytes);
+  child.stdout?.on('data', onBytes);
+  const { onSide } = launch;
+  if (onSide) (child.stdio[3] as Readable | null)?.on('data', onSide);
   // A program that ends before it has read its input is judged by its end, not by the broken pipe.
-  child.stdin.on('error', () => child.stdin.destroy());
-  child.stdin.end(launch.input ?? '');
+  child.stdin?.on('error', () => child.stdin?.destroy());
+  child.stdin?.end(launch.input ?? '');
   let insist = () => {};
   const gone = ended(child, launch.command).then(
     () => ({ stderr: stderr() }),

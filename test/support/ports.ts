@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
@@ -34,5 +36,14 @@ export async function isTaken(port: number): Promise<boolean> {
 /** A port of 127.0.0.1 at which nobody answers. */
 export async function closedPort(): Promise<number> {
   const [port = 0] = await freePorts(1);
+  return port;
+}
+
+/** A UDP port of 127.0.0.1 that nobody uses now. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
   return port;
 }

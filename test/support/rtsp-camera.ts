@@ -14,10 +14,20 @@ export interface RtspCamera {
 
 const running = new Set<ChildProcess>();
 
-/** A real RTSP camera on 127.0.0.1 that plays a clip. `login`: `none`, `basic:user:password`, `digest:user:password`. */
-export async function startRtspCamera(clip: string, login = 'none', port = 0): Promise<RtspCamera> {
+/**
+ * A real RTSP camera on 127.0.0.1 that plays a clip. `login`: `none`, `basic:user:password`, `digest:user:password`. `sound`: a tone, or
+ * the clip's own for AAC.
+ */
+export async function startRtspCamera(
+  clip: string,
+  login = 'none',
+  port = 0,
+  sound: '' | 'opus' | 'pcmu' | 'pcma' | 'aac' = '',
+): Promise<RtspCamera> {
   // Debian's own interpreter: another one in PATH would not have GStreamer's bindings.
-  const child = spawn('/usr/bin/python3', [SERVER, String(port), clip, login], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('/usr/bin/python3', [SERVER, String(port), clip, login, sound], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   let words = '';
   child.stderr.on('data', (chunk) => {

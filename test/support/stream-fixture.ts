@@ -13,6 +13,7 @@ import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { FlvDemuxer } from '../../runtime/media/stream/flv-demuxer.ts';
 import { type HubLimits, StreamHub } from '../../runtime/media/stream/hub.ts';
+import { OpusParser } from '../../runtime/media/stream/opus-parser.ts';
 import type { RawUnit } from '../../runtime/media/stream/raw-unit.ts';
 import type { SourceSink, StreamSource } from '../../runtime/media/stream/stream-source.ts';
 
@@ -33,8 +34,8 @@ export interface ClipShape {
   bFrames?: number;
   /** slices in each picture, default 1 */
   slices?: number;
-  /** a tone as AAC; default: silent film */
-  audio?: boolean;
+  /** a tone, `true` as AAC; default: silent film */
+  audio?: boolean | 'opus' | 'pcmu' | 'pcma';
   /** x264's; default `baseline`, with B-frames `main` */
   profile?: string;
   /** default `yuv420p` */
@@ -72,13 +73,25 @@ export function clipArguments(shape: ClipShape = {}): string[] {
   // The fastest preset switches off all that makes a stream more than baseline.
   const preset = profile === 'high' ? 'veryfast' : 'ultrafast';
   const code = ['-c:v', 'libx264', '-preset', preset, '-profile:v', profile, '-pix_fmt', shape.pixels ?? 'yuv420p'];
-  const aac = shape.audio ? ['-c:a', 'aac', '-b:a', '64k', '-ac', '1'] : [];
+  const coders = { opus: 'libopus', pcmu: 'pcm_mulaw', pcma: 'pcm_alaw' };
+  const coder = typeof shape.audio === 'string' ? coders[shape.audio] : 'aac';
+  const rate = shape.audio === 'pcmu' || shape.audio === 'pcma' ? ['-ar', '8000'] : [];
+  const aac = shape.audio ? ['-c:a', coder, ...rate, '-b:a', '64k', '-ac', '1'] : [];
   return ['-v', 'error', '-y', ...video, ...sound, '-t', `${seconds}`, ...code, ...keys, ...x264, ...aac];
 }
 
 /** Has ffmpeg make a clip and takes it apart. About 200 ms: do it in a `before`. */
 export async function recordClip(shape: ClipShape = {}): Promise<Clip> {
-  const args = [...clipArguments(shape), '-f', 'flv', '-flvflags', 'no_duration_filesize', 'pipe:1'];
+  // FLV cannot carry Opus.
+  const isOpus = shape.audio === 'opus';
+  const args = [
+    ...clipArguments(isOpus ? { ...shape, audio: false } : shape),
+    '-f',
+    'flv',
+    '-flvflags',
+    'no_duration_filesize',
+    'pipe:1',
+  ];
   const { stdout } = await runFile('ffmpeg', args, { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 });
   const clip: Clip = { flv: stdout, sets: [], units: [], audio: [], audioFormat: undefined, fps: shape.fps ?? 25 };
   const demuxer = new FlvDemuxer({
@@ -90,7 +103,20 @@ export async function recordClip(shape: ClipShape = {}): Promise<Clip> {
     onAudio: (data, pts) => clip.audio.push({ data, pts }),
   });
   demuxer.push(stdout);
+  if (isOpus) await recordOpus(clip, shape.seconds ?? 4);
   return clip;
+}
+
+async function recordOpus(clip: Clip, seconds: number): Promise<void> {
+  const tone = ['-v', 'error', '-f', 'lavfi', '-i', 'sine=f=440:r=48000', '-t', `${seconds}`, '-c:a', 'libopus'];
+  const { stdout } = await runFile('ffmpeg', [...tone, '-b:a', '64k', '-f', 'ogg', 'pipe:1'], { encoding: 'buffer' });
+  const parser = new OpusParser({
+    onAudioFormat: (format) => {
+      clip.audioFormat = format;
+    },
+    onAudio: (data, pts) => clip.audio.push({ data, pts }),
+  });
+  parser.push(stdout);
 }
 
 /** Plays a clip over and over in real time, as a camera would. */

@@ -47,6 +47,7 @@ export class FlvDemuxer implements StreamParser {
         this.#need = { what: 'tag' };
         if (need.type === TAG.video) this.#readVideo(body, need.ms);
         else if (need.type === TAG.audio) this.#readAudio(body, need.ms);
+        else this.#readScript(body);
       }
     }
   }
@@ -113,6 +114,15 @@ export class FlvDemuxer implements StreamParser {
     if (nals.length > 0) this.#sink.onUnit({ nals, ...(size === 4 && { annexB: data }), dts, pts });
   }
 
+  /** G.711 has no header of its own: that there is sound stands in `onMetaData`, before the first picture. */
+  #readScript(body: Buffer): void {
+    const codec = numberIn(body, 'audiocodecid');
+    if (codec !== SOUND.pcma && codec !== SOUND.pcmu) return;
+    const stereo = body.indexOf('stereo\u0001', 0, 'latin1');
+    const channels = stereo >= 0 && body[stereo + 7] === 1 ? 2 : 1;
+    this.#sink.onAudioFormat?.({ codec: codec === SOUND.pcma ? 'pcma' : 'pcmu', sampleRate: 8000, channels });
+  }
+
   #readAudio(body: Buffer, pts: number): void {
     const first = body[0] ?? 0;
     const kind = first >> 4;
@@ -127,6 +137,12 @@ export class FlvDemuxer implements StreamParser {
       this.#sink.onAudio?.(body.subarray(1), pts);
     }
   }
+}
+
+/** A number of that name in AMF0 (its mark is 0). */
+function numberIn(body: Buffer, name: string): number | undefined {
+  const at = body.indexOf(`${name}\u0000`, 0, 'latin1') + name.length + 1;
+  return at > name.length && at + 8 <= body.length ? body.readDoubleBE(at) : undefined;
 }
 
 /** An AudioSpecificConfig (ISO 14496-3, 1.6.2.1). */

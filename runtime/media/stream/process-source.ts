@@ -4,11 +4,14 @@ import { type Ending, type Launch, type PipedProcess, startPipedProcess } from '
 import { RestartPause } from '../restart-pause.ts';
 import { AnnexBParser } from './annexb-parser.ts';
 import { FlvDemuxer } from './flv-demuxer.ts';
+import { OpusParser } from './opus-parser.ts';
 import type { RawSink, StreamParser } from './raw-unit.ts';
 import type { SourceSink, StreamSource } from './stream-source.ts';
 
 /** How one run of a source's program goes. */
-export interface StreamLaunch extends Launch {
+export interface StreamLaunch extends Omit<Launch, 'onSide'> {
+  /** `ogg`: Opus comes on descriptor 3 */
+  side?: 'ogg';
   framing: 'flv' | 'annexb';
   /** what whoever looks should know: that it is encoded here, and why */
   note?: string;
@@ -34,13 +37,18 @@ export interface SourceParts {
   limits?: Partial<SourceLimits>;
 }
 
+export interface SourceEnding extends Ending {
+  /** it was ended since what came on descriptor 3 was not what it should be */
+  wrongSide?: boolean;
+}
+
 export interface ProcessSourceOptions extends SourceParts {
   /** Says how to start, each time anew: it may look at the device first. Throws an AppError in words. */
   prepare(signal: AbortSignal): Promise<StreamLaunch>;
   /** the program's last words as a sentence for people, without a password */
   explain(stderr: string): string;
   /** Judges a program's end before it counts as a failure: true when another launch should be tried at once. */
-  reconsider?(ending: Ending, gaveUnits: boolean): boolean;
+  reconsider?(ending: SourceEnding, gaveUnits: boolean): boolean;
 }
 
 interface Run {
@@ -52,6 +60,7 @@ interface Run {
   firstUnitMs?: number;
   /** why it was killed, where its own words would not tell */
   verdict?: string;
+  wrongSide?: boolean;
 }
 
 /**
@@ -129,7 +138,10 @@ export class ProcessSource implements StreamSource {
     const parser = this.#parser(launch, this.#watched(run, sink));
     run.parser = parser;
     run.startedMs = this.#options.clock.monotonicMs();
-    run.process = startPipedProcess(launch, this.#options.clock, (chunk) => this.#push(run, parser, chunk));
+    const sound = launch.side && new OpusParser(this.#watched(run, sink));
+    const beside = sound && { onSide: (chunk: Buffer) => this.#pushSide(run, sound, chunk) };
+    const { clock } = this.#options;
+    run.process = startPipedProcess({ ...launch, ...beside }, clock, (chunk) => this.#push(run, parser, chunk));
     this.#watch(run);
     const ending = await run.process.gone;
     this.#ended(run, ending);
@@ -155,6 +167,17 @@ export class ProcessSource implements StreamSource {
       onAudioFormat: (format) => isNow() && sink.onAudioFormat?.(format),
       onAudio: (data, pts) => isNow() && sink.onAudio?.(data, pts),
     };
+  }
+
+  #pushSide(run: Run, parser: OpusParser, chunk: Buffer): void {
+    if (this.#run !== run || run.wrongSide) return;
+    try {
+      parser.push(chunk);
+    } catch (error) {
+      this.#options.log.debug('the sound of a source is not what it should be', { error });
+      run.wrongSide = true;
+      run.process?.kill();
+    }
   }
 
   #push(run: Run, parser: StreamParser, chunk: Buffer): void {
@@ -189,7 +212,8 @@ export class ProcessSource implements StreamSource {
     } catch (thrown) {
       run.verdict ??= toAppError(thrown).message;
     }
-    if (run.verdict === undefined && this.#options.reconsider?.(ending, run.unitMs !== undefined)) this.#launch();
+    const how = { ...ending, ...(run.wrongSide && { wrongSide: true }) };
+    if (run.verdict === undefined && this.#options.reconsider?.(how, run.unitMs !== undefined)) this.#launch();
     else this.#lost(run, run.verdict ?? ending.error?.message ?? this.#options.explain(ending.stderr));
   }
 

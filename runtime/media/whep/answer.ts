@@ -1,18 +1,20 @@
-import type { LocalIce, SentVideo } from './engine.ts';
+import type { LocalIce, SentAudio, SentMedia, SentVideo } from './engine.ts';
 import type { OfferedMedia } from './offer.ts';
 
 /**
- * The SDP answer (RFC 9429 §5.3): the video that was chosen is sent; other audio and video stays in the bundle but silent, since some
+ * The SDP answer (RFC 9429 §5.3): the video that was chosen is sent, and its sound where there is one; other audio and video stays in the bundle but silent, since some
  * players tie the connection to the first section; what is left (data channels) is refused.
  */
 export function writeAnswer(
   media: readonly OfferedMedia[],
-  video: SentVideo,
-  at: OfferedMedia,
+  { video, audio }: SentMedia,
   local: LocalIce,
   sessionId: string,
 ): string {
-  const kept = media.filter((one) => one === at || isSilent(one));
+  // Sections without a name could be none of those that were chosen.
+  const isVideo = (one: OfferedMedia) => one.kind === 'video' && one.mid === video.mid;
+  const isAudio = (one: OfferedMedia) => one.kind === 'audio' && one.mid === audio?.mid;
+  const kept = media.filter((one) => isVideo(one) || isSilent(one));
   const lines = [
     'v=0',
     `o=- ${sessionId} 1 IN IP4 127.0.0.1`,
@@ -24,7 +26,8 @@ export function writeAnswer(
     ...media.flatMap((one) => {
       // Where the bundle's addresses stand: players look for them in its first section only (RFC 9143 §7.3).
       const addresses = one === kept[0] ? candidatesOf(local) : [];
-      if (one === at) return [...headOf(one, video.payloadType, local), ...videoOf(video), ...addresses];
+      if (isVideo(one)) return [...headOf(one, video.payloadType, local), ...videoOf(video), ...addresses];
+      if (audio && isAudio(one)) return [...headOf(one, audio.payloadType, local), ...audioOf(audio), ...addresses];
       const format = Number(one.formats[0]);
       if (isSilent(one)) return [...headOf(one, format, local), 'a=inactive', ...mapOf(one, format), ...addresses];
       const refused = `m=${one.kind} 0 ${one.protocol} ${one.formats.join(' ')}`;
@@ -60,6 +63,16 @@ function videoOf({ payloadType, fmtp, ssrc, cname }: SentVideo): string[] {
     ...(fmtp === '' ? [] : [`a=fmtp:${payloadType} ${fmtp}`]),
     `a=rtcp-fb:${payloadType} nack`,
     `a=rtcp-fb:${payloadType} nack pli`,
+    `a=ssrc:${ssrc} cname:${cname}`,
+  ];
+}
+
+function audioOf({ payloadType, rtpmap, fmtp, ssrc, cname }: SentAudio): string[] {
+  return [
+    'a=sendonly',
+    `a=msid:${cname} ${cname}-audio`,
+    `a=rtpmap:${payloadType} ${rtpmap}`,
+    ...(fmtp === '' ? [] : [`a=fmtp:${payloadType} ${fmtp}`]),
     `a=ssrc:${ssrc} cname:${cname}`,
   ];
 }

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import rtc, { type IceUdpMuxListener, type PeerConnection, type Track } from 'node-datachannel';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
-import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentVideo } from './engine.ts';
+import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentAudio, SentMedia } from './engine.ts';
 
 const GATHER_LIMIT_MS = 1500;
 const PACKET_BYTES = 1200;
@@ -37,9 +37,9 @@ export function datachannelEngine(options: DatachannelOptions): RtcEngine {
       listener?.stop();
       listener = undefined;
     },
-    async answer(remote, video, events) {
+    async answer(remote, sent, events) {
       if (!listener) throw new AppError('webrtc.unavailable', 'WebRTC is not running');
-      const peer = new DatachannelPeer(options, video, events);
+      const peer = new DatachannelPeer(options, sent, events);
       try {
         await peer.negotiate(remote);
         return peer;
@@ -75,20 +75,24 @@ async function checkPort(port: number, address: string | undefined): Promise<voi
   }
 }
 
+type RtpConfig = InstanceType<typeof rtc.RtpPacketizationConfig>;
+
 class DatachannelPeer implements RtcPeer {
   readonly #options: DatachannelOptions;
-  readonly #video: SentVideo;
+  readonly #sent: SentMedia;
   readonly #pc: PeerConnection;
   readonly #track: Track;
-  readonly #packets: InstanceType<typeof rtc.RtpPacketizationConfig>;
+  readonly #packets: RtpConfig;
+  readonly #sound: { track: Track; packets: RtpConfig } | undefined;
   #local: LocalIce | undefined;
   #open = false;
   #closed = false;
 
-  constructor(options: DatachannelOptions, video: SentVideo, events: PeerEvents) {
+  constructor(options: DatachannelOptions, sent: SentMedia, events: PeerEvents) {
     this.#options = options;
-    this.#video = video;
+    this.#sent = sent;
     const { udpPort, bindAddress } = options;
+    const { video } = sent;
     const { ssrc, cname, payloadType } = video;
     this.#pc = new rtc.PeerConnection('viewer', {
       iceServers: [],
@@ -108,6 +112,7 @@ class DatachannelPeer implements RtcPeer {
     packetizer.addToChain(new rtc.RtcpSrReporter(this.#packets));
     packetizer.addToChain(new rtc.RtcpNackResponder(RESEND_PACKETS));
     this.#track.setMediaHandler(packetizer);
+    this.#sound = sent.audio && this.#addAudio(sent.audio);
     this.#track.onOpen(() => {
       this.#open = true;
       if (!this.#closed) events.onState('open');
@@ -133,7 +138,7 @@ class DatachannelPeer implements RtcPeer {
         if (state === 'complete') resolve();
       });
     });
-    this.#pc.setRemoteDescription(plainOffer(remote, this.#video), 'offer');
+    this.#pc.setRemoteDescription(plainOffer(remote, this.#sent), 'offer');
     this.#pc.setLocalDescription('answer');
     let stop = () => {};
     const enough = new Promise<void>((resolve) => {
@@ -148,7 +153,7 @@ class DatachannelPeer implements RtcPeer {
   addCandidate(candidate: string): void {
     if (this.#closed) return;
     try {
-      this.#pc.addRemoteCandidate(candidate, this.#video.mid);
+      this.#pc.addRemoteCandidate(candidate, this.#sent.video.mid);
     } catch (error) {
       // One address less to try: the others, or what the player sends by itself, may do.
       this.#options.log.debug('a candidate was not taken', { error });
@@ -167,27 +172,48 @@ class DatachannelPeer implements RtcPeer {
     }
   }
 
+  sendAudio(packet: Buffer, timestamp: number): boolean {
+    if (!this.#sound || !this.#open || this.#closed) return false;
+    this.#sound.packets.timestamp = timestamp;
+    try {
+      return this.#sound.track.sendMessageBinary(packet);
+    } catch (error) {
+      this.#options.log.debug('a packet of sound was not taken', { error });
+      return false;
+    }
+  }
+
+  #addAudio({ mid, payloadType, rtpmap, clockRate, fmtp, ssrc, cname }: SentAudio) {
+    const [codec = ''] = rtpmap.split('/');
+    const description = new rtc.Audio(mid, 'SendOnly');
+    if (codec === 'opus') description.addOpusCodec(payloadType, fmtp);
+    else description.addAudioCodec(payloadType, codec);
+    description.addSSRC(ssrc, cname, cname, `${cname}-audio`);
+    const track = this.#pc.addTrack(description);
+    const packets = new rtc.RtpPacketizationConfig(ssrc, cname, payloadType, clockRate);
+    const packetizer = new rtc.RtpPacketizer(packets);
+    packetizer.addToChain(new rtc.RtcpSrReporter(packets));
+    track.setMediaHandler(packetizer);
+    // Reports come with those of the picture; what nobody takes would wait in the engine.
+    track.onMessage(() => {});
+    return { track, packets };
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     // By itself the connection's end does not let go of what the track calls, and that holds the whole session.
     this.#track.close();
+    this.#sound?.track.close();
     this.#pc.close();
   }
 }
 
 /** The offer as the engine gets it: only what was checked, in our own words. */
-function plainOffer(remote: RemoteIce, video: SentVideo): string {
+function plainOffer(remote: RemoteIce, { video, audio }: SentMedia): string {
   const { payloadType, fmtp, mid } = video;
-  const lines = [
-    'v=0',
-    'o=- 1 1 IN IP4 127.0.0.1',
-    's=-',
-    't=0 0',
-    `a=group:BUNDLE ${mid}`,
-    `m=video 9 UDP/TLS/RTP/SAVPF ${payloadType}`,
+  const transport = [
     'c=IN IP4 0.0.0.0',
-    `a=mid:${mid}`,
     'a=recvonly',
     `a=ice-ufrag:${remote.ufrag}`,
     `a=ice-pwd:${remote.pwd}`,
@@ -195,10 +221,30 @@ function plainOffer(remote: RemoteIce, video: SentVideo): string {
     `a=fingerprint:${remote.fingerprint.algorithm} ${remote.fingerprint.value}`,
     `a=setup:${remote.setup}`,
     'a=rtcp-mux',
+  ];
+  const sound = audio
+    ? [
+        `m=audio 9 UDP/TLS/RTP/SAVPF ${audio.payloadType}`,
+        ...transport,
+        `a=mid:${audio.mid}`,
+        `a=rtpmap:${audio.payloadType} ${audio.rtpmap}`,
+        ...(audio.fmtp === '' ? [] : [`a=fmtp:${audio.payloadType} ${audio.fmtp}`]),
+      ]
+    : [];
+  const lines = [
+    'v=0',
+    'o=- 1 1 IN IP4 127.0.0.1',
+    's=-',
+    't=0 0',
+    `a=group:BUNDLE ${mid}${audio ? ` ${audio.mid}` : ''}`,
+    `m=video 9 UDP/TLS/RTP/SAVPF ${payloadType}`,
+    ...transport,
+    `a=mid:${mid}`,
     `a=rtpmap:${payloadType} H264/90000`,
     ...(fmtp === '' ? [] : [`a=fmtp:${payloadType} ${fmtp}`]),
     `a=rtcp-fb:${payloadType} nack`,
     `a=rtcp-fb:${payloadType} nack pli`,
+    ...sound,
   ];
   return `${lines.join('\r\n')}\r\n`;
 }

@@ -27,6 +27,25 @@ export interface SentVideo {
   cname: string;
 }
 
+/** The sound that a peer sends beside the video. */
+export interface SentAudio {
+  mid: string;
+  payloadType: number;
+  /** as in `a=rtpmap`: `opus/48000/2`, `PCMU/8000`, `PCMA/8000` */
+  rtpmap: string;
+  /** ticks a second of its RTP times */
+  clockRate: number;
+  fmtp: string;
+  ssrc: number;
+  cname: string;
+}
+
+/** What goes to a player. */
+export interface SentMedia {
+  video: SentVideo;
+  audio?: SentAudio | undefined;
+}
+
 export interface PeerEvents {
   /** `open`: what is sent arrives from now on. After `closed` nothing comes any more. */
   onState(state: 'open' | 'lost' | 'closed'): void;
@@ -41,6 +60,8 @@ export interface RtcPeer {
   addCandidate(candidate: string): void;
   /** One access unit in Annex B with its RTP time (90 kHz, modulo 2^32); false when the peer is not open. */
   sendVideo(annexB: Buffer, timestamp: number): boolean;
+  /** One packet of sound with its RTP time; false when the peer is not open or has no sound. */
+  sendAudio(packet: Buffer, timestamp: number): boolean;
   /** May be called twice. No event comes afterwards. */
   close(): void;
 }
@@ -51,5 +72,5 @@ export interface RtcEngine {
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Answers an offer; throws `webrtc.unavailable` when the engine cannot. */
-  answer(remote: RemoteIce, video: SentVideo, events: PeerEvents): Promise<RtcPeer>;
+  answer(remote: RemoteIce, sent: SentMedia, events: PeerEvents): Promise<RtcPeer>;
 }

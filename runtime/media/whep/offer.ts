@@ -72,6 +72,17 @@ export function chooseH264({ rtpmaps, fmtps, formats }: OfferedMedia): H264Choic
   return choices.sort((one, other) => rankOf(one.fmtp) - rankOf(other.fmtp))[0];
 }
 
+/** The payload type to send that sound under; undefined when the player does not take it. `codec` as in `a=rtpmap`. */
+export function chooseAudio({ rtpmaps, formats }: OfferedMedia, codec: 'opus' | 'PCMU' | 'PCMA'): number | undefined {
+  // Types 0 and 8 need no rtpmap (RFC 3551 §6).
+  const fixed: Record<string, string> = { PCMU: '0', PCMA: '8' };
+  const found = formats.find((format) => {
+    const map = rtpmaps.get(format);
+    return map === undefined ? format === fixed[codec] : map.toLowerCase().startsWith(`${codec.toLowerCase()}/`);
+  });
+  return found === undefined || !/^\d{1,3}$/.test(found) ? undefined : Number(found);
+}
+
 function rankOf(fmtp: string): number {
   const profile = (parameterOf(fmtp, 'profile-level-id') ?? '').toLowerCase();
   // The order of the sort is stable: among equals the player's own order counts.

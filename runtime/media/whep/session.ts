@@ -8,11 +8,12 @@ import type {
   StreamReader,
   StreamSubscription,
 } from '../../contracts/streams.ts';
-import type { RemoteIce, RtcEngine, RtcPeer, SentVideo } from './engine.ts';
+import type { RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
 import { PacedSender } from './paced-sender.ts';
 import { type ReceiverReport, readRtcp } from './rtcp.ts';
 import { RtpTimeline } from './rtp-timeline.ts';
 import type { SdpFragment } from './sdp-fragment.ts';
+import { SessionSound, type SoundOf } from './session-sound.ts';
 
 /** A player that asks for a key frame without end (its network is too thin) gets one a second, not a storm that makes it worse. */
 const REPLAY_EVERY_MS = 1000;
@@ -24,7 +25,9 @@ export interface SessionParts {
   camera: string;
   viewer: Viewer;
   remote: RemoteIce;
-  video: SentVideo;
+  sent: SentMedia;
+  /** the sound of its camera; it goes where `sent.audio` says */
+  sound: SoundOf;
   /** 32 random bits: where its RTP time begins */
   timeOffset: number;
   streams: StreamHost;
@@ -40,6 +43,7 @@ export class WhepSession {
   readonly #sender: PacedSender;
   readonly #timeline: RtpTimeline;
   readonly #startedAt: number;
+  readonly #sound: SessionSound | undefined;
   #peer: RtcPeer | undefined;
   /** keeps the source running until the peer is open */
   #hold: StreamSubscription | undefined;
@@ -57,6 +61,9 @@ export class WhepSession {
     this.#parts = parts;
     this.#sender = new PacedSender(parts.clock, (unit) => this.#send(unit));
     this.#timeline = new RtpTimeline(parts.timeOffset);
+    const { audio } = parts.sent;
+    const send = (packet: Buffer, timestamp: number) => this.#sendAudio(packet, timestamp);
+    this.#sound = audio && new SessionSound({ ...parts, audio, send });
     this.#startedAt = parts.clock.now();
     this.#aliveMs = parts.clock.monotonicMs();
   }
@@ -68,7 +75,7 @@ export class WhepSession {
   /** Negotiates and plays from when the player is connected. `hold` is closed with the session at the latest. */
   async open(hold: StreamSubscription): Promise<RtcPeer> {
     this.#hold = hold;
-    const peer = await this.#parts.engine.answer(this.#parts.remote, this.#parts.video, {
+    const peer = await this.#parts.engine.answer(this.#parts.remote, this.#parts.sent, {
       onState: (state) => this.#onState(state),
       onRtcp: (packet) => this.#onRtcp(packet),
     });
@@ -103,6 +110,7 @@ export class WhepSession {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#sender.clear();
+    this.#sound?.close();
     this.#hold?.close();
     this.#subscription?.close();
     this.#peer?.close();
@@ -136,14 +144,15 @@ export class WhepSession {
     if (state !== 'open' || this.#state !== 'connecting') return;
     this.#state = 'playing';
     this.#replay();
+    this.#sound?.start();
     this.#hold?.close();
   }
 
   #onRtcp(packet: Buffer): void {
-    const { clock, video } = this.#parts;
+    const { clock, sent } = this.#parts;
     this.#aliveMs = clock.monotonicMs();
     this.#lostMs = undefined;
-    const { report, wantsKey } = readRtcp(packet, video.ssrc);
+    const { report, wantsKey } = readRtcp(packet, sent.video.ssrc);
     if (report) {
       this.#reports = true;
       this.#report = report;
@@ -174,14 +183,20 @@ export class WhepSession {
       onVideo: (unit) => {
         if (this.#state === 'playing') this.#sender.push(unit);
       },
+      onAudio: (unit) => this.#sound?.pass(unit),
       isFull: () => this.#sender.isFull,
       onGap: () => this.#sender.clear(),
       onEnd: () => this.close('the camera was removed'),
     };
   }
 
-  #onFormat({ video }: StreamFormat): void {
+  #onFormat({ video, audio }: StreamFormat): void {
+    this.#sound?.follow(audio);
     if (video.hasBFrames) this.close('the camera now sends B-frames, which WebRTC cannot carry');
+  }
+
+  #sendAudio(packet: Buffer, timestamp: number): void {
+    if (this.#state === 'playing' && this.#peer?.sendAudio(packet, timestamp)) this.#bytes += packet.length;
   }
 
   #send(unit: AccessUnit): void {

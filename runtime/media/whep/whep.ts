@@ -5,16 +5,18 @@ import type { IceServer, LiveSession, OpenedSession, Viewer, WhepService } from 
 import type { StreamHost } from '../../contracts/streams.ts';
 import type { Part } from '../../lib/part.ts';
 import { writeAnswer } from './answer.ts';
-import type { RtcEngine, SentVideo } from './engine.ts';
+import type { RtcEngine, SentMedia } from './engine.ts';
 import { extraCandidates } from './extra-candidates.ts';
 import { firstFormat } from './first-format.ts';
 import { chooseH264, readOffer } from './offer.ts';
 import { readFragment } from './sdp-fragment.ts';
 import { WhepSession } from './session.ts';
+import { chooseSound, type SoundOf } from './session-sound.ts';
 
 const SESSIONS = 100;
 const LOOK_EVERY_MS = 5000;
 const RETRY_PORT_MS = 5000;
+const NO_ENCODER: SoundOf = { listen: () => () => {} };
 const OFF = 'WebRTC is off on this server (WEBRTC_UDP_PORT=0)';
 
 export interface WhepOptions {
@@ -22,6 +24,8 @@ export interface WhepOptions {
   /** undefined: WebRTC is off */
   engine: RtcEngine | undefined;
   udpPort: number;
+  /** Opus of cameras that send AAC; without it those are silent */
+  sound?: SoundOf;
   /** addresses or names under which players reach the port, beside this host's own */
   hosts?: readonly string[];
   iceServers: (user: string | undefined, nowMs: number) => IceServer[];
@@ -85,8 +89,6 @@ class Whep implements WhepService, Part {
     try {
       const secret = randomBytes(24).toString('base64url');
       const id = randomUUID();
-      const ssrc = randomBytes(4).readUInt32BE() || 1;
-      const video: SentVideo = { ...choice, mid: at.mid, ssrc, cname: `redeye-${id.slice(0, 8)}` };
       const { streams, clock } = this.#options;
       const { format, hold } = await firstFormat(streams, camera, clock);
       if (format.video.hasBFrames || !this.#running) {
@@ -97,12 +99,18 @@ class Whep implements WhepService, Part {
           `the H.264 of ${camera} has B-frames, which WebRTC cannot carry; watch by HLS`,
         );
       }
+      const common = { cname: `redeye-${id.slice(0, 8)}` };
+      const ssrc = randomBytes(4).readUInt32BE() || 1;
+      const video = { ...choice, ...common, mid: at.mid, ssrc };
+      const audio = chooseSound(media, format.audio, { ...common, ssrc: (ssrc + 1) % 2 ** 32 || 1 });
+      const sent: SentMedia = { video, audio };
       const session = new WhepSession({
         id,
         camera,
         viewer,
         remote: ice,
-        video,
+        sent,
+        sound: this.#options.sound ?? NO_ENCODER,
         timeOffset: randomBytes(4).readUInt32BE(),
         streams,
         engine,
@@ -120,7 +128,7 @@ class Whep implements WhepService, Part {
         const [peer, extra] = await Promise.all([session.open(hold), this.#extraCandidates()]);
         const local = { ...peer.local, candidates: [...peer.local.candidates, ...extra] };
         log.info('a WebRTC session began', { camera, user: viewer.user, address: viewer.address });
-        return { secret, etag, answer: writeAnswer(media, video, at, local, String(ssrc)) };
+        return { secret, etag, answer: writeAnswer(media, sent, local, String(ssrc)) };
       } catch (error) {
         session.close('it could not begin');
         throw error;

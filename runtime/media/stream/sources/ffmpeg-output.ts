@@ -37,12 +37,17 @@ export function encodeOutput(options: { fps?: number; sound?: boolean } = {}): s
   ];
 }
 
+/** Opus beside the pictures: FLV cannot carry it, so it goes to descriptor 3, a page of Ogg for each packet. */
+export const OPUS_BESIDE = '-map 0:a:0 -c:a copy -flush_packets 1 -page_duration 2500 -f ogg pipe:3'.split(' ');
+
 /** What a source says that had to leave its sound out. */
-export const WITHOUT_SOUND = 'without sound, since it is neither AAC nor G.711';
+export const WITHOUT_SOUND = 'without sound, since it is neither AAC nor G.711 nor Opus';
 
 /** Whether ffmpeg ended because the sound, its second stream, does not fit into FLV; without it there would be pictures. */
 export function isSoundTrouble(stderr: string): boolean {
-  return /audio codec .* not compatible|FLV does not support sample rate|initializing output stream 0:1/i.test(stderr);
+  return /audio codec .* not compatible|FLV does not support sample rate|initializing output stream (0:1|1:0)/i.test(
+    stderr,
+  );
 }
 
 /** Whether ffmpeg ended because the video does not fit into FLV, or only by a stretch of it. */

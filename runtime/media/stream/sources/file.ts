@@ -9,7 +9,8 @@ import { NAL, nalType } from '../nal.ts';
 import { ProcessSource, type SourceParts } from '../process-source.ts';
 import { parseSps, type Sps } from '../sps.ts';
 import { isPlayable, showsBFrames } from '../unit-shaper.ts';
-import { copyOutput, encodeOutput, isSoundTrouble, isVideoTrouble, WITHOUT_SOUND } from './ffmpeg-output.ts';
+import { copyOutput, encodeOutput, isVideoTrouble } from './ffmpeg-output.ts';
+import { SoundChoice } from './sound-choice.ts';
 
 const LOOK_MS = 10_000;
 /** So many pictures tell whether a clip has B-frames. */
@@ -30,7 +31,7 @@ interface Verdict {
 export function createFileSource(path: string, parts: SourceParts & { ffmpegPath: string }): ProcessSource {
   const say = (why: string) => `the clip ${basename(path)} cannot be played: ${why}`;
   let known: Verdict | undefined;
-  let sound = true;
+  const sound = new SoundChoice();
   return new ProcessSource({
     ...parts,
     async prepare(signal) {
@@ -38,24 +39,24 @@ export function createFileSource(path: string, parts: SourceParts & { ffmpegPath
       if (known?.stamp !== stamp) known = { stamp, encodeFor: await look(path, parts.ffmpegPath, say, signal) };
       const play = ['-re', '-stream_loop', '-1', ...inputOf(path)];
       const why = known.encodeFor;
+      const { note, ...launch } = sound.launch();
       const notes = [
         ...(why === undefined ? [] : [`encoded on this machine, since ${why}`]),
-        ...(sound ? [] : [WITHOUT_SOUND]),
+        ...(note === undefined ? [] : [note]),
       ];
-      const output = why === undefined ? copyOutput(sound) : encodeOutput({ sound });
+      const inFlv = sound.place === 'flv';
+      const pictures = why === undefined ? copyOutput(inFlv) : encodeOutput({ sound: inFlv });
+      const output = [...pictures, ...sound.beside()];
       return {
         command: parts.ffmpegPath,
         args: [...FFMPEG_QUIET, ...play, ...output],
         framing: 'flv',
+        ...launch,
         ...(notes.length > 0 && { note: notes.join('; ') }),
       };
     },
     explain: (stderr) => say(explainFfmpeg(stderr)),
-    reconsider({ stderr }) {
-      if (!sound || !isSoundTrouble(stderr)) return false;
-      sound = false;
-      return true;
-    },
+    reconsider: (ending) => sound.isWrong(ending),
   });
 }
 

@@ -1,29 +1,27 @@
 import { explainFfmpeg, FFMPEG_QUIET } from '../../ffmpeg.ts';
 import { rtspInput } from '../../rtsp-input.ts';
 import { ProcessSource, type SourceParts } from '../process-source.ts';
-import { copyOutput, isSoundTrouble, isVideoTrouble, WITHOUT_SOUND } from './ffmpeg-output.ts';
+import { isVideoTrouble } from './ffmpeg-output.ts';
+import { SoundChoice } from './sound-choice.ts';
 
-/** An IP camera's H.264 over RTSP, Basic or Digest, with its sound where FLV can carry it (AAC, G.711). */
+/** An IP camera's H.264 over RTSP, Basic or Digest, with its sound: AAC, G.711 or Opus. */
 export function createRtspSource(url: string, parts: SourceParts & { ffmpegPath: string }): ProcessSource {
-  let sound = true;
+  const sound = new SoundChoice();
   return new ProcessSource({
     ...parts,
     async prepare() {
+      const { output, ...launch } = sound.copied();
       const { args, input } = rtspInput(url, 'video+audio');
       return {
         command: parts.ffmpegPath,
-        args: [...FFMPEG_QUIET, ...args, ...copyOutput(sound)],
+        args: [...FFMPEG_QUIET, ...args, ...output],
         input,
         framing: 'flv',
-        ...(!sound && { note: WITHOUT_SOUND }),
+        ...launch,
       };
     },
     explain: (stderr) => `no stream from ${new URL(url).host}: ${explainStream(stderr)}`,
-    reconsider({ stderr }) {
-      if (!sound || !isSoundTrouble(stderr)) return false;
-      sound = false;
-      return true;
-    },
+    reconsider: (ending) => sound.isWrong(ending),
   });
 }
 

@@ -136,17 +136,22 @@ describe('the streams of a host', () => {
     assert.match(streams.status('gate').reason ?? '', /since it is not H\.264/);
   });
 
-  it('leave sound out that they cannot carry, and say so', async () => {
-    const silent = await clipFile({ width: 160, height: 90, fps: 10, seconds: 2, gop: 10 });
-    const clip = join(await temporaryFolder('clip'), 'opus.mkv');
-    const sound = ['-f', 'lavfi', '-i', 'anullsrc=r=48000', '-shortest', '-c:v', 'copy', '-c:a', 'libopus', clip];
-    await runFile('ffmpeg', ['-v', 'error', '-i', silent, ...sound]);
-    cameras.define({ id: 'gate', url: `file:${clip}` });
-    const viewer = watch('gate');
-    await viewer.sees(5);
-    assert.match(streams.status('gate').reason ?? '', /without sound/);
-    assert.deepEqual([viewer.sounds, viewer.gaps, streams.status('gate').restarts], [0, [], 0]);
-  });
+  for (const codec of ['libvorbis', 'flac', 'libopus']) {
+    it(`carry sound as it is or leave it out and say so: ${codec}`, async () => {
+      const silent = await clipFile({ width: 160, height: 90, fps: 10, seconds: 2, gop: 10 });
+      const clip = join(await temporaryFolder('clip'), 'sound.mkv');
+      const sound = ['-f', 'lavfi', '-i', 'anullsrc=r=48000', '-shortest', '-c:v', 'copy', '-c:a', codec, clip];
+      await runFile('ffmpeg', ['-v', 'error', '-i', silent, ...sound]);
+      cameras.define({ id: 'gate', url: `file:${clip}` });
+      const viewer = watch('gate');
+      await viewer.sees(5);
+      const carried = codec === 'libopus';
+      assert.equal(/without sound/.test(streams.status('gate').reason ?? ''), !carried);
+      if (carried) await until('sound', () => viewer.sounds > 0);
+      else assert.equal(viewer.sounds, 0);
+      assert.equal(streams.status('gate').restarts, 0);
+    });
+  }
 
   it('say in words that a clip is not there, and play it once it is', async () => {
     const clip = await clipFile({ width: 160, height: 90, fps: 10, seconds: 1, gop: 5 });
@@ -210,6 +215,21 @@ describe('the streams of a host', () => {
         assert.match(command, /pipe:0.*-c:v copy/);
         assert.doesNotMatch(command, /s3|joe/);
         assert.doesNotMatch(JSON.stringify(streams.list()), /s3/);
+      });
+    }
+
+    for (const sound of ['opus', 'pcmu'] as const) {
+      it(`bring its ${sound} as it is, known with the first picture`, async () => {
+        const { port } = await startRtspCamera(clip, 'none', 0, sound);
+        cameras.define({ id: 'gate', url: `rtsp://127.0.0.1:${port}/cam` });
+        const viewer = watch('gate');
+        await viewer.sees(10);
+        await until('sound', () => viewer.sounds > 5);
+        assert.deepEqual(
+          viewer.formats.map(({ generation, audio }) => [generation, audio?.codec]),
+          [[1, sound]],
+        );
+        assert.equal(streams.status('gate').reason, undefined);
       });
     }
 

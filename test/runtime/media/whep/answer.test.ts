@@ -31,10 +31,8 @@ describe('an answer', () => {
         '',
       ].join('\r\n'),
     );
-    const [, at] = media;
-    assert.ok(at);
     const video = { mid: '1', payloadType: 97, fmtp: 'packetization-mode=1', ssrc: 42, cname: 'redeye' };
-    const text = writeAnswer(media, video, at, LOCAL, '7');
+    const text = writeAnswer(media, { video }, LOCAL, '7');
     assert.deepEqual(text.match(/^(m=|a=mid|a=group|a=sendonly|a=inactive|a=candidate).*$/gm), [
       'a=group:BUNDLE 0 1',
       'm=audio 9 UDP/TLS/RTP/SAVPF 111',
@@ -47,6 +45,26 @@ describe('an answer', () => {
       'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
       'a=inactive',
       'a=mid:2',
+    ]);
+    const audio = {
+      mid: '0',
+      payloadType: 111,
+      rtpmap: 'opus/48000/2',
+      clockRate: 48_000,
+      fmtp: '',
+      ssrc: 43,
+      cname: 'redeye',
+    };
+    const heard = writeAnswer(media, { video, audio }, LOCAL, '7');
+    assert.deepEqual(heard.match(/^(m=audio|a=sendonly|a=inactive|a=rtpmap|a=ssrc).*$/gm), [
+      'm=audio 9 UDP/TLS/RTP/SAVPF 111',
+      'a=sendonly',
+      'a=rtpmap:111 opus/48000/2',
+      'a=ssrc:43 cname:redeye',
+      'a=sendonly',
+      'a=rtpmap:97 H264/90000',
+      'a=ssrc:42 cname:redeye',
+      'a=inactive',
     ]);
     assert.ok(text.split('\n').every((line) => line === '' || line.endsWith('\r')));
   });

@@ -66,7 +66,7 @@ function fakeEngine() {
   const engine: RtcEngine = {
     async start() {},
     async stop() {},
-    async answer(_remote, video, events) {
+    async answer(_remote, { video }, events) {
       const peer = { events, ssrc: video.ssrc, sent: [] as number[], candidates: [] as string[], closed: 0 };
       peers.push(peer);
       return {
@@ -82,6 +82,7 @@ function fakeEngine() {
           peer.sent.push(timestamp);
           return true;
         },
+        sendAudio: () => false,
         close() {
           peer.closed += 1;
         },
