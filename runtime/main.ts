@@ -24,6 +24,7 @@ import { createFrames } from './frames/frames.ts';
 import { createFrameIntake } from './frames/intake.ts';
 import { replayFrames } from './frames/replay.ts';
 import { SegmentStore } from './frames/segment-store.ts';
+import { createGallery } from './gallery/gallery.ts';
 import { createServerHost } from './host.ts';
 import { createHttpApp } from './http/app.ts';
 import { Accounts } from './http/auth/accounts.ts';
@@ -187,6 +188,18 @@ async function compose(
   const owner = `${nodeId}:${process.pid}`;
   const jobs = createJobQueue({ db, clock, log, owner, readFrame: frames.read, onAttempt });
   const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
+  const gallery = createGallery({
+    db,
+    folder: dataDir,
+    clock,
+    log: log.child('gallery'),
+    newId: uuidv7,
+    cameras,
+    commands,
+    fleet,
+    isStreaming: (camera) => live.streams.isRunning(camera),
+    timeoutMs: settings.SERVICE_TIMEOUT,
+  });
   const retention = createRetention({
     db,
     clock,
@@ -230,6 +243,7 @@ async function compose(
   await run('live', live);
   await run('publishing', publishing);
   await run('cameras', own);
+  await run('gallery', gallery);
   await run('jobs', jobs);
   await run('events', events);
   await run('retention', retention);
@@ -285,6 +299,7 @@ async function compose(
       fleet,
       commands,
       frames,
+      gallery,
       jobs,
       events,
       retention,
@@ -298,6 +313,7 @@ async function compose(
       ingest: ingestDoor({
         fleet,
         frames,
+        pictures: gallery.desk,
         readJpegHeader,
         clock,
         log: log.child('ingest'),

@@ -6,7 +6,7 @@ import { NODE_TYPES } from '../runtime/contracts/node-types.ts';
 /** The house rules of docs/architecture.md as data: who may import whom. A room's own files are always allowed. */
 const PORTABLE = ['contracts', 'lib', 'media', 'picture', 'detect', 'flow-engine'].map((name) => `runtime/${name}`);
 const SHAPES = ['runtime/contracts', 'runtime/lib'];
-const STAGES = ['frames', 'jobs', 'events', 'retention', 'publish', 'fleet', 'broker'];
+const STAGES = ['frames', 'jobs', 'events', 'retention', 'publish', 'fleet', 'broker', 'gallery'];
 /** Files beside main that put parts of several rooms together for it. */
 const COMPOSED = ['host', 'live', 'publishing', 'devices', 'server-cameras', 'server-state', 'uplink'];
 const STAGE_ROOMS = STAGES.map((stage) => `runtime/${stage}`);

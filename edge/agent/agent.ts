@@ -11,10 +11,11 @@ import type { AgentView, ChildView, ToAgent } from '../ipc.ts';
 import type { Settings } from '../settings.ts';
 import { Reservation } from '../spool/reservation.ts';
 import { Spool } from '../spool/spool.ts';
+import { captureCommand } from './capture-command.ts';
 import { Child } from './child.ts';
 import { ChildCommands } from './child-commands.ts';
 import { CommandLedger } from './command-ledger.ts';
-import { Commands } from './commands.ts';
+import { type CommandHandler, Commands } from './commands.ts';
 import { Config } from './config.ts';
 import { framePost } from './frame-post.ts';
 import { measureMachine } from './health.ts';
@@ -33,7 +34,7 @@ import { Upload } from './upload.ts';
 const TELL_CHILD_MS = 200;
 const MB = 1024 * 1024;
 /** Done in the process of the flows, where the cameras are. */
-const CHILD_COMMANDS = ['snapshot'] as const;
+const CHILD_COMMANDS = ['snapshot', 'camera-settings'] as const;
 
 export interface AgentOptions {
   settings: Settings;
@@ -208,7 +209,12 @@ export class Agent implements Part {
       .on('logs', logsCommand(logTail, clock))
       .on('identify', identifyCommand({ clock, log }))
       .on(STREAM_COMMAND, (args) => this.#uplinks.open(args as StreamCommandArgs));
-    for (const name of CHILD_COMMANDS) commands.on(name, (args, run) => this.#childCommands.run(name, args, run));
+    const byChild =
+      (name: string): CommandHandler =>
+      (args, run) =>
+        this.#childCommands.run(name, args, run);
+    for (const name of CHILD_COMMANDS) commands.on(name, byChild(name));
+    commands.on('capture', captureCommand({ take: byChild('capture'), call: this.#http.call }));
     return commands;
   }
 

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { type FrameMeta, MAX_FRAME_BODY_BYTES } from '../../runtime/contracts/frame.ts';
 import type { SpooledFrame } from '../spool/record.ts';
+import { multipart } from './multipart.ts';
 import { type CallServer, objectIn, type ServerAnswer } from './server-http.ts';
 
 /** What the server said of a frame, reduced to what is to be done (CONTRACTS §4). */
@@ -86,24 +86,4 @@ function retryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
   const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);
-}
-
-function multipart(meta: FrameMeta, jpeg: Buffer): { type: string; body: Buffer[] } {
-  const boundary = `frame-${randomBytes(12).toString('hex')}`;
-  const head = [
-    `--${boundary}`,
-    'Content-Disposition: form-data; name="meta"',
-    'Content-Type: application/json',
-    '',
-    JSON.stringify(meta),
-    `--${boundary}`,
-    'Content-Disposition: form-data; name="image"; filename="frame.jpg"',
-    'Content-Type: image/jpeg',
-    '',
-    '',
-  ].join('\r\n');
-  return {
-    type: `multipart/form-data; boundary=${boundary}`,
-    body: [Buffer.from(head), jpeg, Buffer.from(`\r\n--${boundary}--\r\n`)],
-  };
 }

@@ -58,7 +58,11 @@ const live = new LiveGate({
 });
 const sender = new StreamSender({ streams: () => live.streams(), send: say, clock, log: log.child('uplink') });
 agent.onUplink = (message) => sender.hear(message);
-registerCameraCommands(agent.commands, cameras);
+registerCameraCommands(agent.commands, {
+  cameras,
+  isStreaming: async (camera) => (await live.opened())?.streams.isRunning(camera) ?? false,
+  log: log.child('commands'),
+});
 const pushes = createEdgePushes({
   cameras,
   streams: () => live.streams(),

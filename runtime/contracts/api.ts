@@ -29,6 +29,7 @@ export const ErrorBody = Type.Object(
     message: Type.String(),
     code: Type.String({ description: 'what the runbook explains' }),
     field: Type.Optional(Type.String({ description: 'what of the request is wrong' })),
+    reason: Type.Optional(Type.String({ description: 'why, where the message is one that clients know by heart' })),
   },
   { title: 'ErrorBody' },
 );

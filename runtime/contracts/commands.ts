@@ -1,4 +1,5 @@
 import { type Static, type TObject, Type } from 'typebox';
+import { CameraSettingsChange } from './cameras.ts';
 import type { Release } from './host.ts';
 import { ID_PATTERN } from './ids.ts';
 import { anything, nullable, pageOf, time } from './schema.ts';
@@ -49,6 +50,11 @@ export const COMMANDS = {
       nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: '256 random bits, good for one picture' }),
     }),
     meaning: 'a picture of now, brought by HTTP',
+    internal: true,
+  },
+  'camera-settings': {
+    args: plain({ camera, change: Type.Optional(CameraSettingsChange) }),
+    meaning: 'how a camera captures, after the change if one is given: {settings, streaming, driver, state, reason}',
     internal: true,
   },
   [STREAM_COMMAND]: {

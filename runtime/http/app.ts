@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import express, { type Request, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import { dialectAt } from '../contracts/dialects.ts';
+import type { GalleryService } from '../contracts/gallery.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
 import type {
@@ -36,11 +37,13 @@ import { openApi } from './openapi.ts';
 import { requestId } from './request-id.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
+import { cameraControlRoutes } from './routes/camera-control.ts';
 import { cameraRoutes } from './routes/cameras.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { galleryRoutes } from './routes/gallery.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { liveApiRoutes } from './routes/live.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -55,6 +58,7 @@ export interface HttpParts {
   fleet: FleetService;
   commands: CommandService;
   frames: FramesService;
+  gallery: GalleryService;
   jobs: JobsService;
   events: EventsService;
   retention: RetentionService;
@@ -91,7 +95,9 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...deviceRoutes(parts.fleet, idempotency),
     ...commandRoutes(parts.commands, parts.fleet, idempotency),
     ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
+    ...cameraControlRoutes(parts.gallery, idempotency),
     ...captureRoutes(parts.frames),
+    ...galleryRoutes(parts.gallery, idempotency),
     ...eventRoutes(parts.events),
     ...jobRoutes(parts.jobs),
     ...retentionRoutes(parts.retention),

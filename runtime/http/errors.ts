@@ -5,6 +5,9 @@ import { AppError, type ErrorCode, toAppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
 import { requestIdOf } from './request-id.ts';
 
+/** Their message is what clients of seed 002 expect to the letter (S2.14, S2.15); why it is so stands beside it. */
+const SAID_TWICE: ReadonlySet<ErrorCode> = new Set(['camera.unreachable', 'camera.no_picture']);
+
 /** The error envelope of our own routes. */
 export function errorBody(error: AppError): ErrorBody {
   const hidden = error.code === 'internal.error';
@@ -14,6 +17,7 @@ export function errorBody(error: AppError): ErrorBody {
     message: hidden ? 'something went wrong on our side; the log says what' : error.message,
     code: error.code,
     ...(error.details.field === undefined ? {} : { field: error.details.field }),
+    ...(typeof error.details.reason === 'string' && SAID_TWICE.has(error.code) && { reason: error.details.reason }),
   };
 }
 

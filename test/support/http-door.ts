@@ -33,6 +33,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     fleet: untouched('fleet'),
     commands: untouched('commands'),
     frames: untouched('frames'),
+    gallery: untouched('gallery'),
     jobs: untouched('jobs'),
     events: untouched('events'),
     retention: untouched('retention'),

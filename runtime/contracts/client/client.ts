@@ -8,8 +8,12 @@ import type {
   CameraPatch,
   CameraRecord,
   CameraRecordPage,
+  CameraSettingsAnswer,
+  CameraSettingsPut,
+  CameraStatusAnswer,
   CameraTest,
   CameraTestBody,
+  CaptureBody,
   CaptureRecord,
   CaptureRecordPage,
   CommandCreate,
@@ -25,6 +29,8 @@ import type {
   EventPatch,
   EventRecord,
   EventRecordPage,
+  ImageList,
+  ImageRecord,
   JobCounts,
   JobRecord,
   JobRecordPage,
@@ -33,6 +39,10 @@ import type {
   LoginBody,
   MetricsAnswer,
   PasswordBody,
+  ProductCreate,
+  ProductPatch,
+  ProductRecord,
+  ProductRecordPage,
   RefreshBody,
   RetentionReport,
   RetentionRun,
@@ -46,6 +56,8 @@ import type {
   UserCreate,
   UserPatch,
   UserRecord,
+  VideoList,
+  VideoRecord,
 } from './shapes.ts';
 
 /** One request, for whoever carries it: `path` is below the server's own address, without a slash before it. */
@@ -207,6 +219,22 @@ export function createClient(send: Send) {
     putCameraRois: (id: string | number, body: RoiSet, options?: CallOptions) =>
       send<RoisAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/rois`, body, options }),
 
+    /** Take a picture now and keep it; exposure and gain hold for this one */
+    postCameraCapture: (id: string | number, body: CaptureBody = {}, options?: CallOptions) =>
+      send<ImageRecord>({ method: 'POST', path: `api/v1/cameras/${part(id)}/capture`, body, options }),
+
+    /** How a camera captures, and what of it can be changed */
+    getCameraSettings: (id: string | number, options?: CallOptions) =>
+      send<CameraSettingsAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/settings`, options }),
+
+    /** Change what is named; it holds until the server or the device is started again */
+    putCameraSettings: (id: string | number, body: CameraSettingsPut, options?: CallOptions) =>
+      send<CameraSettingsAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/settings`, body, options }),
+
+    /** Whether a camera is there, and streams */
+    getCameraStatus: (id: string | number, options?: CallOptions) =>
+      send<CameraStatusAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/status`, options }),
+
     /** Stored frames, newest first */
     getCaptures: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>
       send<CaptureRecordPage>({ method: 'GET', path: 'api/v1/captures', query, options }),
@@ -214,6 +242,54 @@ export function createClient(send: Send) {
     /** One stored frame */
     getCapture: (id: string | number, options?: CallOptions) =>
       send<CaptureRecord>({ method: 'GET', path: `api/v1/captures/${part(id)}`, options }),
+
+    /** Pictures on request, newest first; with page as {data, pagination} */
+    getImages: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+      send<ImageList>({ method: 'GET', path: 'api/v1/images', query, options }),
+
+    /** One picture on request */
+    getImage: (id: string | number, options?: CallOptions) =>
+      send<ImageRecord>({ method: 'GET', path: `api/v1/images/${part(id)}`, options }),
+
+    /** Delete a picture and its file */
+    deleteImage: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/images/${part(id)}`, options }),
+
+    /** Products, newest first; who is limited to some cameras sees their own, and those with pictures of these */
+    getProducts: (query: { limit?: number | undefined; cursor?: string | undefined; search?: string | undefined } = {}, options?: CallOptions) =>
+      send<ProductRecordPage>({ method: 'GET', path: 'api/v1/products', query, options }),
+
+    /** Add a product */
+    postProducts: (body: ProductCreate, options?: CallOptions) =>
+      send<ProductRecord>({ method: 'POST', path: 'api/v1/products', body, options }),
+
+    /** One product */
+    getProduct: (id: string | number, options?: CallOptions) =>
+      send<ProductRecord>({ method: 'GET', path: `api/v1/products/${part(id)}`, options }),
+
+    /** Change a product */
+    patchProduct: (id: string | number, body: ProductPatch, options?: CallOptions) =>
+      send<ProductRecord>({ method: 'PATCH', path: `api/v1/products/${part(id)}`, body, options }),
+
+    /** Delete a product; its pictures and recordings stay, without it */
+    deleteProduct: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/products/${part(id)}`, options }),
+
+    /** The pictures of a product */
+    getProductImages: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+      send<ImageList>({ method: 'GET', path: `api/v1/products/${part(id)}/images`, query, options }),
+
+    /** Recordings that lie elsewhere, newest first; with page as {data, pagination} */
+    getVideos: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+      send<VideoList>({ method: 'GET', path: 'api/v1/videos', query, options }),
+
+    /** One recording */
+    getVideo: (id: string | number, options?: CallOptions) =>
+      send<VideoRecord>({ method: 'GET', path: `api/v1/videos/${part(id)}`, options }),
+
+    /** Forget a recording; it stays where it lies */
+    deleteVideo: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/videos/${part(id)}`, options }),
 
     /** Events, newest first */
     getEvents: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; type?: "interaction_detected" | "stock_changed" | "camera_obstructed" | "scene_shifted" | "camera_issue" | undefined; reviewed?: boolean | undefined } = {}, options?: CallOptions) =>
@@ -273,6 +349,8 @@ export function createClient(send: Send) {
 export const addresses = {
   /** Its picture, as the device sent it */
   captureImageJpg: (id: string | number) => `api/v1/captures/${part(id)}/image.jpg`,
+  /** Its bytes, as the camera gave them */
+  imageImageJpg: (id: string | number) => `api/v1/images/${part(id)}/image.jpg`,
   /** Its picture: pre.jpg, during.jpg, post.jpg or thumb.jpg */
   eventImage: (id: string | number, file: string | number) => `api/v1/events/${part(id)}/images/${part(file)}`,
   /** Server-Sent Events: each event at its start and its end */

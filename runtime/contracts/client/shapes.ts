@@ -72,6 +72,49 @@ export type CameraRecordPage = {
   next: string | null;
 };
 
+export type CameraSettingsAnswer = {
+  /** ms; null: the camera finds it by itself */
+  exposure?: number | null;
+  /** 1 is none (USB cameras: units of their own); null: the camera finds it by itself */
+  gain?: number | null;
+  resolution?: Resolution;
+  /** pictures a second of the live stream */
+  fps?: number;
+  ranges: {
+    exposure?: SettingRange;
+    gain?: SettingRange;
+    fps?: SettingRange;
+  };
+  /** empty: it cannot be chosen */
+  available_resolutions: Resolution[];
+  /** it can be asked for a picture, as far as is known */
+  connected: boolean;
+  /** its live stream runs */
+  streaming: boolean;
+};
+
+export type CameraSettingsPut = {
+  /** ms; null: the camera finds it by itself */
+  exposure?: number | null;
+  /** 1 is none (USB cameras: units of their own); null: the camera finds it by itself */
+  gain?: number | null;
+  resolution?: Resolution;
+  /** pictures a second of the live stream */
+  fps?: number;
+};
+
+export type CameraStatusAnswer = {
+  id: string;
+  device: string;
+  driver: string;
+  state: string;
+  connected: boolean;
+  streaming: boolean;
+  last_frame: string | null;
+  /** why it is not connected, in words */
+  reason: string | null;
+};
+
 export type CameraTest = {
   ok: true;
   /** what answered, as rtsp */
@@ -91,6 +134,15 @@ export type CameraTest = {
 
 export type CameraTestBody = {
   url: string;
+};
+
+export type CaptureBody = {
+  /** ms */
+  exposure?: number;
+  /** as in the settings of the camera */
+  gain?: number;
+  product_id?: number;
+  description?: string;
 };
 
 export type CaptureRecord = {
@@ -273,6 +325,8 @@ export type ErrorBody = {
   code: string;
   /** what of the request is wrong */
   field?: string;
+  /** why, where the message is one that clients know by heart */
+  reason?: string;
 };
 
 export type EventPatch = {
@@ -310,6 +364,39 @@ export type EventRecord = {
 
 export type EventRecordPage = {
   items: EventRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type ImageList = ImageRecordPage | {
+  data: ImageRecord[];
+  pagination: Pagination;
+};
+
+export type ImageRecord = {
+  id: number;
+  camera: string;
+  device: string;
+  product_id: number | null;
+  user_id: number | null;
+  filename: string;
+  image: string;
+  description: string | null;
+  captured_at: string;
+  /** ms; null: the camera found it by itself, or does not say */
+  exposure: number | null;
+  gain: number | null;
+  width: number;
+  height: number;
+  /** bytes */
+  size: number;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+};
+
+export type ImageRecordPage = {
+  items: ImageRecord[];
   /** null at the end */
   next: string | null;
 };
@@ -455,14 +542,58 @@ export type MetricsAnswer = {
   };
 };
 
+export type Pagination = {
+  total: number;
+  page: number;
+  limit: number;
+  totalPages: number;
+};
+
 export type PasswordBody = {
   current_password: string;
   new_password: string;
 };
 
+export type ProductCreate = {
+  name: string;
+  description?: string | null;
+  metadata?: Record<string, unknown>;
+};
+
+export type ProductPatch = {
+  name?: string;
+  description?: string | null;
+  metadata?: Record<string, unknown>;
+};
+
+export type ProductRecord = {
+  id: number;
+  name: string;
+  description: string | null;
+  metadata: Record<string, unknown>;
+  /** who made it */
+  user_id: number | null;
+  /** how many pictures it has that you may see */
+  images: number;
+  videos: number;
+  created_at: string;
+  updated_at: string;
+};
+
+export type ProductRecordPage = {
+  items: ProductRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
 export type RefreshBody = {
   /** the console leaves it out: its cookie has it */
   refresh_token?: string;
+};
+
+export type Resolution = {
+  width: number;
+  height: number;
 };
 
 export type RetentionCounts = {
@@ -580,6 +711,11 @@ export type SessionRecordPage = {
   next: string | null;
 };
 
+export type SettingRange = {
+  min: number;
+  max: number;
+};
+
 export type StreamTokenAnswer = {
   token: string;
   expires_at: string;
@@ -646,4 +782,31 @@ export type UserRecord = {
   cameras: string[] | null;
   may_edit_flows: boolean;
   must_change_password: boolean;
+};
+
+export type VideoList = VideoRecordPage | {
+  data: VideoRecord[];
+  pagination: Pagination;
+};
+
+export type VideoRecord = {
+  id: number;
+  url: string;
+  title: string | null;
+  description: string | null;
+  camera: string | null;
+  product_id: number | null;
+  user_id: number | null;
+  youtube_id: string | null;
+  metadata: Record<string, unknown>;
+  started_at: string | null;
+  ended_at: string | null;
+  created_at: string;
+  updated_at: string;
+};
+
+export type VideoRecordPage = {
+  items: VideoRecord[];
+  /** null at the end */
+  next: string | null;
 };

@@ -4,6 +4,7 @@ import { type Request, type RequestHandler, Router } from 'express';
 import type { ServedConfig } from '../../contracts/device-config.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import { MAX_FRAME_BODY_BYTES } from '../../contracts/frame.ts';
+import type { PictureDesk } from '../../contracts/gallery.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
@@ -18,12 +19,15 @@ import { type ContentType, parseContentType } from './content-type.ts';
 import { checkOwn, foldCase } from './device-claims.ts';
 import { checkBoundary, splitForm } from './multipart.ts';
 import { fromJsonBody, parseFrame, parseJson, type ReadJpegHeader } from './parse-frame.ts';
+import { takePicture } from './picture.ts';
 import { DeviceRates, type RateLimit } from './rate-limit.ts';
 import { announcedLength, readBody } from './read-body.ts';
 
 export interface IngestOptions {
   fleet: Pick<FleetService, 'deviceOfKey' | 'servedConfig' | 'heartbeat'>;
   frames: Pick<FramesService, 'accept'>;
+  /** pictures that devices were asked for; without it none is taken */
+  pictures?: PictureDesk;
   /** `readJpegHeader` of runtime/picture, which this room may not know */
   readJpegHeader: ReadJpegHeader;
   clock: Clock;
@@ -69,6 +73,10 @@ export function ingestDoor(options: IngestOptions): IngestDoor {
   router
     .route('/ingest/heartbeat')
     .post((req, res) => door.answer(req, res, () => door.heartbeat(req, res)))
+    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+  router
+    .route('/ingest/picture')
+    .post((req, res) => door.answer(req, res, () => door.picture(req, res)))
     .all((req, res) => door.refuseMethod(req, res, 'POST'));
   router
     .route('/device/config')
@@ -162,6 +170,19 @@ class Door {
       if (!isStorable(beat)) throw new AppError('request.invalid', 'the body holds characters that cannot be stored');
       const { lastSeen } = await this.#options.fleet.heartbeat(beat);
       answer(res, 200, { ok: true, last_seen: new Date(lastSeen).toISOString() });
+    } finally {
+      lease.release();
+    }
+  }
+
+  async picture(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const device = await this.#admit(req);
+    const { pictures, readJpegHeader } = this.#options;
+    if (!pictures) throw new AppError('picture.not_asked', 'no pictures are asked for here');
+    const lease = this.#budget.open(device.id);
+    try {
+      const image = await takePicture(req, device, pictures, { read: () => readFrame(req, lease), readJpegHeader });
+      answer(res, 201, { ok: true, image_id: image });
     } finally {
       lease.release();
     }

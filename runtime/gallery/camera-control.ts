@@ -1,0 +1,219 @@
+import type { CameraRecord } from '../contracts/api.ts';
+import { CameraSettings, type CameraSettingsChange, type CameraStatus } from '../contracts/cameras.ts';
+import { AppError } from '../contracts/errors.ts';
+import type { CameraSettingsAnswer, CameraStatusAnswer } from '../contracts/gallery.ts';
+import type { CameraHost, Clock, Log, Release } from '../contracts/host.ts';
+import { SERVER_DEVICE } from '../contracts/ids.ts';
+import type { Actor, CommandService, FleetService } from '../contracts/services.ts';
+import type { Part } from '../lib/part.ts';
+import { parser } from '../lib/validate.ts';
+import { inSeedWords, unavailable } from './captures.ts';
+
+/** Somebody at the camera may have changed it: so long an answer is given without asking again. */
+const FRESH_MS = 30_000;
+
+export interface CameraControlOptions {
+  cameras: Pick<CameraHost, 'list' | 'settings' | 'applySettings' | 'watch'>;
+  commands: Pick<CommandService, 'request'>;
+  fleet: Pick<FleetService, 'cameras' | 'camera' | 'device'> & {
+    onPresence(listener: (device: string) => void): Release;
+    onCamerasChanged(listener: () => void): Release;
+  };
+  /** whether the camera's stream runs at the server */
+  isStreaming: (camera: string) => boolean;
+  timeoutMs: number;
+  clock: Clock;
+  log: Log;
+}
+
+interface Known {
+  at: number;
+  settings: CameraSettings;
+  /** at its device, if it has one */
+  streaming: boolean;
+}
+
+const parseSettings = parser(CameraSettings);
+
+/**
+ * Settings and state of cameras, those of devices too. Settings are fetched when a camera or its device comes, and answered from memory;
+ * an answer older than 30 s is given once more while a new one is fetched.
+ */
+export class CameraControl implements Part {
+  readonly #options: CameraControlOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #fetching = new Map<string, Promise<Known>>();
+  /** cameras and their devices, as they are in the register */
+  #records = new Map<string, CameraRecord>();
+  #releases: Release[] = [];
+
+  constructor(options: CameraControlOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { cameras, fleet, log } = this.#options;
+    const failed = (error: unknown) => log.warn('settings of cameras could not be fetched ahead', { error });
+    this.#releases = [
+      cameras.watch((camera) => this.#forget(camera)),
+      fleet.onCamerasChanged(() => this.#forgetRecords()),
+      fleet.onPresence((device) => void this.#warmDevice(device).catch(failed)),
+    ];
+    // Nobody waits for it: a camera that does not answer must not hold up the start.
+    void this.#warm(SERVER_DEVICE).catch(failed);
+  }
+
+  async stop(): Promise<void> {
+    for (const release of this.#releases) release();
+    this.#releases = [];
+    await Promise.allSettled(this.#fetching.values());
+  }
+
+  /** Throws `camera.not_found`; from memory when the register was not changed. */
+  async record(camera: string): Promise<CameraRecord> {
+    const known = this.#records.get(camera);
+    if (known) return known;
+    const record = await this.#options.fleet.camera(camera);
+    this.#records.set(camera, record);
+    return record;
+  }
+
+  /** Throws `camera.unreachable`, `camera.no_picture`. */
+  async settings(camera: string): Promise<CameraSettingsAnswer> {
+    const record = await this.record(camera);
+    const known = this.#known.get(camera);
+    const isFresh = known && this.#options.clock.monotonicMs() - known.at < FRESH_MS;
+    if (known && !isFresh) this.#fetch(record).catch(() => this.#known.delete(camera));
+    return this.#answer(record, known ?? (await this.#fetch(record)));
+  }
+
+  /** Throws `camera.setting_invalid` besides. */
+  async apply(camera: string, change: CameraSettingsChange, actor: Actor): Promise<CameraSettingsAnswer> {
+    const record = await this.record(camera);
+    const changed = await this.#ask(record, change, actor);
+    this.#known.set(camera, changed);
+    return this.#answer(record, changed);
+  }
+
+  async status(camera: string): Promise<CameraStatusAnswer> {
+    const { fleet, isStreaming } = this.#options;
+    const record = await fleet.camera(camera);
+    const own = this.#own(camera);
+    const reason = record.device === SERVER_DEVICE ? own?.reason : await this.#troubleOfDevice(record.device);
+    const isAway = record.device === SERVER_DEVICE ? !own || own.state === 'failed' : reason !== undefined;
+    return {
+      id: camera,
+      device: record.device,
+      driver: own?.driver ?? record.driver,
+      state: own?.state ?? record.state,
+      connected: !isAway && record.state !== 'failed',
+      streaming: isStreaming(camera) || (this.#known.get(camera)?.streaming ?? false),
+      last_frame: own?.lastFrameAt === undefined ? record.last_frame : new Date(own.lastFrameAt).toISOString(),
+      reason: reason ?? null,
+    };
+  }
+
+  #answer(record: CameraRecord, { settings, streaming }: Known): CameraSettingsAnswer {
+    const own = this.#own(record.id);
+    return {
+      ...settings,
+      connected: record.device !== SERVER_DEVICE || (own !== undefined && own.state !== 'failed'),
+      streaming: streaming || this.#options.isStreaming(record.id),
+    };
+  }
+
+  #fetch(record: CameraRecord): Promise<Known> {
+    const { id } = record;
+    const running = this.#fetching.get(id);
+    if (running) return running;
+    const fetching = this.#ask(record)
+      .then((known) => {
+        // A change or a new address in between has made it old already.
+        if (this.#fetching.get(id) === fetching) this.#known.set(id, known);
+        return known;
+      })
+      .finally(() => {
+        if (this.#fetching.get(id) === fetching) this.#fetching.delete(id);
+      });
+    this.#fetching.set(id, fetching);
+    return fetching;
+  }
+
+  async #ask({ id, device }: CameraRecord, change?: CameraSettingsChange, actor?: Actor): Promise<Known> {
+    const { clock } = this.#options;
+    try {
+      const work = device === SERVER_DEVICE ? this.#askOwn(id, change) : this.#askDevice(device, id, change, actor);
+      if (change) this.#fetching.delete(id);
+      const found = await this.#inTime(work);
+      return { at: clock.monotonicMs(), ...found };
+    } catch (error) {
+      throw inSeedWords(error);
+    }
+  }
+
+  async #askOwn(camera: string, change?: CameraSettingsChange): Promise<Omit<Known, 'at'>> {
+    const { cameras } = this.#options;
+    const settings = change ? await cameras.applySettings(camera, change) : await cameras.settings(camera);
+    return { settings, streaming: false };
+  }
+
+  async #askDevice(
+    device: string,
+    camera: string,
+    change?: CameraSettingsChange,
+    actor?: Actor,
+  ): Promise<Omit<Known, 'at'>> {
+    const { commands, timeoutMs } = this.#options;
+    const args = { camera, ...(change && { change }) };
+    const data = await commands.request(device, 'camera-settings', args, { timeoutMs, ...(actor && { actor }) });
+    const { settings, streaming } = (data ?? {}) as { settings?: unknown; streaming?: unknown };
+    return { settings: parseSettings(settings), streaming: streaming === true };
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock, timeoutMs } = this.#options;
+    let cancel = () => {};
+    const late = new Promise<never>((_resolve, reject) => {
+      cancel = clock.after(timeoutMs, () => reject(unavailable(`no answer within ${timeoutMs / 1000} s`)));
+    });
+    return Promise.race([work, late]).finally(cancel);
+  }
+
+  #own(camera: string): CameraStatus | undefined {
+    return this.#options.cameras.list().find(({ id }) => id === camera);
+  }
+
+  async #troubleOfDevice(device: string): Promise<string | undefined> {
+    try {
+      const { state, disabled } = await this.#options.fleet.device(device);
+      return disabled ? 'its device is disabled' : state === 'offline' ? 'its device is offline' : undefined;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'device.not_found') return 'its device is gone';
+      throw error;
+    }
+  }
+
+  #forget(camera: string): void {
+    this.#known.delete(camera);
+    this.#fetching.delete(camera);
+  }
+
+  #forgetRecords(): void {
+    this.#records = new Map();
+  }
+
+  async #warmDevice(device: string): Promise<void> {
+    for (const { id } of [...this.#records.values()].filter((record) => record.device === device)) this.#forget(id);
+    this.#forgetRecords();
+    if ((await this.#troubleOfDevice(device)) === undefined) await this.#warm(device);
+  }
+
+  async #warm(device: string): Promise<void> {
+    const { fleet, log } = this.#options;
+    for (const record of await fleet.cameras()) {
+      if (record.device !== device) continue;
+      // One that does not answer is asked again by whoever wants to know.
+      await this.#fetch(record).catch((error) => log.debug('settings not fetched ahead', { camera: record.id, error }));
+    }
+  }
+}

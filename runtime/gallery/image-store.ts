@@ -1,0 +1,139 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AppError } from '../contracts/errors.ts';
+import type { Clock, Log } from '../contracts/host.ts';
+import type { Db } from '../db/db.ts';
+import {
+  deleteImageRow,
+  type ImageRow,
+  insertImage,
+  knownImagePaths,
+  markedImageFiles,
+  markImageDeleted,
+  type NewImage,
+} from '../db/images.repo.ts';
+import { ensureFolder, ifThere, syncFolder, writeFileDurably } from '../lib/files.ts';
+import type { NewId } from '../lib/ids.ts';
+
+export const IMAGE_FOLDER = 'images';
+/** A file without a row may be one whose row is just being written. */
+const ORPHAN_AGE_MS = 3_600_000;
+const NAMES_TRIED = 5;
+
+export interface ImageStoreOptions {
+  db: Db;
+  /** the data folder */
+  folder: string;
+  clock: Clock;
+  log: Log;
+  newId: NewId;
+}
+
+/** What is known of a picture besides its bytes and its place. */
+export type ImageFacts = Omit<NewImage, 'filename' | 'path' | 'sha256' | 'size' | 'at'>;
+
+/** Pictures as plain files below `images/`, each with a row. The file is durable before its row, and gone before its row goes. */
+export class ImageStore {
+  readonly #options: ImageStoreOptions;
+
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the folder, ends deletions that were cut, and deletes files that never got a row. */
+  async open(): Promise<void> {
+    const { db, folder, log } = this.#options;
+    await ensureFolder(join(folder, IMAGE_FOLDER));
+    for (const image of await markedImageFiles(db)) await this.#finish(image);
+    const orphans = await this.#orphans();
+    for (const path of orphans) await rm(join(folder, path), { force: true });
+    if (orphans.length > 0) log.info('pictures that never got a row were deleted', { files: orphans.length });
+  }
+
+  /** Keeps a picture; resolves when it is durable. Throws `disk.full`, `product.not_found`. */
+  async add(jpeg: Buffer, facts: ImageFacts): Promise<ImageRow> {
+    const { db, folder, clock, newId } = this.#options;
+    const day = facts.capturedAt.toISOString().slice(0, 10);
+    const path = `${IMAGE_FOLDER}/${day}/${newId()}.jpg`;
+    const sha256 = createHash('sha256').update(jpeg).digest();
+    await this.#write(path, jpeg);
+    try {
+      for (let tried = 0; tried < NAMES_TRIED; tried += 1) {
+        const filename = filenameOf(facts.capturedAt, tried);
+        const image = { ...facts, filename, path, sha256, size: jpeg.length, at: new Date(clock.now()) };
+        const row = await insertImage(db, image);
+        if (row) return row;
+      }
+      throw new Error('no name was free for the picture');
+    } catch (error) {
+      await rm(join(folder, path), { force: true });
+      if ((error as { code?: unknown }).code === '23503')
+        throw new AppError('product.not_found', `there is no product ${facts.productId}`, { field: 'product_id' });
+      throw error;
+    }
+  }
+
+  /** The bytes; throws `image.not_found` when somebody took the file away. */
+  async read(row: Pick<ImageRow, 'id' | 'path'>): Promise<Buffer> {
+    const bytes = await ifThere(() => readFile(join(this.#options.folder, row.path)));
+    if (bytes) return bytes;
+    this.#options.log.warn('the file of a picture is gone', { image: row.id, path: row.path });
+    throw new AppError('image.not_found', `the file of picture ${row.id} is gone`);
+  }
+
+  /** Deletes row and file; false when there is no such picture. */
+  async remove(id: number): Promise<boolean> {
+    const row = await markImageDeleted(this.#options.db, id, new Date(this.#options.clock.now()));
+    if (!row) return false;
+    await this.#finish(row);
+    return true;
+  }
+
+  async #finish({ id, path }: { id: number; path: string }): Promise<void> {
+    const { db, folder } = this.#options;
+    await rm(join(folder, path), { force: true });
+    await ifThere(() => syncFolder(dirname(join(folder, path))));
+    await deleteImageRow(db, id);
+  }
+
+  async #write(path: string, jpeg: Buffer): Promise<void> {
+    const file = join(this.#options.folder, path);
+    const day = dirname(file);
+    try {
+      const made = await mkdir(day, { recursive: true });
+      if (made !== undefined) await syncFolder(dirname(day));
+      await writeFileDurably(file, jpeg);
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOSPC' || code === 'EDQUOT')
+        throw new AppError('disk.full', 'the disk for pictures is full', { retryAfterS: 30 }, { cause });
+      throw new AppError('disk.failed', `the picture could not be written: ${message}`, {}, { cause });
+    }
+  }
+
+  /** Files that no row knows and that are older than an hour, below the data folder. */
+  async #orphans(): Promise<string[]> {
+    const { db, folder, clock } = this.#options;
+    const orphans: string[] = [];
+    for (const day of await readdir(join(folder, IMAGE_FOLDER), { withFileTypes: true })) {
+      if (!day.isDirectory()) continue;
+      const paths = (await readdir(join(folder, IMAGE_FOLDER, day.name))).map(
+        (name) => `${IMAGE_FOLDER}/${day.name}/${name}`,
+      );
+      const known = await knownImagePaths(db, paths);
+      for (const path of paths.filter((one) => !known.has(one))) {
+        const found = await ifThere(() => stat(join(folder, path)));
+        if (found?.isFile() && clock.now() - found.mtimeMs > ORPHAN_AGE_MS) orphans.push(path);
+      }
+    }
+    return orphans;
+  }
+}
+
+/** As seed 002 names its pictures (S2.5): `capture_YYYYMMDD_HHMMSS_mmm.jpg`, in UTC; a second one of that millisecond gets a tail. */
+function filenameOf(at: Date, tried: number): string {
+  const digits = at.toISOString().replace(/\D/g, '');
+  const tail = tried === 0 ? '' : `_${randomBytes(2).toString('hex')}`;
+  return `capture_${digits.slice(0, 8)}_${digits.slice(8, 14)}_${digits.slice(14, 17)}${tail}.jpg`;
+}

@@ -1,0 +1,102 @@
+import { Type } from 'typebox';
+import { CameraSettingsChange } from '../../contracts/cameras.ts';
+import {
+  CameraSettingsAnswer,
+  CameraStatusAnswer,
+  CaptureBody,
+  type GalleryService,
+  ImageRecord,
+} from '../../contracts/gallery.ts';
+import type { IdempotencyCache } from '../idempotency.ts';
+import { requireCamera } from '../list-query.ts';
+import { Answer, type RouteSpec } from '../route.ts';
+
+const SettingsPut = Type.Object(CameraSettingsChange.properties, {
+  title: 'CameraSettingsPut',
+  additionalProperties: false,
+  minProperties: 1,
+});
+
+/** A picture on request, and the settings of the camera that takes it. */
+export function cameraControlRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
+  const tag = 'cameras';
+  return [
+    {
+      method: 'post',
+      path: '/cameras/:id/capture',
+      access: 'operator',
+      tag,
+      summary: 'Take a picture now and keep it; exposure and gain hold for this one',
+      body: CaptureBody,
+      answer: ImageRecord,
+      status: 201,
+      idempotent: true,
+      errors: [
+        'camera.not_found',
+        'product.not_found',
+        'camera.setting_invalid',
+        'camera.unreachable',
+        'camera.no_picture',
+        'capture.busy',
+        'disk.full',
+      ],
+      handle(context) {
+        const { params, body, user, actor, res } = context;
+        const camera = params.id ?? '';
+        requireCamera(user, camera);
+        return idempotency.run(context, async () => {
+          const gone = new AbortController();
+          // Nobody is there to be told any more: a camera must not be kept busy for that.
+          const onClose = () => gone.abort(new Error('the asker went'));
+          res.once('close', onClose);
+          try {
+            const asker = { ...actor, userId: user.id };
+            return new Answer(201, await gallery.capture(camera, body as CaptureBody, asker, gone.signal));
+          } finally {
+            res.off('close', onClose);
+          }
+        });
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/settings',
+      access: 'viewer',
+      tag,
+      summary: 'How a camera captures, and what of it can be changed',
+      answer: CameraSettingsAnswer,
+      errors: ['camera.not_found', 'camera.unreachable', 'camera.no_picture'],
+      handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return gallery.settings(params.id ?? '');
+      },
+    },
+    {
+      method: 'put',
+      path: '/cameras/:id/settings',
+      access: 'operator',
+      tag,
+      summary: 'Change what is named; it holds until the server or the device is started again',
+      body: SettingsPut,
+      answer: CameraSettingsAnswer,
+      errors: ['camera.not_found', 'camera.setting_invalid', 'camera.unreachable', 'camera.no_picture'],
+      handle({ params, body, user, actor }) {
+        requireCamera(user, params.id ?? '');
+        return gallery.applySettings(params.id ?? '', body as CameraSettingsChange, actor);
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/status',
+      access: 'viewer',
+      tag,
+      summary: 'Whether a camera is there, and streams',
+      answer: CameraStatusAnswer,
+      errors: ['camera.not_found'],
+      handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return gallery.status(params.id ?? '');
+      },
+    },
+  ];
+}
