@@ -1,6 +1,6 @@
 import type { Scene } from './scene.ts';
 import { drawArm } from './shelf-arm.ts';
-import { drawRoom, drawTaken } from './shelf-room.ts';
+import { drawShelves, drawTaken, drawWall } from './shelf-room.ts';
 import {
   PLACES,
   SHELF_CYCLE_MS,
@@ -23,10 +23,12 @@ const NOISE_SIZE = 1 << 16;
 export async function createShelf(size: { width: number; height: number }): Promise<Scene> {
   const { width, height } = size;
   const scale = { x: width / STAGE.width, y: height / STAGE.height };
-  const room = await drawBackdrop(drawRoom(width, height));
-  const arm = await sprite(drawArm(scale));
-  const standing = await perSpot((spot) => sprite(drawTaken(spot, scale, true)));
-  const carried = await perSpot((spot) => sprite(drawTaken(spot, scale, false)));
+  const [room, arm, standing, carried] = await Promise.all([
+    makeRoom(width, height),
+    sprite(drawArm(scale)),
+    perSpot((spot) => sprite(drawTaken(spot, scale, true))),
+    perSpot((spot) => sprite(drawTaken(spot, scale, false))),
+  ]);
   const frame: Frame = { width, height, pixels: new Uint8Array(room.length) };
   const noise = makeNoise();
 
@@ -52,6 +54,17 @@ export async function createShelf(size: { width: number; height: number }): Prom
       return frame.pixels;
     },
   };
+}
+
+/** Everything that never moves. The wall has no edge that a smaller drawing would lose. */
+async function makeRoom(width: number, height: number): Promise<Uint8Array> {
+  const small = { width: Math.max(1, Math.round(width / 4)), height: Math.max(1, Math.round(height / 4)) };
+  const [pixels, shelves] = await Promise.all([
+    drawBackdrop(drawWall(small.width, small.height), small, { width, height }),
+    sprite({ svg: drawShelves(width, height), anchor: { x: 0, y: 0 } }),
+  ]);
+  lay({ width, height, pixels }, shelves, 0, 0);
+  return pixels;
 }
 
 /** Slow change of the light, within 8 % of its mean: a cloud, and a lesser, faster one. */
@@ -102,5 +115,6 @@ function sprite(drawing: { svg: string; anchor: { x: number; y: number } }): Pro
 }
 
 async function perSpot<T>(make: (spot: Spot) => Promise<T>): Promise<Record<Spot, T>> {
-  return { left: await make('left'), middle: await make('middle'), right: await make('right') };
+  const [left, middle, right] = await Promise.all([make('left'), make('middle'), make('right')]);
+  return { left, middle, right };
 }

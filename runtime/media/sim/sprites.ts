@@ -13,15 +13,21 @@ export interface Sprite {
   see: Uint8Array;
 }
 
-export interface Frame {
+interface Size {
   width: number;
   height: number;
+}
+
+export interface Frame extends Size {
   pixels: Uint8Array;
 }
 
-/** Draws an SVG without transparency; RGB, row by row. */
-export async function drawBackdrop(svg: string): Promise<Uint8Array> {
-  return sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer();
+/** Draws an SVG of one size, without transparency, and makes it as large as asked; RGB, row by row. */
+export async function drawBackdrop(svg: string, drawn: Size, size: Size): Promise<Uint8Array> {
+  // In one go it would be drawn in the larger size.
+  const pixels = await sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer();
+  const raw = { ...drawn, channels: 3 } as const;
+  return sharp(pixels, { raw }).resize(size.width, size.height, { kernel: 'cubic', fit: 'fill' }).raw().toBuffer();
 }
 
 /** Draws an SVG as a sprite. The anchor is in the pixels of the drawing. */

@@ -18,7 +18,8 @@ export interface LoopShape {
 
 export interface LoopWork {
   from: number;
-  scene: Scene;
+  /** may still be in the making: the encoder starts meanwhile */
+  scene: Promise<Scene>;
   mayDraw(): Promise<void>;
   onUnit(): void;
   signal: AbortSignal;
@@ -123,6 +124,7 @@ export class SimLoop {
 
   async #draw(work: LoopWork, encoder: Writable, over: Promise<void>): Promise<void> {
     const { pictures, fps } = this.shape;
+    const scene = await work.scene;
     for (let count = 0; count < pictures && !encoder.destroyed; count++) {
       const index = (work.from + count) % pictures;
       // Once around, or up to a group that is there already.
@@ -130,7 +132,7 @@ export class SimLoop {
       await work.mayDraw();
       work.signal.throwIfAborted();
       // The scene draws over its pixels, so the pipe gets a copy.
-      const hasRoom = encoder.write(Buffer.from(work.scene.render((index * 1000) / fps)));
+      const hasRoom = encoder.write(Buffer.from(scene.render((index * 1000) / fps)));
       if (!hasRoom) await Promise.race([drained(encoder), over]);
     }
   }

@@ -43,7 +43,7 @@ export class SimSource implements StreamSource {
   readonly #loop: SimLoop;
   readonly #pause: RestartPause;
   #run: Run | undefined;
-  /** drawing its layers takes a second; kept until the loop is whole */
+  /** drawing its layers takes a moment; kept until the loop is whole */
   #scene: Promise<Scene> | undefined;
   #working: Promise<void> = Promise.resolve();
   #cancelPause = () => {};
@@ -105,13 +105,12 @@ export class SimSource implements StreamSource {
     try {
       if (signal.aborted) return;
       this.#scene ??= this.#makeScene();
-      const scene = await this.#scene;
       const mayDraw = async () => {
         const earlyMs = this.#dueMs(run, drawn) - AHEAD_MS - this.#parts.clock.monotonicMs();
         drawn += 1;
         if (earlyMs > 0) await this.#parts.clock.sleep(earlyMs, signal);
       };
-      await this.#loop.encode({ from, scene, mayDraw, onUnit: () => this.#tick(run), signal });
+      await this.#loop.encode({ from, scene: this.#scene, mayDraw, onUnit: () => this.#tick(run), signal });
       if (!this.#loop.isWhole) throw new AppError('process.failed', 'the scene was not encoded to its end');
       this.#parts.log.debug('the scene is in memory', { bytes: this.#loop.bytes });
       this.#scene = undefined;
