@@ -48,5 +48,5 @@ async function load({ child }: Server): Promise<{ percent: number; rss: number }
     percents.push(((next.cpuMs - usage.cpuMs) * 100) / (next.atMs - usage.atMs));
     usage = next;
   }
-  return { percent: median(percents), rss: usage.rss };
+  return { percent: median(percents), rss: await child.ask<number>('memory') };
 }

@@ -1,16 +1,15 @@
 /** What a program asked by messages can do. */
 export type Answers = Record<string, (args: never) => unknown>;
 
-/** CPU ms that this process' own threads have used, at which moment, and its memory in bytes. */
+/** CPU ms that this process' own threads have used, at which moment. */
 export interface Usage {
   cpuMs: number;
   atMs: number;
-  rss: number;
 }
 
 /** Answers the messages of `Child` (bench/media/child.ts) until the process is told to end. */
 export function answer(answers: Answers, onEnd: () => Promise<void> | void = () => {}): void {
-  const all: Answers = { usage, ...answers };
+  const all: Answers = { usage, memory, ...answers };
   process.on('message', async (message) => {
     const { ask, op, ...args } = message as { ask: number; op: string };
     try {
@@ -29,7 +28,12 @@ export function answer(answers: Answers, onEnd: () => Promise<void> | void = () 
 }
 
 function usage(): Usage {
-  (globalThis as { gc?: () => void }).gc?.();
   const { user, system } = process.cpuUsage();
-  return { cpuMs: (user + system) / 1000, atMs: performance.now(), rss: process.memoryUsage.rss() };
+  return { cpuMs: (user + system) / 1000, atMs: performance.now() };
+}
+
+/** Bytes of the process, after what nobody holds any more was given back. */
+function memory(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  return process.memoryUsage.rss();
 }

@@ -59,7 +59,7 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
 process.on('message', ({ ask, op }) => {
   const { user, system } = process.cpuUsage();
-  const usage = { cpuMs: (user + system) / 1000, atMs: performance.now(), rss: process.memoryUsage.rss() };
+  const usage = { cpuMs: (user + system) / 1000, atMs: performance.now() };
   const address = { url: `http://127.0.0.1:${server.address().port}/whep` };
   process.send({ ask, value: op === 'usage' ? usage : address });
 });
