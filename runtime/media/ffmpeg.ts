@@ -8,13 +8,17 @@ const DEFAULT_QUALITY = 80;
 export const FFMPEG_QUIET = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
 
 /**
- * Output arguments for JPEGs on standard output at the tuning's rate, size and quality. `select` lets the first picture pass
- * that is due, so nothing waits for its successor, as it would in the fps filter.
+ * Without it ffmpeg counts in what it takes for the camera's rate, as 25 a second where nothing tells it: two pictures that come close
+ * together get the same number then, and it ends with an error.
  */
-export function jpegOutput(tuning: Tuning): string[] {
-  // 3 % early: a camera's 200 ms are sometimes 199.
-  const due = (0.97 / tuning.fps).toFixed(4);
-  const filters = [`select=isnan(prev_selected_t)+gte(t-prev_selected_t\\,${due})`];
+const FINE_CLOCK = ['-enc_time_base', '1:1000'];
+
+/**
+ * Output arguments for JPEGs on standard output at the tuning's rate, size and quality. `select` lets the first picture pass
+ * that is due, so nothing waits for its successor, as it would in the fps filter. `select` is another choice, as ffmpeg's expression.
+ */
+export function jpegOutput(tuning: Tuning, select = selectDue(tuning.fps)): string[] {
+  const filters = [`select=${select.replaceAll(',', '\\,')}`];
   const { width, height } = tuning;
   if (width !== undefined || height !== undefined) {
     const box = [width ? `w=min(iw\\,${width})` : 'w=iw', height ? `h=min(ih\\,${height})` : 'h=ih'].join(':');
@@ -22,8 +26,13 @@ export function jpegOutput(tuning: Tuning): string[] {
   }
   const quality = ffmpegQuality(tuning.jpegQuality ?? DEFAULT_QUALITY);
   const encode = ['-pix_fmt', 'yuvj420p', '-c:v', 'mjpeg', '-q:v', `${quality}`, '-threads:v', '1'];
-  const pipe = ['-fps_mode', 'passthrough', '-flush_packets', '1', '-f', 'image2pipe', 'pipe:1'];
+  const pipe = ['-fps_mode', 'passthrough', ...FINE_CLOCK, '-flush_packets', '1', '-f', 'image2pipe', 'pipe:1'];
   return ['-map', '0:v:0', '-an', '-sn', '-dn', '-vf', filters.join(','), ...encode, ...pipe];
+}
+
+/** A picture after at least that time. 3 % early: a camera's 200 ms are sometimes 199. */
+function selectDue(fps: number): string {
+  return `isnan(prev_selected_t)+gte(t-prev_selected_t,${(0.97 / fps).toFixed(4)})`;
 }
 
 /** ffmpeg's scale runs from 2 (best) to 31; its tables were compared with libjpeg's: quality = 100 - 3.5 q within 3 points. */

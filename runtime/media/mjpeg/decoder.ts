@@ -8,8 +8,8 @@ import { AS_IT_COMES, h264Input, UNIT_END } from './decode-args.ts';
 
 /** About what a phone or browser shows without visible loss; a picture of 720p is about 80 kB. */
 const QUALITY = 84;
-/** Pictures come on the network's beat: one that is a little early is no reason to wait for the next. */
-const SLACK = 1.25;
+/** Pictures come on the network's beat: one that is so early is no reason to wait for the next. Half of the time between two of 30 a second. */
+const EARLY_S = 0.016;
 
 export interface DecoderOptions {
   ffmpegPath: string;
@@ -28,7 +28,7 @@ export class Decoder {
   #state: 'open' | 'closed' = 'open';
 
   constructor({ ffmpegPath, video, fps, onPicture, onFailed }: DecoderOptions) {
-    const args = [...h264Input(video, AS_IT_COMES), ...jpegOutput({ fps: fps * SLACK, jpegQuality: QUALITY })];
+    const args = [...h264Input(video, AS_IT_COMES), ...jpegOutput({ fps, jpegQuality: QUALITY }, selectOnBeat(fps))];
     const child = spawn(ffmpegPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     const stderr = tailOf(child);
@@ -72,4 +72,13 @@ export class Decoder {
     this.#state = 'closed';
     tell();
   }
+}
+
+/**
+ * ffmpeg's expression for at most `fps` pictures a second of a stream that comes unevenly. It keeps a beat: after a late picture the next
+ * one is due on time. By the distance from the last one, what comes on time after a late one would be too early, and a fifth would be lost.
+ */
+function selectOnBeat(fps: number): string {
+  const step = (1 / fps).toFixed(6);
+  return `if(gte(t,ld(0)-${EARLY_S}),gte(st(0,if(lt(ld(0),t-${step}),t,ld(0))+${step}),0),0)`;
 }

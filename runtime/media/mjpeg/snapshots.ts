@@ -92,10 +92,8 @@ export class Snapshots {
 async function decodeLast({ format, units }: Group, ffmpegPath: string): Promise<Buffer> {
   const input = Buffer.concat(units.map(({ annexB }) => annexB));
   // The last but one too: should one be damaged there is still a picture.
-  const select = `select=gte(n\\,${Math.max(0, units.length - 2)})`;
-  const output = jpegOutput({ fps: 1000, jpegQuality: QUALITY }).map((arg) =>
-    arg.startsWith('select=') ? select : arg,
-  );
+  const select = `gte(n,${Math.max(0, units.length - 2)})`;
+  const output = jpegOutput({ fps: 1, jpegQuality: QUALITY }, select);
   let last: Buffer | undefined;
   const splitter = new JpegSplitter((jpeg) => {
     last = jpeg;

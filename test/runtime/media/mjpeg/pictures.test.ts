@@ -6,6 +6,10 @@ import type { LivePicture } from '../../../../runtime/contracts/live-outputs.ts'
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
 import { Pictures } from '../../../../runtime/media/mjpeg/pictures.ts';
+import { readNumber } from '../../../../runtime/media/sim/digits.ts';
+import { COUNTER_DIGITS, counterPlace, GRADIENT_LAP_MS } from '../../../../runtime/media/sim/gradient.ts';
+import { StreamHub } from '../../../../runtime/media/stream/hub.ts';
+import { SimSource } from '../../../../runtime/media/stream/sources/sim.ts';
 import { childCommands } from '../../../support/children.ts';
 import { type Clip, FakeStreams, recordClip } from '../../../support/stream-fixture.ts';
 import { until } from '../../../support/until.ts';
@@ -77,6 +81,46 @@ describe('live pictures', () => {
     const seconds = ((times.at(-1) ?? 0) - (times[15] ?? 0)) / 1000;
     assert.ok((times.length - 16) / seconds > 15, `${(times.length - 16) / seconds} a second`);
     assert.equal((await decoders()).length, 1);
+  });
+
+  it('are not held back until the next one comes, and none is lost: each shows the last that had arrived', async () => {
+    const fps = 4;
+    const size = { width: 640, height: 360 };
+    const url = { kind: 'sim', scene: 'gradient', fps, ...size } as const;
+    const source = new SimSource(url, { clock: systemClock, log: silentLog, ffmpegPath: 'ffmpeg' });
+    const hub = new StreamHub({ camera: 'slow', source, clock: systemClock, log: silentLog });
+    const slow = new Pictures({
+      streams: { subscribe: (_camera, reader) => hub.subscribe(reader) },
+      cameras: { capture: () => Promise.reject(new Error('no still was expected')) },
+      clock: systemClock,
+      log: silentLog,
+    });
+    let arrived = 0;
+    const gaps: string[] = [];
+    const shown: { jpeg: Buffer; arrived: number }[] = [];
+    hub.subscribe({ onFormat() {}, onVideo: () => (arrived += 1) });
+    slow.watch('slow', {
+      fps: 30,
+      onPicture: ({ jpeg }) => shown.push({ jpeg, arrived }),
+      onGap: (reason) => gaps.push(reason),
+    });
+    await until('twelve pictures', () => shown.length >= 12);
+    await slow.stop();
+    await hub.close();
+    assert.deepEqual(gaps, []);
+    const numbers = await Promise.all(
+      shown.map(async ({ jpeg }) => {
+        const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+        return readNumber(data, info.width, info.channels, counterPlace(info.width), COUNTER_DIGITS) ?? Number.NaN;
+      }),
+    );
+    // The counter goes round with the scene's lap. Pictures that came together at the beginning are not looked at.
+    const lap = (GRADIENT_LAP_MS * fps) / 1000;
+    const [first = 0] = numbers;
+    const behind = shown.map(({ arrived: count }, at) => (count - 1 - ((numbers[at] ?? 0) - first) + 2 * lap) % lap);
+    const late = behind.slice(4).filter((count) => count !== 0);
+    assert.ok(late.length <= 2, `pictures that had arrived and were not shown yet: ${behind}`);
+    assert.ok(arrived - shown.length <= 6, `${shown.length} of ${arrived} were shown`);
   });
 
   it('go on after the camera was away, in its new size, and say why they stop', async () => {
