@@ -27,7 +27,8 @@ export function askOf(msg: RedeyeMessage): Ask {
     query: Object.fromEntries(Object.entries(query).map(([name, value]) => [name, textOf(value)])),
     body: method.toUpperCase() !== 'GET' && isObject(msg.payload) ? msg.payload : {},
     origin: `${protocol}://${headers.host ?? 'localhost'}`,
-    cookie: headers.cookie,
+    payload: msg.payload,
+    error: isObject(msg.error) ? msg.error : {},
   };
 }
 

@@ -5,6 +5,7 @@ import { defineNode, partOf } from '../lib/define-node.ts';
 import { askOf } from './ask.ts';
 import * as shape from './config.ts';
 import { DIALECTS } from './dialects.ts';
+import { sharedMemory } from './memory.ts';
 import { asRefusal, toolsFor } from './operation.ts';
 
 /** Answers one operation of another system's API: what came in by `http in` leaves as what `http response` sends. */
@@ -20,27 +21,25 @@ export default (RED: NodeAPI) =>
         const words = `there is no operation ${config.operation} of ${config.dialect}`;
         throw new AppError('node.config_invalid', words, { field: 'operation' });
       }
-      const memory = new Map<string, unknown>();
+      const { memory, release } = sharedMemory(config.dialect);
       return {
         async onInput(msg, send) {
           const ask = askOf(msg);
           try {
             const reply = await operation(ask, toolsFor(host, api, ask, msg.req, memory));
             status.counted();
-            const { status: statusCode, body, headers = {} } = reply;
-            send({ ...msg, payload: body ?? '', statusCode, headers });
+            const { status: statusCode, body = '', headers = {}, onward } = reply;
+            if (onward !== undefined) send([null, { ...msg, payload: onward }]);
+            else send([{ ...msg, payload: body, statusCode, headers }, null]);
           } catch (thrown) {
             const refusal = asRefusal(thrown);
             if (refusal.code === 'internal.error') log.error('a request was not answered', { error: thrown });
             if (refusal.status >= 500) status.failed(refusal.message);
             const payload = (dialect.refuse ?? dialectError)(dialect.shape, refusal);
-            send({ ...msg, payload, statusCode: refusal.status, headers: {} });
+            send([{ ...msg, payload, statusCode: refusal.status, headers: {} }, null]);
           }
         },
-        onClose() {
-          for (const kept of memory.values()) if (typeof kept === 'function') kept();
-          memory.clear();
-        },
+        onClose: release,
       };
     },
   });

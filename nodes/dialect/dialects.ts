@@ -1,6 +1,11 @@
 import type { dialectError, ErrorShape } from '../../runtime/contracts/dialects.ts';
+import { camsuite, camsuiteRefusal } from './camsuite.ts';
 import { compucytoBackend } from './compucyto-backend.ts';
+import { mediamtx } from './mediamtx.ts';
 import type { Operation } from './operation.ts';
+import { pivision } from './pivision.ts';
+import { relabPlatform } from './relab-platform.ts';
+import { uuplastination } from './uuplastination.ts';
 
 export interface Dialect {
   /** how its clients know an error */
@@ -12,5 +17,10 @@ export interface Dialect {
 
 /** Every API that is answered, by the name in the node's form. */
 export const DIALECTS: Readonly<Record<string, Dialect | undefined>> = {
+  camsuite: { shape: 'suite', operations: camsuite, refuse: camsuiteRefusal },
   'compucyto-backend': { shape: 'nest', operations: compucytoBackend },
+  mediamtx: { shape: 'mediamtx', operations: mediamtx },
+  pivision: { shape: 'pivision', operations: pivision },
+  'relab-platform': { shape: 'fastapi', operations: relabPlatform },
+  uuplastination: { shape: 'fastapi', operations: uuplastination },
 };

@@ -11,7 +11,10 @@ export interface Ask {
   body: Readonly<Record<string, unknown>>;
   /** address under which the server was asked, as `http://redeye.local:1880` */
   origin: string;
-  cookie: string | undefined;
+  /** the message's payload as it is */
+  payload: unknown;
+  /** what a `catch` node put on the message */
+  error: { code?: string; message?: string };
 }
 
 /** What goes back. A text or Buffer is sent as it is, anything else as JSON. */
@@ -19,6 +22,8 @@ export interface Reply {
   status: number;
   body?: unknown;
   headers?: Record<string, string | string[]>;
+  /** no answer yet: this payload goes on, at the second output */
+  onward?: unknown;
 }
 
 /** What operations work with. */

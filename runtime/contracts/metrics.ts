@@ -94,6 +94,12 @@ export const MetricsAnswer = Type.Object(
       duplicates: count(),
       failures_by_code: Type.Record(Type.String(), Type.Number()),
       bytes: count(),
+      answer_ms: nullable(Type.Number({ description: 'mean time to an answer' })),
+      success_total: Type.Integer({ minimum: 0, description: 'since the start of the server' }),
+      failures_total: count(),
+      series: Type.Array(Type.Object({ at: time(), success: count(), failures: count() }), {
+        description: 'the hour in twelve pieces of five minutes, the oldest first',
+      }),
     }),
     queue: nullable(
       Type.Object({

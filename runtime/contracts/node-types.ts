@@ -12,6 +12,7 @@ export const NODE_TYPES = {
   'webrtc-out': ['server', 'edge'],
   'rtmp-push': ['server', 'edge'],
   retention: ['server', 'edge'],
+  stepper: ['server', 'edge'],
   'ingest-frame': ['server'],
   'frame-queue': ['server'],
   'job-done': ['server'],

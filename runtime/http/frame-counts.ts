@@ -3,6 +3,8 @@ import type { FrameReport, Metrics, MetricsAnswer } from '../contracts/metrics.t
 
 const MINUTE_MS = 60_000;
 const MINUTES = 60;
+const PIECE_MINUTES = 5;
+const PIECES = MINUTES / PIECE_MINUTES;
 
 interface Minute {
   /** number of the minute since the clock's zero */
@@ -11,6 +13,8 @@ interface Minute {
   duplicates: number;
   bytes: number;
   failures: Map<string, number>;
+  /** of all answers together */
+  seconds: number;
 }
 
 export interface FrameCounts {
@@ -26,6 +30,7 @@ export interface FrameCounts {
 export function createFrameCounts({ clock, metrics }: { clock: Clock; metrics: Metrics }): FrameCounts {
   const startedAt = clock.monotonicMs();
   const minutes: Minute[] = [];
+  const total = { success: 0, failures: 0 };
   const frames = metrics.counter({
     name: 'ingest_frames_total',
     help: 'Frames that devices sent, by what became of them; refused ones with the code of the answer',
@@ -44,7 +49,7 @@ export function createFrameCounts({ clock, metrics }: { clock: Clock; metrics: M
     const at = now();
     const last = minutes.at(-1);
     if (last?.at === at) return last;
-    const fresh = { at, success: 0, duplicates: 0, bytes: 0, failures: new Map<string, number>() };
+    const fresh = { at, success: 0, duplicates: 0, bytes: 0, failures: new Map<string, number>(), seconds: 0 };
     minutes.push(fresh);
     if (minutes.length > MINUTES + 1) minutes.shift();
     return fresh;
@@ -55,6 +60,9 @@ export function createFrameCounts({ clock, metrics }: { clock: Clock; metrics: M
       frames({ outcome, code });
       seconds(taken, { outcome });
       const counted = minute();
+      counted.seconds += taken;
+      if (outcome === 'stored' || outcome === 'duplicate') total.success += 1;
+      else total.failures += 1;
       if (outcome === 'stored') {
         bytes({}, size);
         counted.success += 1;
@@ -74,6 +82,7 @@ export function createFrameCounts({ clock, metrics }: { clock: Clock; metrics: M
         for (const [code, count] of one.failures) failures.set(code, (failures.get(code) ?? 0) + count);
       }
       const sum = (of: (one: Minute) => number) => recent.reduce((total, one) => total + of(one), 0);
+      const answered = sum((one) => one.success + failuresOf(one));
       const sinceMs = Math.min(clock.monotonicMs() - startedAt, MINUTES * MINUTE_MS);
       return {
         since: new Date(clock.now() - sinceMs).toISOString(),
@@ -82,7 +91,28 @@ export function createFrameCounts({ clock, metrics }: { clock: Clock; metrics: M
         duplicates: sum((one) => one.duplicates),
         failures_by_code: Object.fromEntries([...failures].sort()),
         bytes: sum((one) => one.bytes),
+        answer_ms: answered > 0 ? Math.round((sum((one) => one.seconds) / answered) * 10_000) / 10 : null,
+        success_total: total.success,
+        failures_total: total.failures,
+        series: seriesOf(recent, now(), clock.now()),
       };
     },
   };
+}
+
+function failuresOf({ failures }: Minute): number {
+  return [...failures.values()].reduce((total, count) => total + count, 0);
+}
+
+/** The hour in pieces of five minutes, the oldest first. */
+function seriesOf(recent: readonly Minute[], minute: number, now: number): MetricsAnswer['ingest']['series'] {
+  return Array.from({ length: PIECES }, (_, piece) => {
+    const first = minute - (PIECES - piece) * PIECE_MINUTES + 1;
+    const inside = recent.filter(({ at }) => at >= first && at < first + PIECE_MINUTES);
+    return {
+      at: new Date(now - (minute - first) * MINUTE_MS).toISOString(),
+      success: inside.reduce((total, one) => total + one.success, 0),
+      failures: inside.reduce((total, one) => total + failuresOf(one), 0),
+    };
+  });
 }

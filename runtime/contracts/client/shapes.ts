@@ -502,6 +502,16 @@ export type MetricsAnswer = {
     duplicates: number;
     failures_by_code: Record<string, number>;
     bytes: number;
+    answer_ms: number | null;
+    /** since the start of the server */
+    success_total: number;
+    failures_total: number;
+    /** the hour in twelve pieces of five minutes, the oldest first */
+    series: {
+      at: string;
+      success: number;
+      failures: number;
+    }[];
   };
   queue: {
     depth: number;

@@ -44,7 +44,7 @@ export function openServiceStream({ url, secret, onFrame, onEnd }: ServiceStream
   return () => end();
 }
 
-/** One frame of the stream, the next that comes. Throws `camera.unreachable` or `camera.no_picture`. */
+/** One frame of the stream, the next that comes. Throws `camera.unreachable` or `camera.bad_answer`. */
 export function nextStreamFrame(options: {
   url: string;
   secret: string | undefined;
@@ -74,7 +74,7 @@ export function nextStreamFrame(options: {
 }
 
 function failure(reason: string): AppError {
-  return new AppError(reason === SERVICE_GONE ? 'camera.unreachable' : 'camera.no_picture', reason);
+  return new AppError(reason === SERVICE_GONE ? 'camera.unreachable' : 'camera.bad_answer', reason);
 }
 
 function frameOf(data: string): Buffer | 'not one' | 'bad' {

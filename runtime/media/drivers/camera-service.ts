@@ -35,12 +35,12 @@ export class CameraServiceDriver implements StillDriver {
   #servesFiles = true;
 
   constructor(address: string, parts: DriverParts) {
-    const { url, secret } = splitSecret(address);
+    const { url, secret, headers: others } = splitSecret(address);
     this.#parts = parts;
     this.#url = url;
     this.#secret = secret;
     this.#timeoutMs = parts.serviceTimeoutMs ?? SERVICE_TIMEOUT_MS;
-    const headers: Record<string, string> = secret === undefined ? {} : { Authorization: `Bearer ${secret}` };
+    const headers = { ...others, ...(secret !== undefined && { Authorization: `Bearer ${secret}` }) };
     this.#call = new ServiceCall({ url, headers, timeoutMs: this.#timeoutMs, clock: parts.clock });
   }
 
@@ -113,7 +113,7 @@ export class CameraServiceDriver implements StillDriver {
     if (!this.#servesFiles) return undefined;
     // What names no file of one folder goes into no address.
     if (typeof filename !== 'string' || !FILE_NAME.test(filename)) {
-      throw new AppError('camera.no_picture', 'the camera service named no file');
+      throw new AppError('camera.bad_answer', 'the camera service named no file');
     }
     const answer = await this.#call.ask({ method: 'GET', path: `/captures/${filename}`, picture: true, signal });
     if (answer.status === 404) {
@@ -131,10 +131,10 @@ export class CameraServiceDriver implements StillDriver {
   }
 }
 
-/** The bytes must be the picture that was announced: JPEG, of that size. Throws `camera.no_picture`. */
+/** The bytes must be the picture that was announced: JPEG, of that size. Throws `camera.bad_answer`. */
 function checked(jpeg: Buffer, taken: Record<string, unknown>): Buffer {
   const header = readJpegHeader(jpeg);
-  if (!header) throw new AppError('camera.no_picture', 'the camera gave something that is no JPEG');
+  if (!header) throw new AppError('camera.bad_answer', 'the camera gave something that is no JPEG');
   const { settings, image_info: info } = taken as {
     settings?: { resolution?: { width?: unknown; height?: unknown } };
     image_info?: { size_bytes?: unknown };
@@ -142,14 +142,14 @@ function checked(jpeg: Buffer, taken: Record<string, unknown>): Buffer {
   const { width, height } = settings?.resolution ?? taken;
   const size = info?.size_bytes ?? taken.fileSize;
   if (typeof size === 'number' && size !== jpeg.length) {
-    throw new AppError('camera.no_picture', `the camera announced ${size} bytes and gave ${jpeg.length}`);
+    throw new AppError('camera.bad_answer', `the camera announced ${size} bytes and gave ${jpeg.length}`);
   }
   if (typeof width === 'number' && typeof height === 'number' && (width !== header.width || height !== header.height)) {
     const words = `the camera announced ${width}x${height} and gave ${header.width}x${header.height}`;
-    throw new AppError('camera.no_picture', words);
+    throw new AppError('camera.bad_answer', words);
   }
   if (jpeg.lastIndexOf(Buffer.from([0xff, 0xd9])) < jpeg.length - 64) {
-    throw new AppError('camera.no_picture', "the camera's picture is cut off");
+    throw new AppError('camera.bad_answer', "the camera's picture is cut off");
   }
   return jpeg;
 }

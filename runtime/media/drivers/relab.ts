@@ -34,12 +34,12 @@ export class RelabDriver implements StillDriver {
   #last: Required<Exposure> | undefined;
 
   constructor(address: string, parts: DriverParts) {
-    const { url, secret } = splitSecret(address);
+    const { url, secret, headers } = splitSecret(address);
     this.#parts = parts;
     this.#url = url;
     this.#call = new ServiceCall({
       url,
-      headers: secret === undefined ? {} : { 'X-API-Key': secret },
+      headers: { ...headers, ...(secret !== undefined && { 'X-API-Key': secret }) },
       timeoutMs: parts.serviceTimeoutMs ?? SERVICE_TIMEOUT_MS,
       clock: parts.clock,
     });
@@ -118,7 +118,7 @@ export class RelabDriver implements StillDriver {
 
   async #imageOf({ image_id: id }: Record<string, unknown>, signal: AbortSignal): Promise<Buffer> {
     if (typeof id !== 'string' || !IMAGE_ID.test(id)) {
-      throw new AppError('camera.no_picture', 'the camera named no image');
+      throw new AppError('camera.bad_answer', 'the camera named no image');
     }
     return this.#picture(`/images/${id}`, signal);
   }
@@ -132,7 +132,7 @@ export class RelabDriver implements StillDriver {
     const answer = await this.#call.ask({ method: 'GET', path, picture: true, signal });
     if (answer.status !== 200) throw refusalOf(answer);
     if (!readJpegHeader(answer.body)) {
-      throw new AppError('camera.no_picture', 'the camera gave something that is no JPEG');
+      throw new AppError('camera.bad_answer', 'the camera gave something that is no JPEG');
     }
     return answer.body;
   }

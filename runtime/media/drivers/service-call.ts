@@ -4,6 +4,7 @@ import type { Clock } from '../../contracts/host.ts';
 /** What the backend of seed 002 says word for word when its camera service cannot be reached (S2.14). */
 export const SERVICE_GONE = 'Camera service unavailable';
 
+const HEADER_PREFIX = 'header.';
 const MAX_JSON = 1024 * 1024;
 const MAX_PICTURE = 32 * 1024 * 1024;
 
@@ -72,12 +73,12 @@ export class ServiceCall {
     }
   }
 
-  /** The JSON object of a good answer; refusals become AppErrors by `refusalOf`, what is no object `camera.no_picture`. */
+  /** The JSON object of a good answer; refusals become AppErrors by `refusalOf`, what is no object `camera.bad_answer`. */
   async json(ask: ServiceAsk): Promise<Record<string, unknown>> {
     const answer = await this.ask(ask);
     if (answer.status >= 300) throw refusalOf(answer);
     const found = objectOf(answer.body);
-    if (!found) throw new AppError('camera.no_picture', 'the camera service answered with something that is no JSON');
+    if (!found) throw new AppError('camera.bad_answer', 'the camera service answered with something that is no JSON');
     return found;
   }
 }
@@ -88,11 +89,9 @@ export class ServiceCall {
  */
 export function refusalOf({ status, body }: ServiceAnswer): AppError {
   const words = wordsOf(body);
-  if (status === 401 || status === 403) {
-    return new AppError('camera.unreachable', `the camera service refuses the key it was given (${status})`, {
-      status,
-    });
-  }
+  if (status === 401) return new AppError('camera.key_missing', 'the camera service wants a key (401)');
+  if (status === 403)
+    return new AppError('camera.key_refused', 'the camera service refuses the key it was given (403)');
   if (status === 422 || status === 400)
     return new AppError('request.invalid', words ?? 'the camera refuses these values');
   if (status === 409) return new AppError('camera.busy', words ?? 'the camera is busy with a stream');
@@ -144,14 +143,28 @@ function reasonOf(error: unknown): string {
   return cause?.code ?? cause?.message ?? message ?? String(error);
 }
 
-/** Splits a camera service's address into where it is and the secret in it: its password, or its user name when there is none. */
-export function splitSecret(address: string): { url: string; secret: string | undefined } {
+/** A camera service's address taken apart: nothing secret is left in `url`. */
+export interface ServiceAddress {
+  url: string;
+  /** its password, or its user name when there is none */
+  secret: string | undefined;
+  /** other headers that are sent (S0.25), given as `?header.Name=value` */
+  headers: Record<string, string>;
+}
+
+/** Takes apart what was typed as a camera's address. */
+export function splitSecret(address: string): ServiceAddress {
   const url = new URL(address);
   const secret = decodeURIComponent(url.password === '' ? url.username : url.password);
+  const named = [...url.searchParams].filter(([name]) => name.startsWith(HEADER_PREFIX));
   url.username = '';
   url.password = '';
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   url.search = '';
   url.hash = '';
-  return { url: url.href, secret: secret === '' ? undefined : secret };
+  return {
+    url: url.href,
+    secret: secret === '' ? undefined : secret,
+    headers: Object.fromEntries(named.map(([name, value]) => [name.slice(HEADER_PREFIX.length), value])),
+  };
 }

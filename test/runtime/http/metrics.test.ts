@@ -117,8 +117,19 @@ describe('what is counted', () => {
     frames.note({ outcome: 'conflict', code: 'frame.seq_taken', bytes: 0, seconds: 0.1 });
     await clock.advance(30 * 60_000);
     frames.note({ outcome: 'duplicate', bytes: 10, seconds: 0.1 });
-    const { since, ...counted } = frames.lastHour();
+    const { since, series, ...counted } = frames.lastHour();
+    assert.equal(series.length, 12);
+    assert.deepEqual(
+      [5, 11].map((piece) => [series[piece]?.success, series[piece]?.failures]),
+      [
+        [1, 1],
+        [1, 0],
+      ],
+    );
     assert.deepEqual(counted, {
+      answer_ms: 100,
+      success_total: 2,
+      failures_total: 1,
       success: 2,
       failures: 1,
       duplicates: 1,

@@ -1,0 +1,186 @@
+import { CpuUse, ipv4Addresses, operatingSystem, uptimeSeconds, uptimeWords } from './machine.ts';
+import { type CameraRow, type Operation, Refusal, type Reply, type Tools } from './operation.ts';
+import { stepperOperations } from './uuplastination-stepper.ts';
+
+/** `GET /api/v1/metrics`, as far as it is read here. */
+interface Figures {
+  system: { memory_total_bytes: number; memory_available_bytes: number; temperature_c: number | null };
+}
+
+interface SettingsRow {
+  resolution?: { width: number; height: number };
+  fps?: number;
+}
+
+const PRESENT = new Set(['idle', 'live', 'online', 'connecting']);
+
+/**
+ * `/camera/status` is asked by the clients of two systems: the keys of both are there, none means two things. A camera that sleeps until
+ * somebody looks is available and not running.
+ */
+const cameraStatus: Operation = async (_ask, tools) => {
+  const camera = await tools.camera().catch((error: unknown) => {
+    if (error instanceof Refusal && error.code === 'camera.not_found') return undefined;
+    throw error;
+  });
+  const available = camera !== undefined && PRESENT.has(camera.state);
+  const settings = camera && available ? await settingsOf(camera, tools) : {};
+  const { width, height } = settings.resolution ?? { width: 1920, height: 1080 };
+  const running = camera !== undefined && available && (isKept(camera.id, tools) || camera.state === 'live');
+  const backend = !available ? 'none' : camera.driver === 'rpicam' ? 'picamera2' : 'opencv';
+  return {
+    status: 200,
+    body: {
+      running,
+      camera_num: 0,
+      resolution: `${width}x${height}`,
+      framerate: settings.fps ?? 30,
+      available,
+      publisher: { status: 'missing' },
+      backend,
+      picamera2_available: backend === 'picamera2',
+      opencv_available: backend === 'opencv',
+      current_mode: available ? (running ? 'video' : 'photo') : null,
+      stream: null,
+    },
+  };
+};
+
+/** What a camera does not tell, or tells too late, is left to the defaults. */
+async function settingsOf({ id }: CameraRow, { raw }: Tools): Promise<SettingsRow> {
+  const { status, body } = await raw({ method: 'GET', path: `/cameras/${id}/settings` });
+  return status === 200 ? (body as SettingsRow) : {};
+}
+
+function isKept(camera: string, { memory }: Tools): boolean {
+  return memory.has(`warm ${camera}`);
+}
+
+/** Keeps the live picture ready, as a viewer would. Always 200: clients read `status` (§2.2). */
+const cameraStart: Operation = async (_ask, tools) => {
+  const { id } = await tools.camera();
+  const { live } = tools.host;
+  if (!live) return { status: 200, body: { status: 'error', message: 'there is no live picture here' } };
+  const { state, reason } = live.status(id, 'mjpeg');
+  if (state === 'failed') return { status: 200, body: { status: 'error', message: reason ?? 'the camera failed' } };
+  const key = `warm ${id}`;
+  if (!tools.memory.has(key)) tools.memory.set(key, { [Symbol.dispose]: live.keepWarm(id, 'mjpeg') });
+  return { status: 200, body: { status: 'started' } };
+};
+
+const cameraStop: Operation = async (_ask, tools) => {
+  const { id } = await tools.camera();
+  const key = `warm ${id}`;
+  (tools.memory.get(key) as Disposable | undefined)?.[Symbol.dispose]();
+  tools.memory.delete(key);
+  return { status: 200, body: { status: 'stopped' } };
+};
+
+const snapshot: Operation = async (_ask, tools): Promise<Reply> => {
+  const { id } = await tools.camera();
+  const { status, body } = await tools.raw({ method: 'GET', path: `/cameras/${id}/snapshot.jpg` });
+  if (status === 200 && Buffer.isBuffer(body)) {
+    return { status: 200, body, headers: { 'Content-Type': 'image/jpeg', 'Cache-Control': 'no-store' } };
+  }
+  // Its clients show the text.
+  return { status: 503, body: 'Camera not available', headers: { 'Content-Type': 'text/plain; charset=utf-8' } };
+};
+
+const cpuOf = ({ memory }: Tools): CpuUse => {
+  const cpu = (memory.get('cpu') as CpuUse | undefined) ?? new CpuUse();
+  memory.set('cpu', cpu);
+  return cpu;
+};
+
+/** `systemctl is-active` of seed 001's services; what Redeye does itself says how it is, what it does not know is `unknown`. */
+const stats: Operation = async (_ask, tools) => {
+  const { system } = (await tools.api('GET', '/metrics')) as Figures;
+  const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+  const total = system.memory_total_bytes;
+  const available = system.memory_available_bytes;
+  const body = {
+    cpu: { temp_c: system.temperature_c, usage_percent: cpuOf(tools).percent() },
+    memory: {
+      total,
+      used: total - available,
+      available,
+      percent: Math.round(((total - available) / total) * 1000) / 10,
+    },
+    uptime_seconds: uptimeSeconds(),
+    network: { ipv4_addresses: ipv4Addresses(), internet_reachable: null },
+    services: {
+      camera: items.some(({ state }) => PRESENT.has(state)) ? 'active' : 'inactive',
+      stepper: 'active',
+      nginx: 'unknown',
+      tailscaled: 'unknown',
+      webhook_deploy: 'unknown',
+    },
+    ports: { rtsp_8554: false, api_8000: true },
+    os: await operatingSystem(),
+    timestamp: new Date(tools.host.clock.now()).toISOString(),
+  };
+  return { status: 200, body };
+};
+
+const metrics: Operation = async (_ask, tools) => {
+  const { system } = (await tools.api('GET', '/metrics')) as Figures;
+  const gigabytes = (bytes: number) => Math.round(bytes / 1e7) / 100;
+  const total = system.memory_total_bytes;
+  const body = {
+    cpuTemp: system.temperature_c,
+    cpuUsage: cpuOf(tools).percent(),
+    memoryUsage: gigabytes(total - system.memory_available_bytes),
+    memoryTotal: gigabytes(total),
+    uptime: uptimeWords(uptimeSeconds()),
+  };
+  return { status: 200, body };
+};
+
+const NO_LIVEKIT = 'LiveKit is not set up on this server: use WHEP (/{camera}/whep), HLS or MJPEG';
+
+/** ICE servers with credentials of their own (seed 001 gave none, and its TURN never worked). */
+const webrtcConfig: Operation = async (_ask, tools) => {
+  const { id } = await tools.camera();
+  const { iceServers = [] } = (await tools.api('GET', `/cameras/${id}/live`)) as {
+    iceServers?: { url: string; username?: string; credential?: string }[];
+  };
+  const servers = iceServers.map(({ url, ...credentials }) => ({ urls: [url], ...credentials }));
+  return { status: 200, body: { host: '', iceServers: servers, disabled: true, notes: [NO_LIVEKIT] } };
+};
+
+const webrtcHealth: Operation = async (ask, tools) => {
+  const { body } = (await webrtcConfig(ask, tools)) as { body: { iceServers: unknown[] } };
+  const isDiagnosis = ask.path.endsWith('/diagnostics');
+  return {
+    status: 200,
+    body: {
+      livekit_host_env: null,
+      effective_host: '',
+      api_credentials_configured: false,
+      ice_servers_count: body.iceServers.length,
+      disabled: true,
+      reachability: null,
+      recommendations: [NO_LIVEKIT],
+      ...(isDiagnosis && { token_issuance: false, sample_token_prefix: null }),
+    },
+  };
+};
+
+/** Rooms and tokens come with the LiveKit part of the server. */
+const livekit: Operation = () => {
+  throw new Refusal(503, 'livekit.unavailable', NO_LIVEKIT);
+};
+
+/** The dashboard of seed 001 (§2.2). */
+export const uuplastination: Record<string, Operation> = {
+  'camera-status': cameraStatus,
+  'camera-start': cameraStart,
+  'camera-stop': cameraStop,
+  snapshot,
+  stats,
+  metrics,
+  'webrtc-config': webrtcConfig,
+  'webrtc-health': webrtcHealth,
+  livekit,
+  ...stepperOperations,
+};
