@@ -64,7 +64,7 @@ export interface Live extends Part {
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
 export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl, uplink }: LiveOptions): Live {
   const serviceTimeoutMs = settings.SERVICE_TIMEOUT;
-  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath, serviceTimeoutMs });
+  const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath, serviceTimeoutMs, checkUrl });
   const streams = createStreams({
     cameras: uplink?.join(cameras) ?? cameras,
     uplink: uplink?.source,

@@ -92,6 +92,7 @@ export interface StreamHost {
    * `camera.no_stream` for a camera whose driver gives stills only. A source that cannot be reached is told by `onGap`.
    */
   subscribe(camera: string, reader: StreamReader): StreamSubscription;
+  /** Throws `camera.not_found`, `camera.no_stream`. */
   status(camera: string): StreamStatus;
   list(): StreamStatus[];
   /** Keeps the source running without readers until released. */

@@ -23,6 +23,8 @@ export interface CameraSetOptions {
   /** how long a camera service may take for an answer, ms; default 30000 */
   serviceTimeoutMs?: number | undefined;
   v4l2Ctl?: string;
+  /** throws for an address that must not be reached; for where a camera sends us on */
+  checkUrl?: (url: string) => Promise<void>;
   /** where `auto` looks; default: this machine */
   search?: Partial<AutoSearch>;
   random?: () => number;
@@ -80,8 +82,8 @@ class Cameras implements CameraSet {
 
   constructor(options: CameraSetOptions) {
     const { clock, log, ffmpegPath = 'ffmpeg', rpicamVid = RPICAM_VID, random, limits } = options;
-    const { serviceTimeoutMs, v4l2Ctl } = options;
-    this.#parts = { clock, log, ffmpegPath, rpicamVid, serviceTimeoutMs, v4l2Ctl, random, limits };
+    const { serviceTimeoutMs, v4l2Ctl, checkUrl } = options;
+    this.#parts = { clock, log, ffmpegPath, rpicamVid, serviceTimeoutMs, v4l2Ctl, checkUrl, random, limits };
     this.#search = { rpicamVid, ...options.search };
     for (const camera of options.cameras ?? []) this.define(camera);
   }

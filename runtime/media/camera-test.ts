@@ -47,7 +47,7 @@ export function createCameraTest(parts: CameraTestParts): (url: string) => Promi
 async function tryCamera(url: string, { clock, ffmpegPath, checkUrl, rpicamVid = RPICAM_VID }: CameraTestParts) {
   const say = (text: string) => withoutSecrets(text, url);
   const common = { clock, log: silentLog, ffmpegPath, rpicamVid };
-  const cameras = createCameraSet(common);
+  const cameras = createCameraSet({ ...common, checkUrl });
   const streams = createStreams({ ...common, cameras });
   try {
     await checkUrl(url);

@@ -8,7 +8,9 @@ import { RestartPause } from './restart-pause.ts';
 
 export interface NewestPictureOptions {
   /** how to start the program for a tuning */
-  launch(tuning: Tuning): Launch;
+  launch?(tuning: Tuning): Launch;
+  /** in place of a program: what reads pictures by itself */
+  start?(tuning: Tuning, onPicture: (jpeg: Buffer) => void): PictureProcess;
   /** the program's last words as a sentence for people */
   explain(stderr: string): string;
   /** false for a program that cannot be tuned while a camera is hot (its pictures are fitted afterwards) */
@@ -127,12 +129,19 @@ export class NewestPicture {
   }
 
   #start(tuning: Tuning): void {
-    const { clock, launch } = this.#options;
-    const process = startPictureProcess(launch(tuning), clock, (jpeg) => this.#show(run, jpeg));
+    const { clock } = this.#options;
+    const process = this.#open(tuning, (jpeg) => this.#show(run, jpeg));
     const run: Run = { process, tuning, startedMs: clock.monotonicMs() };
     this.#place = { at: 'running', run };
     this.#watch(run);
     void process.gone.then((ending) => this.#gone(run, ending));
+  }
+
+  #open(tuning: Tuning, onPicture: (jpeg: Buffer) => void): PictureProcess {
+    const { clock, launch, start } = this.#options;
+    if (start) return start(tuning, onPicture);
+    if (!launch) throw new AppError('internal.error', 'there is nothing to start');
+    return startPictureProcess(launch(tuning), clock, onPicture);
   }
 
   #show(run: Run, jpeg: Buffer): void {

@@ -57,7 +57,8 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       handle: (context) =>
         idempotency.run(
           context,
-          async () => new Answer(201, await accounts.people.create(context.body as UserCreate, context.actor), NOT_KEPT),
+          async () =>
+            new Answer(201, await accounts.people.create(context.body as UserCreate, context.actor), NOT_KEPT),
         ),
     },
     {
@@ -102,7 +103,11 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       handle: (context) =>
         idempotency.run(context, async () => {
           const { name: of } = context.body as AppPasswordCreate;
-          return new Answer(201, await accounts.people.addCredential(userId(context.params.id), of, context.actor), NOT_KEPT);
+          return new Answer(
+            201,
+            await accounts.people.addCredential(userId(context.params.id), of, context.actor),
+            NOT_KEPT,
+          );
         }),
     },
     {

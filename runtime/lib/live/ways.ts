@@ -35,6 +35,7 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
   const now = clock.now();
   const status = statusOf(streams, camera);
   if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [], iceServers: [] };
+  if ('refusal' in status) return byPictures(status.refusal, hasPictures, now);
   const { state, reason, format } = status;
   const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
   const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
@@ -54,13 +55,19 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
   };
 }
 
-/** Undefined for cameras of which only stills come. */
-function statusOf(streams: Pick<StreamHost, 'status'>, camera: string): StreamStatus | undefined {
+/** A camera without H.264 is watched by its pictures. */
+function byPictures(reason: string, hasPictures: boolean, now: number): LiveWays {
+  const mjpeg = { name: 'mjpeg', ...(!hasPictures && { reason: OFF }) } as const;
+  return { state: 'idle', now, ways: [{ name: 'whep', reason }, { name: 'hls', reason }, mjpeg], iceServers: [] };
+}
+
+/** Its stream, or why it has none; undefined for a camera of which nothing live comes here. */
+function statusOf(streams: Pick<StreamHost, 'status'>, camera: string): StreamStatus | { refusal: string } | undefined {
   try {
     return streams.status(camera);
   } catch (error) {
-    if (error instanceof AppError && (error.code === 'camera.not_found' || error.code === 'camera.no_stream'))
-      return undefined;
+    if (error instanceof AppError && error.code === 'camera.not_found') return undefined;
+    if (error instanceof AppError && error.code === 'camera.no_stream') return { refusal: error.message };
     throw error;
   }
 }

@@ -1,22 +1,35 @@
 import type { CaptureOptions } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
-import type { DriverStatus, Picture, StillDriver } from '../driver.ts';
+import type { DriverStatus, Picture, SettingsFace, StillDriver } from '../driver.ts';
 import { CameraServiceDriver, type Exposure } from './camera-service.ts';
+import { HttpMjpegDriver } from './http-mjpeg.ts';
 import type { DriverParts } from './parts.ts';
 import { type ServiceSettings, serviceControl } from './service-settings.ts';
 
 /**
- * A camera behind `http:`, which may be of several kinds: what answers decides, at the first capture, and is asked again until something
- * is found. Only the camera service of seed 002 is known so far.
+ * A camera behind `http:`: the camera service of seed 002, or one that gives JPEGs. What answers decides, at the first use, and is asked
+ * again until something is found. An address with a path or a query is first taken for that of pictures.
  */
 export class HttpDriver implements StillDriver {
-  readonly control = serviceControl(this);
+  readonly control: SettingsFace;
   readonly #service: CameraServiceDriver;
-  #found: CameraServiceDriver | undefined;
+  readonly #mjpeg: HttpMjpegDriver;
+  readonly #order: readonly (CameraServiceDriver | HttpMjpegDriver)[];
+  #found: CameraServiceDriver | HttpMjpegDriver | undefined;
   #status: DriverStatus = { state: 'idle' };
 
   constructor(address: string, parts: DriverParts) {
     this.#service = new CameraServiceDriver(address, parts);
+    this.#mjpeg = new HttpMjpegDriver(address, parts);
+    const { pathname, search } = new URL(address);
+    const isPlain = pathname === '/' && search === '';
+    this.#order = isPlain ? [this.#service, this.#mjpeg] : [this.#mjpeg, this.#service];
+    const { read, apply } = serviceControl(this);
+    const nothing = { ranges: {}, available_resolutions: [] };
+    this.control = {
+      read: async () => ((await this.#driver()) === this.#mjpeg ? nothing : read()),
+      apply,
+    };
   }
 
   get kind(): string {
@@ -30,11 +43,11 @@ export class HttpDriver implements StillDriver {
   }
 
   async settings(signal?: AbortSignal): Promise<ServiceSettings> {
-    return (await this.#driver(signal)).settings(signal);
+    return (await this.#serviceOnly(signal)).settings(signal);
   }
 
   async change(change: Exposure, signal?: AbortSignal): Promise<ServiceSettings> {
-    return (await this.#driver(signal)).change(change, signal);
+    return (await this.#serviceOnly(signal)).change(change, signal);
   }
 
   status(): DriverStatus {
@@ -42,17 +55,25 @@ export class HttpDriver implements StillDriver {
   }
 
   async close(): Promise<void> {
-    await this.#service.close();
+    await Promise.all([this.#service.close(), this.#mjpeg.close()]);
   }
 
-  async #driver(signal?: AbortSignal): Promise<CameraServiceDriver> {
+  async #serviceOnly(signal?: AbortSignal): Promise<CameraServiceDriver> {
+    const found = await this.#driver(signal);
+    if (found !== this.#mjpeg) return this.#service;
+    throw new AppError('camera.setting_invalid', 'nothing can be set at a camera that gives JPEGs: use its own page');
+  }
+
+  async #driver(signal?: AbortSignal): Promise<CameraServiceDriver | HttpMjpegDriver> {
     if (this.#found) return this.#found;
     try {
-      if (await this.#service.isThere(signal)) {
-        this.#found = this.#service;
-        return this.#found;
+      for (const driver of this.#order) {
+        if (!(await driver.isThere(signal))) continue;
+        this.#found = driver;
+        return driver;
       }
-      throw new AppError('camera.no_picture', 'what answers there is no camera service: its /health does not say so');
+      const words = 'what answers there gives no JPEGs, and is no camera service: its /health does not say so';
+      throw new AppError('camera.no_picture', words);
     } catch (error) {
       if (!signal?.aborted && error instanceof AppError) this.#status = { state: 'failed', reason: error.message };
       throw error;

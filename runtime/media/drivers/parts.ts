@@ -15,6 +15,8 @@ export interface DriverParts {
   rpicamVid: readonly string[];
   /** how long a camera service may take for an answer, ms (SERVICE_TIMEOUT) */
   serviceTimeoutMs?: number | undefined;
+  /** throws for an address that must not be reached; for where a camera sends us on */
+  checkUrl?: ((url: string) => Promise<void>) | undefined;
   /** sets a USB camera's exposure and gain; default: `v4l2-ctl`, from PATH */
   v4l2Ctl?: string;
   /** how the camera was set through Redeye */

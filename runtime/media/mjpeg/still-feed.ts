@@ -24,6 +24,7 @@ export class StillFeed implements Feed {
     const { cameras, camera, clock, onPicture, onGap, onEnd } = this.#options;
     const { signal } = this.#end;
     const pause = new RestartPause();
+    let shownAt: number | undefined;
     while (!signal.aborted) {
       const beganMs = clock.monotonicMs();
       let restMs = 0;
@@ -31,7 +32,9 @@ export class StillFeed implements Feed {
         const { jpeg, capturedAt } = await cameras.capture(camera, {}, signal);
         if (signal.aborted) return;
         pause.reset();
-        onPicture({ jpeg, takenAt: capturedAt });
+        // A camera slower than its viewers gives the same picture again.
+        if (capturedAt !== shownAt) onPicture({ jpeg, takenAt: capturedAt });
+        shownAt = capturedAt;
         restMs = Math.max(0, 1000 / this.fps - (clock.monotonicMs() - beganMs));
       } catch (thrown) {
         if (signal.aborted) return;

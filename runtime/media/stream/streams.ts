@@ -7,7 +7,7 @@ import type { CameraUrl } from '../camera-url.ts';
 import { type HubLimits, StreamHub } from './hub.ts';
 import type { SourceLimits, SourceParts } from './process-source.ts';
 import type { CreateParts } from './sources/create.ts';
-import { createSource } from './sources/create.ts';
+import { createSource, noStream } from './sources/create.ts';
 import { FoundSource } from './sources/found.ts';
 import type { StreamSource } from './stream-source.ts';
 
@@ -104,13 +104,20 @@ class CameraStreams implements Streams {
 
   status(camera: string): StreamStatus {
     const id = this.#options.cameras.resolve(camera);
+    const address = this.#options.cameras.address(id);
+    const refusal = address && address.kind !== 'uplink' ? noStream(address) : undefined;
+    if (refusal) throw refusal;
+    return this.#status(id);
+  }
+
+  #status(id: string): StreamStatus {
     const status = this.#hubs.get(id)?.hub.status() ?? idle(id);
     const reason = status.state === 'idle' ? this.#options.cameras.trouble?.(id) : undefined;
     return reason === undefined ? status : { ...status, reason };
   }
 
   list(): StreamStatus[] {
-    return this.#options.cameras.ids().map((id) => this.status(id));
+    return this.#options.cameras.ids().map((id) => this.#status(id));
   }
 
   keepWarm(camera: string): Release {

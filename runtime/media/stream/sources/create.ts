@@ -34,10 +34,13 @@ export function createSource(url: Exclude<CameraUrl, { kind: 'auto' }>, parts: C
     case 'rpicam':
       return createRpicamSource(url.index, parts);
     case 'http':
-    case 'relab': {
-      const what = url.kind === 'http' ? 'http:' : 'relab+http:';
-      const words = `a camera behind ${what} gives stills only in this version; live view takes rtsp:, rpicam:, v4l2:, file: or sim:`;
-      throw new AppError('camera.no_stream', words);
-    }
+    case 'relab':
+      throw noStream(url) ?? new AppError('camera.no_stream', 'nothing live comes from this camera');
   }
+}
+
+/** `camera.no_stream`, in words, for a camera that gives JPEGs and no H.264; undefined for any other. */
+export function noStream(url: CameraUrl): AppError | undefined {
+  if (url.kind !== 'http' && url.kind !== 'relab') return undefined;
+  return new AppError('camera.no_stream', 'this camera gives JPEGs and no H.264: it can be watched as MJPEG only');
 }
