@@ -33,6 +33,12 @@ export const EdgeSettings = Type.Object({
     maximum: 65_535,
     description: "UDP port of the device's own WebRTC, for all viewers; 0 switches it off",
   }),
+  AUTHORIZED_API_KEYS: Type.Array(Type.String({ minLength: 8 }), {
+    default: [],
+    list: true,
+    secret: true,
+    description: "keys that open the device's own pages and pictures beside its DEVICE_KEY, at least 8 characters each; a JSON array or by commas",
+  }),
   TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
   EDGE_DATA_DIR: Type.String({
     default: './data/edge',

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * glibc keeps freed pictures (2.7 MB each when raw) for later and does so once per thread; given back at once, the child of a
  * simulated camera is resident with 137 MB instead of 183.
@@ -9,8 +11,16 @@ const MEMORY = {
   UV_THREADPOOL_SIZE: '2',
 };
 
-/** What the child gets of the environment: flows can read it, so the key and whatever else lies there stays out. */
-export function childEnvironment(env: NodeJS.ProcessEnv, settingNames: string[]): NodeJS.ProcessEnv {
+/** By it the child knows who shows a key, without knowing the key: SHA-256, hexadecimal, by commas. */
+export const KEY_HASHES = 'REDEYE_KEY_HASHES';
+const KEYS = ['DEVICE_KEY', 'AUTHORIZED_API_KEYS'];
+
+/** What the child gets of the environment: flows can read it, so keys and whatever else lies there stay out. */
+export function childEnvironment(
+  env: NodeJS.ProcessEnv,
+  settingNames: string[],
+  keys: readonly string[] = [],
+): NodeJS.ProcessEnv {
   const plain = [
     'PATH',
     'HOME',
@@ -22,9 +32,10 @@ export function childEnvironment(env: NodeJS.ProcessEnv, settingNames: string[])
     'LD_LIBRARY_PATH',
     'NODE_EXTRA_CA_CERTS',
   ];
-  const own = settingNames.filter((name) => name !== 'DEVICE_KEY').flatMap((name) => [name, `${name}_FILE`]);
+  const own = settingNames.filter((name) => !KEYS.includes(name)).flatMap((name) => [name, `${name}_FILE`]);
   const taken = Object.fromEntries(
     [...plain, ...own].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
-  return { ...MEMORY, ...taken };
+  const hashes = keys.map((key) => createHash('sha256').update(key).digest('hex'));
+  return { ...MEMORY, ...taken, [KEY_HASHES]: hashes.join(',') };
 }

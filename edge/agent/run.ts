@@ -28,7 +28,7 @@ export async function runEdge(): Promise<void> {
     child: {
       entry: join(import.meta.dirname, '..', 'runtime', `main.${EXTENSION}`),
       execArgv: CHILD_FLAGS,
-      env: childEnvironment(process.env, Object.keys(EdgeSettings.properties)),
+      env: childEnvironment(process.env, Object.keys(EdgeSettings.properties), [key, ...settings.AUTHORIZED_API_KEYS]),
     },
   });
   let ending = false;

@@ -58,8 +58,21 @@ function textOf(name: string, aliases: string[], env: NodeJS.ProcessEnv): string
   return undefined;
 }
 
+/** A JSON array, as some systems before us wrote their lists; undefined for any other text. */
+function jsonList(text: string): unknown[] | undefined {
+  if (!text.startsWith('[')) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function convert(text: string, keywords: SettingKeywords & { type?: string }): unknown {
   if (keywords.list || keywords.type === 'array') {
+    const list = jsonList(text);
+    if (list) return list;
     return text
       .split(',')
       .map((part) => part.trim())

@@ -14,23 +14,25 @@ export interface DatachannelOptions {
   udpPort: number;
   /** address to bind to; all networks without it */
   bindAddress?: string | undefined;
+  /** name of the setting that the port comes from, for people; default `WEBRTC_UDP_PORT` */
+  setting?: string;
   clock: Clock;
   log: Log;
 }
 
 /** WebRTC by node-datachannel (libdatachannel), every peer on one UDP port. */
 export function datachannelEngine(options: DatachannelOptions): RtcEngine {
-  const { udpPort, bindAddress } = options;
+  const { udpPort, bindAddress, setting = 'WEBRTC_UDP_PORT' } = options;
   let listener: IceUdpMuxListener | undefined;
   return {
     async start() {
       if (listener) return;
-      await checkPort(udpPort, bindAddress);
+      await checkPort(udpPort, bindAddress, setting);
       // It holds the port between sessions: a peer that found it taken would end the process, on a thread where nobody catches.
       try {
         listener = new rtc.IceUdpMuxListener(udpPort, bindAddress);
       } catch (cause) {
-        throw new AppError('webrtc.unavailable', `WEBRTC_UDP_PORT: UDP port ${udpPort} cannot be used`, {}, { cause });
+        throw new AppError('webrtc.unavailable', `${setting}: UDP port ${udpPort} cannot be used`, {}, { cause });
       }
     },
     async stop() {
@@ -54,7 +56,7 @@ export function datachannelEngine(options: DatachannelOptions): RtcEngine {
 }
 
 /** Tells in words why the port cannot be had; the engine itself only says that it cannot. */
-async function checkPort(port: number, address: string | undefined): Promise<void> {
+async function checkPort(port: number, address: string | undefined, setting: string): Promise<void> {
   const socket = createSocket(address !== undefined && isIPv6(address) ? 'udp6' : 'udp4');
   try {
     await new Promise<void>((resolve, reject) => {
@@ -66,8 +68,8 @@ async function checkPort(port: number, address: string | undefined): Promise<voi
     const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${message}`;
     throw new AppError(
       'webrtc.unavailable',
-      `WEBRTC_UDP_PORT: UDP port ${port} ${why}`,
-      { field: 'WEBRTC_UDP_PORT' },
+      `${setting}: UDP port ${port} ${why}`,
+      { field: setting },
       { cause },
     );
   } finally {

@@ -29,6 +29,8 @@ export interface WhepOptions {
   /** addresses or names under which players reach the port, beside this host's own */
   hosts?: readonly string[];
   iceServers: (user: string | undefined, nowMs: number) => IceServer[];
+  /** what is said where it is off; default: the server's words */
+  offReason?: string;
   /** most sessions at a time, default 100 */
   limit?: number;
   clock: Clock;
@@ -151,7 +153,8 @@ class Whep implements WhepService, Part {
   }
 
   trouble(): string | undefined {
-    return this.#options.engine ? this.#trouble?.message : OFF;
+    const { engine, offReason = OFF } = this.#options;
+    return engine ? this.#trouble?.message : offReason;
   }
 
   iceServers(user?: string): IceServer[] {
@@ -176,8 +179,8 @@ class Whep implements WhepService, Part {
 
   /** The engine, which is started again where its port was taken; throws `webrtc.unavailable`. */
   async #engine(): Promise<RtcEngine> {
-    const { engine } = this.#options;
-    if (!engine) throw new AppError('webrtc.unavailable', OFF);
+    const { engine, offReason = OFF } = this.#options;
+    if (!engine) throw new AppError('webrtc.unavailable', offReason);
     if (!this.#running) throw new AppError('webrtc.unavailable', 'WebRTC is not running');
     if (this.#isWorthATry()) await this.#startEngine();
     if (this.#trouble) throw this.#trouble;
