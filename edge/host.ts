@@ -1,7 +1,15 @@
 import type { DetectionReport } from '../runtime/contracts/detection.ts';
 import { AppError } from '../runtime/contracts/errors.ts';
 import type { FrameInfo } from '../runtime/contracts/frame.ts';
-import type { CameraHost, Clock, DetectionHost, DetectionMemory, Host, Log } from '../runtime/contracts/host.ts';
+import type {
+  CameraHost,
+  Clock,
+  DetectionHost,
+  DetectionMemory,
+  Host,
+  LiveHost,
+  Log,
+} from '../runtime/contracts/host.ts';
 import type { PushHost } from '../runtime/contracts/pushes.ts';
 import type { DetectionState } from '../runtime/detect/state.ts';
 import { uuidv7 } from '../runtime/lib/ids.ts';
@@ -15,8 +23,9 @@ export function createEdgeHost(parts: {
   cameras: CameraHost;
   agent: AgentPort;
   pushes: PushHost;
+  live: LiveHost;
 }): Host {
-  const { device, clock, log, cameras, agent, pushes } = parts;
+  const { device, clock, log, cameras, agent, pushes, live } = parts;
   return Object.freeze({
     side: 'edge' as const,
     device,
@@ -30,7 +39,7 @@ export function createEdgeHost(parts: {
       watch: (onChange) => agent.watchUpload(onChange),
     },
     pushes,
-    // Live outputs are served by the server; a device has none yet, and its nodes say so.
+    live,
     config: {
       current: () => agent.config(),
       watch: (onChange) => agent.watchConfig(onChange),

@@ -37,7 +37,8 @@ export const EdgeSettings = Type.Object({
     default: [],
     list: true,
     secret: true,
-    description: "keys that open the device's own pages and pictures beside its DEVICE_KEY, at least 8 characters each; a JSON array or by commas",
+    description:
+      "keys that open the device's own pages and pictures beside its DEVICE_KEY, at least 8 characters each; a JSON array or by commas",
   }),
   TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
   EDGE_DATA_DIR: Type.String({

@@ -57,8 +57,9 @@ export function createEdgeLive(options: LiveGateOptions): EdgeLive {
 class WebRtc implements SessionSource {
   readonly #options: LiveGateOptions;
   readonly #streams: Streams;
-  #loading: Promise<WhepService & Part> | undefined;
-  #whep: (WhepService & Part) | undefined;
+  #loading: Promise<WhepService> | undefined;
+  #whep: WhepService | undefined;
+  readonly #parts: Part[] = [];
 
   constructor(options: LiveGateOptions, streams: Streams) {
     this.#options = options;
@@ -71,7 +72,8 @@ class WebRtc implements SessionSource {
   }
 
   async stop(): Promise<void> {
-    await (await this.#loading)?.stop();
+    await this.#loading;
+    for (const part of this.#parts.toReversed()) await part.stop();
   }
 
   sessions(): LiveSession[] {
@@ -82,11 +84,12 @@ class WebRtc implements SessionSource {
     return this.#whep?.kick(id) ?? false;
   }
 
-  async #load(): Promise<WhepService & Part> {
-    const { clock, log, host, udpPort } = this.#options;
-    const [{ createWhep }, { datachannelEngine }] = await Promise.all([
+  async #load(): Promise<WhepService> {
+    const { clock, log, host, udpPort, ffmpegPath } = this.#options;
+    const [{ createWhep }, { datachannelEngine }, { OpusSound }] = await Promise.all([
       import('../../runtime/media/whep/whep.ts'),
       import('../../runtime/media/whep/datachannel-engine.ts'),
+      import('../../runtime/media/sound/opus-sound.ts'),
     ]);
     const address = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1');
     // As HTTP does: on this machine only, unless it was opened.
@@ -97,8 +100,13 @@ class WebRtc implements SessionSource {
         ? undefined
         : datachannelEngine({ ...parts, udpPort, bindAddress, setting: 'EDGE_WEBRTC_UDP_PORT' });
     const offReason = 'WebRTC is off on this device (EDGE_WEBRTC_UDP_PORT=0)';
-    const whep = createWhep({ ...parts, streams: this.#streams, engine, udpPort, offReason, iceServers: () => [] });
-    await whep.start();
+    const streams = this.#streams;
+    const sound = new OpusSound({ streams, clock, log: log.child('sound'), ffmpegPath });
+    const whep = createWhep({ ...parts, streams, sound, engine, udpPort, offReason, iceServers: () => [] });
+    for (const part of [sound, whep]) {
+      await part.start();
+      this.#parts.push(part);
+    }
     this.#whep = whep;
     return whep;
   }

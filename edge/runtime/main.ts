@@ -7,15 +7,21 @@ import { systemClock } from '../../runtime/lib/clock.ts';
 import { createLog } from '../../runtime/lib/log.ts';
 import { guardNodeVersion } from '../../runtime/lib/node-version.ts';
 import { createCameraSet } from '../../runtime/media/camera-set.ts';
+import { KEY_HASHES } from '../agent/child-environment.ts';
 import { createEdgeHost } from '../host.ts';
 import { ALIVE_EVERY_MS, type ToAgent, type ToChild } from '../ipc.ts';
 import { readSettings } from '../settings.ts';
 import { productVersion } from '../version.ts';
+import { Access } from './access.ts';
 import { AgentPort } from './agent-port.ts';
 import { registerCameraCommands } from './camera-commands.ts';
 import { createEdgeStorage } from './flow-storage.ts';
+import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
-import { type DeviceHealthPage, Pages } from './pages.ts';
+import { createEdgeLiveHost } from './live-host.ts';
+import type { DeviceHealthPage } from './page-html.ts';
+import { Pages } from './pages.ts';
+import { PlayerFiles } from './player-files.ts';
 import { createEdgePushes } from './pushes.ts';
 import { StreamSender } from './stream-sender.ts';
 
@@ -71,13 +77,26 @@ const pushes = createEdgePushes({
   folder,
   settings,
 });
-const host = createEdgeHost({ device, clock, log, cameras, agent, pushes });
+const host = createEdgeHost({
+  device,
+  clock,
+  log,
+  cameras,
+  agent,
+  pushes,
+  live: createEdgeLiveHost(live, cameras, log.child('outputs')),
+});
+const access = new Access({ device, keyHashes: (process.env[KEY_HASHES] ?? '').split(',').filter(Boolean), clock });
 const pages = new Pages({
   port: settings.EDGE_PORT,
   host: settings.EDGE_HOST,
   clock,
   log: log.child('http'),
   health,
+  access,
+  door: new LiveDoor({ gate: live, access, cameras, clock }),
+  player: new PlayerFiles(join(SHIPPED, 'console')),
+  cameras: () => cameras.ids(),
 });
 const userDir = join(folder, 'node-red');
 const engine = createFlowEngine({

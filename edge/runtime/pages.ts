@@ -1,40 +1,50 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
-import type { PublisherHealth } from '../../runtime/contracts/pushes.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import type { Access } from './access.ts';
+import type { LiveDoor } from './live-door.ts';
+import { Login } from './login.ts';
+import { type DeviceHealthPage, statusPage, watchPage } from './page-html.ts';
+import type { PlayerFiles } from './player-files.ts';
 
 const RETRY_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 64;
+/** Own scripts and pictures only; pieces of HLS are put together by the page. */
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' blob: data:; " +
+  "media-src 'self' blob:; connect-src 'self'; worker-src blob:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-export interface DeviceHealthPage {
-  status: 'ok' | 'degraded';
-  device: string;
-  version: string;
-  uptime_s: number;
-  mode: 'baseline' | 'burst';
-  camera: { id: string; driver: string; state: string; last_frame: string | null; reason?: string } | null;
-  spool: { state: string; frames: number; bytes: number; sent: number; dropped: number; rejected: number };
-  link: { mqtt: 'connected' | 'disconnected'; server: 'reached' | 'not reached'; reason?: string };
-  flows: { state: string; reason?: string };
-  /** all pushes of this device in one, as seed 001's dashboard reads it */
-  publisher: PublisherHealth;
+export interface PagesOptions {
+  port: number;
+  host: string;
+  clock: Clock;
+  log: Log;
+  health: () => DeviceHealthPage;
+  access: Access;
+  door: Pick<LiveDoor, 'serve'>;
+  player: PlayerFiles;
+  /** ids of the device's cameras, the first one first */
+  cameras: () => string[];
 }
 
 /**
- * The device's HTTP port: `/health` (open, always 200: a device that answers is alive) and a plain page. A port that is taken is tried
- * again every 10 s; pictures are taken and sent all the same.
+ * The device's HTTP port. `/health` (always 200: a device that answers is alive) and `/login` are open; its pages and pictures want its
+ * key. A port that is taken is tried again every 10 s; pictures are taken and sent all the same.
  */
 export class Pages implements Part {
   readonly server: Server;
-  readonly #options: { port: number; host: string; clock: Clock; log: Log; health: () => DeviceHealthPage };
+  readonly #options: PagesOptions;
+  readonly #login: Login;
   #cancelRetry: (() => void) | undefined;
   #stopped = false;
 
-  constructor(options: { port: number; host: string; clock: Clock; log: Log; health: () => DeviceHealthPage }) {
+  constructor(options: PagesOptions) {
     this.#options = options;
-    this.server = createServer((request, response) => this.#answer(request.method ?? '', request.url ?? '/', response));
+    this.#login = new Login(options.access);
+    this.server = createServer((request, response) => void this.#answer(request, response));
     this.server.headersTimeout = HEADERS_TIMEOUT_MS;
     this.server.requestTimeout = REQUEST_TIMEOUT_MS;
     this.server.maxConnections = MAX_CONNECTIONS;
@@ -57,58 +67,91 @@ export class Pages implements Part {
     if (this.server.listening) await new Promise((resolve) => this.server.close(resolve));
   }
 
-  #answer(method: string, url: string, response: ServerResponse): void {
-    const path = url.split('?')[0];
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Cache-Control', 'no-store');
-    if (method !== 'GET' && method !== 'HEAD') {
-      refuse(response, 405, 'route.method_not_allowed', 'only GET is answered here');
-    } else if (path === '/health') {
-      send(response, 200, 'application/json; charset=utf-8', JSON.stringify(this.#options.health()));
-    } else if (path === '/') {
-      response.setHeader('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-      send(response, 200, 'text/html; charset=utf-8', page(this.#options.health()));
-    } else refuse(response, 404, 'route.not_found', 'there is nothing here');
+  /** Never rejects: whatever a route throws becomes the answer, or the end of one that was begun. */
+  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+    res.setHeader('Cache-Control', 'no-store');
+    try {
+      await this.#route(req, res);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.code === 'internal.error') this.#options.log.error('a request was not served', { error: thrown });
+      if (res.headersSent) res.destroy();
+      else refuse(req, res, error);
+    }
+  }
+
+  async #route(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const url = urlOf(req);
+    const { health, door, access, player, cameras } = this.#options;
+    if (url.pathname === '/health') {
+      onlyRead(req);
+      send(res, 'application/json; charset=utf-8', JSON.stringify(health()));
+      return;
+    }
+    if (await this.#login.serve(req, res, url)) return;
+    if (await door.serve(req, res, url)) return;
+    const isPage = url.pathname === '/' || url.pathname === '/stream/watch';
+    if (!isPage && !url.pathname.startsWith('/assets/')) throw new AppError('route.not_found', 'there is nothing here');
+    onlyRead(req);
+    if (isPage && this.#sendToLogin(req, res, url)) return;
+    access.caller(req);
+    if (url.pathname.startsWith('/assets/')) {
+      await player.serve(url.pathname, res);
+      return;
+    }
+    res.setHeader('Content-Security-Policy', PAGE_POLICY);
+    res.setHeader('X-Frame-Options', 'DENY');
+    const known = cameras();
+    const wanted = url.searchParams.get('camera') ?? known[0] ?? '';
+    const html =
+      url.pathname === '/'
+        ? statusPage(health(), known)
+        : watchPage({ device: health().device, cameras: known, camera: wanted, hasPlayer: await player.isThere() });
+    send(res, 'text/html; charset=utf-8', html);
+  }
+
+  /** A person without a credential is shown where to give one; a program is told. */
+  #sendToLogin(req: IncomingMessage, res: ServerResponse, url: URL): boolean {
+    if (!(req.headers.accept ?? '').includes('text/html')) return false;
+    try {
+      this.#options.access.caller(req);
+      return false;
+    } catch (error) {
+      if (toAppError(error).status !== 401) throw error;
+      const back = url.pathname === '/' ? '' : `?redirect_url=${encodeURIComponent(url.pathname + url.search)}`;
+      res.writeHead(303, { Location: `/login${back}` }).end();
+      return true;
+    }
   }
 }
 
-function refuse(response: ServerResponse, statusCode: number, code: string, message: string): void {
-  const error = statusCode === 405 ? 'Method Not Allowed' : 'Not Found';
-  send(response, statusCode, 'application/json; charset=utf-8', JSON.stringify({ statusCode, error, message, code }));
+/** Throws `request.invalid` for an address that is none. */
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  const found = url.startsWith('/') ? URL.parse(`http://device${url}`) : null;
+  if (!found) throw new AppError('request.invalid', 'the address cannot be read');
+  return found;
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+function onlyRead({ method }: IncomingMessage): void {
+  if (method !== 'GET' && method !== 'HEAD')
+    throw new AppError('route.method_not_allowed', 'only GET is answered here');
 }
 
-function page(health: DeviceHealthPage): string {
-  const { camera, spool, link, flows, publisher } = health;
-  const rows: [string, string][] = [
-    ['Camera', camera ? `${camera.driver}: ${camera.state}${camera.reason ? ` (${camera.reason})` : ''}` : 'none'],
-    ['Last picture', camera?.last_frame ?? 'none yet'],
-    ['Mode', health.mode],
-    ['Waiting for the server', `${spool.frames} frames (${spool.state})`],
-    ['Sent', String(spool.sent)],
-    [
-      'On the air',
-      publisher.status === 'missing'
-        ? 'no push'
-        : publisher.status + (publisher.detail ? ` (${publisher.detail})` : ''),
-    ],
-    ['Server', link.server + (link.reason ? ` (${link.reason})` : '')],
-    ['MQTT', link.mqtt],
-    ['Flows', flows.state + (flows.reason ? ` (${flows.reason})` : '')],
-  ];
-  const table = rows.map(([name, value]) => `<tr><th>${asHtml(name)}</th><td>${asHtml(value)}</td></tr>`).join('');
-  const title = asHtml(`Redeye on ${health.device}`);
-  return (
-    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-    `<meta http-equiv="refresh" content="5"><title>${title}</title>` +
-    `<style>body{font:16px system-ui;margin:2rem;color:#222}th{text-align:left;padding:.2rem 1.5rem .2rem 0}</style>` +
-    `<h1>${title}</h1><table>${table}</table></html>`
-  );
+function refuse(req: IncomingMessage, res: ServerResponse, error: AppError): void {
+  const { code, status: statusCode, details } = error;
+  const message = code === 'internal.error' ? 'something went wrong on the device' : error.message;
+  const { retryAfterS = statusCode === 503 ? 5 : undefined } = details;
+  if (retryAfterS !== undefined) res.setHeader('Retry-After', String(Math.ceil(retryAfterS)));
+  // A body that nobody reads any more must not be taken for the next request.
+  if (!req.complete) res.setHeader('Connection', 'close');
+  res.statusCode = statusCode;
+  const body = JSON.stringify({ statusCode, error: STATUS_CODES[statusCode] ?? 'Error', message, code });
+  send(res, 'application/json; charset=utf-8', body);
 }
 
-function asHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+function send(res: ServerResponse, type: string, body: string): void {
+  res.setHeader('Content-Type', type);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
 }

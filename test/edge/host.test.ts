@@ -5,7 +5,7 @@ import type { AgentView, ToAgent, ToChild } from '../../edge/ipc.ts';
 import { parseToAgent } from '../../edge/ipc.ts';
 import { AgentPort } from '../../edge/runtime/agent-port.ts';
 import { defaultDeviceConfig, type ServedConfig, withMilliseconds } from '../../runtime/contracts/device-config.ts';
-import type { CameraHost, Host, UploadStatus } from '../../runtime/contracts/host.ts';
+import type { CameraHost, Host, LiveHost, UploadStatus } from '../../runtime/contracts/host.ts';
 import type { PushHost } from '../../runtime/contracts/pushes.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -39,7 +39,8 @@ describe("the edge's host", () => {
     );
     const cameras = {} as CameraHost;
     const pushes = {} as PushHost;
-    host = createEdgeHost({ device: 'pi', clock: new FakeClock(), log: silentLog, cameras, agent, pushes });
+    const live = {} as LiveHost;
+    host = createEdgeHost({ device: 'pi', clock: new FakeClock(), log: silentLog, cameras, agent, pushes, live });
   });
 
   it('is one side of two, with upload and configuration and without jobs', () => {

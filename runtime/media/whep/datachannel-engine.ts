@@ -66,12 +66,7 @@ async function checkPort(port: number, address: string | undefined, setting: str
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${message}`;
-    throw new AppError(
-      'webrtc.unavailable',
-      `${setting}: UDP port ${port} ${why}`,
-      { field: setting },
-      { cause },
-    );
+    throw new AppError('webrtc.unavailable', `${setting}: UDP port ${port} ${why}`, { field: setting }, { cause });
   } finally {
     await new Promise<void>((resolve) => socket.close(() => resolve()));
   }

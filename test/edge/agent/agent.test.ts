@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Agent } from '../../../edge/agent/agent.ts';
-import { childEnvironment } from '../../../edge/agent/child-environment.ts';
+import { childEnvironment, KEY_HASHES } from '../../../edge/agent/child-environment.ts';
+import { hashOfKey } from '../../../edge/runtime/access.ts';
 import { EdgeSettings, readSettings } from '../../../edge/settings.ts';
 import { defaultDeviceConfig, type ServedConfig, withMilliseconds } from '../../../runtime/contracts/device-config.ts';
 import { DeviceHealth } from '../../../runtime/contracts/mqtt-messages.ts';
@@ -128,14 +129,18 @@ describe('the agent', () => {
       PATH: '/bin',
       DEVICE_KEY: 'k',
       DEVICE_KEY_FILE: '/k',
+      AUTHORIZED_API_KEYS: '["other"]',
       ADMIN_PASSWORD: 'p',
       CAMERA: 'sim:shelf',
       DEVICE_ID: 'pi',
     };
-    const given = childEnvironment(env, Object.keys(EdgeSettings.properties));
+    const given = childEnvironment(env, Object.keys(EdgeSettings.properties), ['k', 'other']);
     assert.equal(given.CAMERA, 'sim:shelf');
     assert.equal(given.PATH, '/bin');
-    for (const name of ['DEVICE_KEY', 'DEVICE_KEY_FILE', 'ADMIN_PASSWORD']) assert.equal(given[name], undefined);
+    const kept = ['DEVICE_KEY', 'DEVICE_KEY_FILE', 'AUTHORIZED_API_KEYS', 'ADMIN_PASSWORD'];
+    for (const name of kept) assert.equal(given[name], undefined);
+    // What it needs to know a key when it is shown one.
+    assert.equal(given[KEY_HASHES], ['k', 'other'].map(hashOfKey).join(','));
   });
 });
 

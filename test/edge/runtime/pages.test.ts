@@ -3,8 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Access, hashOfKey } from '../../../edge/runtime/access.ts';
 import { createEdgeStorage } from '../../../edge/runtime/flow-storage.ts';
-import { type DeviceHealthPage, Pages } from '../../../edge/runtime/pages.ts';
+import type { DeviceHealthPage } from '../../../edge/runtime/page-html.ts';
+import { Pages } from '../../../edge/runtime/pages.ts';
+import { PlayerFiles } from '../../../edge/runtime/player-files.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
@@ -23,17 +26,37 @@ const HEALTH: DeviceHealthPage = {
   publisher: { ts: 0, status: 'missing', detail: null, pid: 1 },
 };
 
+const KEY = 'the key & of the device';
+const asPerson = { Accept: 'text/html' };
+
 describe("the device's HTTP port", () => {
   const clock = new FakeClock();
+  let consoleDir: string;
   let pages: Pages;
   const base = async () => {
     await until('it listens', () => pages.server.listening);
     return `http://127.0.0.1:${(pages.server.address() as AddressInfo).port}`;
   };
   const open = async (port: number) => {
-    pages = new Pages({ port, host: '127.0.0.1', clock, log: silentLog, health: () => HEALTH });
+    pages = new Pages({
+      port,
+      host: '127.0.0.1',
+      clock,
+      log: silentLog,
+      health: () => HEALTH,
+      access: new Access({ device: 'pi', keyHashes: [KEY, 'another-key'].map(hashOfKey), clock }),
+      door: { serve: async () => false },
+      player: new PlayerFiles(consoleDir),
+      cameras: () => ['pi-cam'],
+    });
     await pages.start();
   };
+  before(async () => {
+    consoleDir = await temporaryFolder('console');
+    await mkdir(join(consoleDir, 'assets'));
+    await writeFile(join(consoleDir, 'assets', 'redeye-player.js'), 'customElements');
+    await writeFile(join(consoleDir, 'index.html'), 'the console');
+  });
   afterEach(async () => {
     await pages.stop();
     await pages.stop();
@@ -48,11 +71,53 @@ describe("the device's HTTP port", () => {
 
   it('shows a page that cannot be made to run anything', async () => {
     await open(0);
-    const response = await fetch(`${await base()}/?x=1`);
+    const response = await fetch(`${await base()}/?x=1`, { headers: { 'X-API-Key': KEY } });
     const text = await response.text();
     assert.match(text, /Redeye on pi/);
     assert.equal(text.includes('<script>'), false);
     assert.match(String(response.headers.get('content-security-policy')), /default-src 'none'/);
+  });
+
+  it('shows its pages to whoever logs in with a key of the device, and asks everybody else for one', async () => {
+    await open(0);
+    const url = await base();
+    const go = (path: string, init: RequestInit = {}) => fetch(url + path, { redirect: 'manual', ...init });
+    const asked = await go('/stream/watch?camera=pi-cam', { headers: asPerson });
+    assert.equal(asked.status, 303);
+    const login = asked.headers.get('location') ?? '';
+    assert.equal(login, '/login?redirect_url=%2Fstream%2Fwatch%3Fcamera%3Dpi-cam');
+    const form = await go(login);
+    assert.match(await form.text(), /name="redirect_url" value="&#47;stream|name="redirect_url" value="\/stream/);
+    const enter = (api_key: string, redirect_url: string) =>
+      go('/login', { method: 'POST', body: new URLSearchParams({ api_key, redirect_url }) });
+    assert.equal((await enter('wrong', '/')).status, 403);
+    const entered = await enter(KEY, '/stream/watch?camera=pi-cam');
+    assert.deepEqual([entered.status, entered.headers.get('location')], [303, '/stream/watch?camera=pi-cam']);
+    const cookie = entered.headers.get('set-cookie') ?? '';
+    assert.match(cookie, /^X-API-Key=[^;]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    const headers = { ...asPerson, Cookie: cookie.split(';')[0] ?? '' };
+    assert.match(await (await go('/stream/watch', { headers })).text(), /<redeye-player camera="pi-cam"/);
+    assert.equal(await (await go('/assets/redeye-player.js', { headers })).text(), 'customElements');
+    for (const path of ['/assets/..%2Findex.html', '/assets/../index.html', '/assets/none.js'])
+      assert.equal((await go(path, { headers })).status, 404, path);
+    for (const elsewhere of ['//evil.example', '/\\evil.example', 'https://evil.example'])
+      assert.equal((await enter('another-key', elsewhere)).headers.get('location'), '/', elsewhere);
+    assert.match((await go('/logout')).headers.get('set-cookie') ?? '', /Max-Age=0/);
+  });
+
+  it('tells programs without a key 401, and takes five wrong ones in five minutes', async () => {
+    await open(0);
+    const url = await base();
+    const status = async (key?: string) =>
+      (await fetch(url, { headers: key === undefined ? {} : { 'X-API-Key': key } })).status;
+    assert.equal(await status(), 401);
+    assert.equal(await status(KEY), 200);
+    for (let n = 0; n < 5; n += 1) assert.equal(await status(`guess ${n}`), 401);
+    const late = await fetch(url, { headers: { 'X-API-Key': 'guess 6' } });
+    assert.deepEqual([late.status, late.headers.get('retry-after')], [429, '300']);
+    assert.equal((await fetch(`${url}/health`)).status, 200);
+    await clock.advance(300_000);
+    assert.equal(await status(KEY), 200);
   });
 
   it('has nothing else, in the shape of our errors', async () => {

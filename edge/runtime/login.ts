@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import { readText } from '../../runtime/lib/live/ask.ts';
+import { type Access, KEY_NAME } from './access.ts';
+import { loginPage } from './page-html.ts';
+
+const MOST_BYTES = 4096;
+/** Seed 000 §S0.38: sessions of 12 hours. */
+const SESSION_S = 12 * 3600;
+
+/** `/login`, for people: takes the key and keeps it in a cookie that no script can read; `/logout` forgets it. */
+export class Login {
+  readonly #access: Access;
+
+  constructor(access: Access) {
+    this.#access = access;
+  }
+
+  /** Serves what is for it; false when it is not. Throws AppErrors. */
+  async serve(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean> {
+    const { pathname } = url;
+    if (pathname === '/logout') {
+      res.writeHead(303, { Location: '/login', 'Set-Cookie': cookie('', 0) }).end();
+      return true;
+    }
+    if (pathname !== '/login') return false;
+    res.setHeader(
+      'Content-Security-Policy',
+      "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    );
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      show(res, 200, loginPage(localPath(url.searchParams.get('redirect_url'))));
+    } else if (req.method === 'POST') await this.#enter(req, res);
+    else throw new AppError('route.method_not_allowed', 'only GET and POST are answered here');
+    return true;
+  }
+
+  async #enter(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const form = new URLSearchParams(await readText(req, MOST_BYTES));
+    const key = (form.get('api_key') ?? '').trim();
+    const next = localPath(form.get('redirect_url'));
+    try {
+      this.#access.check(key, req.socket.remoteAddress ?? '');
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      const { retryAfterS } = error.details;
+      if (retryAfterS !== undefined) res.setHeader('Retry-After', String(retryAfterS));
+      show(res, error.status === 401 ? 403 : error.status, loginPage(next, error.message));
+      return;
+    }
+    res.writeHead(303, { Location: next, 'Set-Cookie': cookie(key, SESSION_S) }).end();
+  }
+}
+
+function show(res: ServerResponse, status: number, html: string): void {
+  res.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': Buffer.byteLength(html) });
+  res.end(html);
+}
+
+function cookie(value: string, maxAgeS: number): string {
+  return `${KEY_NAME}=${encodeURIComponent(value)}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Strict`;
+}
+
+/** A path of this device; whatever would lead elsewhere leads to the first page. */
+function localPath(wanted: string | null): string {
+  return wanted !== null && /^\/(?![/\\])[\x21-\x7e]*$/.test(wanted) && !wanted.includes('\\') ? wanted : '/';
+}

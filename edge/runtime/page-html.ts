@@ -1,0 +1,143 @@
+import type { PublisherHealth } from '../../runtime/contracts/pushes.ts';
+
+/** What `/health` says, and the status page shows. */
+export interface DeviceHealthPage {
+  status: 'ok' | 'degraded';
+  device: string;
+  version: string;
+  uptime_s: number;
+  mode: 'baseline' | 'burst';
+  camera: { id: string; driver: string; state: string; last_frame: string | null; reason?: string } | null;
+  spool: { state: string; frames: number; bytes: number; sent: number; dropped: number; rejected: number };
+  link: { mqtt: 'connected' | 'disconnected'; server: 'reached' | 'not reached'; reason?: string };
+  flows: { state: string; reason?: string };
+  /** all pushes of this device in one, as seed 001's dashboard reads it */
+  publisher: PublisherHealth;
+}
+
+/** Light and dark by the browser's choice; one column on a phone. */
+const STYLE = `
+:root{color-scheme:light dark;--ground:#f5f6f7;--card:#fff;--line:#dcdfe3;--text:#1c2126;--soft:#5d6670;--good:#1a7f4b;--bad:#b3261e;--lead:#c0392b}
+@media(prefers-color-scheme:dark){:root{--ground:#14171a;--card:#1c2024;--line:#30363c;--text:#e8eaed;--soft:#9aa4ae;--good:#4cc38a;--bad:#ff8a80;--lead:#e5695b}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--text);font:16px/1.5 system-ui,sans-serif}
+header{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 1.25rem;background:var(--card);border-bottom:1px solid var(--line)}
+header b{font-size:1.05rem}header b::before{content:"";display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%;background:var(--lead)}
+nav{display:flex;gap:1rem;margin-left:auto}
+a{color:inherit;text-underline-offset:.2em}
+main{max-width:60rem;margin:0 auto;padding:1.25rem}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;margin-bottom:1.25rem}
+.card h2{margin:0;padding:.75rem 1rem;font-size:1rem;border-bottom:1px solid var(--line)}
+table{width:100%;border-collapse:collapse}
+th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line);overflow-wrap:anywhere}
+tr:first-child>*{border-top:0}th{width:13rem;color:var(--soft);font-weight:500}
+.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}
+ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;padding:.6rem 1rem;border-top:1px solid var(--line)}
+li:first-child{border-top:0}li span{color:var(--soft)}li a{margin-left:auto}
+.button,button{display:inline-block;padding:.45rem .9rem;border:0;border-radius:8px;background:var(--lead);color:#fff;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
+:focus-visible{outline:3px solid var(--lead);outline-offset:2px}
+redeye-player,.picture{display:block;width:100%;aspect-ratio:16/9;background:#000;object-fit:contain}
+form{display:grid;gap:.75rem;padding:1rem}label{display:grid;gap:.25rem;color:var(--soft)}
+input{padding:.5rem .7rem;border:1px solid var(--line);border-radius:8px;background:var(--ground);color:var(--text);font:inherit}
+.narrow{max-width:24rem;margin-top:12vh}
+p{margin:0;padding:.75rem 1rem}
+@media(max-width:34rem){th{width:auto;display:block;padding-bottom:0;border-top:1px solid var(--line)}td{display:block;border-top:0;padding-top:0}tr:first-child td{border-top:0}}
+`;
+
+/** How the device is, and its cameras. */
+export function statusPage(health: DeviceHealthPage, cameras: readonly string[]): string {
+  const { camera, spool, link, flows, publisher, device, status } = health;
+  const rows: [string, string, ('good' | 'bad')?][] = [
+    ['State', status === 'ok' ? 'all is well' : 'something needs attention', status === 'ok' ? 'good' : 'bad'],
+    ['Camera', camera ? `${camera.driver}: ${camera.state}${because(camera.reason)}` : 'none'],
+    ['Last picture', camera?.last_frame ?? 'none yet'],
+    ['Mode', health.mode],
+    ['Waiting for the server', `${spool.frames} frames (${spool.state})`],
+    ['Sent', String(spool.sent)],
+    ['On the air', publisher.status === 'missing' ? 'no push' : publisher.status + because(publisher.detail)],
+    ['Server', link.server + because(link.reason)],
+    ['MQTT', link.mqtt],
+    ['Flows', flows.state + because(flows.reason)],
+    ['Version', health.version],
+    ['Up for', duration(health.uptime_s)],
+  ];
+  const table = rows.map(
+    ([name, value, tone]) =>
+      `<tr><th scope="row">${asHtml(name)}</th><td${tone ? ` class="${tone}"` : ''}>${asHtml(value)}</td></tr>`,
+  );
+  const list = cameras.map((id) => {
+    const state = id === camera?.id ? camera.state : '';
+    const watch = `/stream/watch?camera=${encodeURIComponent(id)}`;
+    return `<li><b>${asHtml(id)}</b> <span>${asHtml(state)}</span><a class="button" href="${asHtml(watch)}">Watch live</a></li>`;
+  });
+  const cards =
+    `<section class="card"><h2>Cameras</h2>${list.length > 0 ? `<ul>${list.join('')}</ul>` : '<p>This device has no camera.</p>'}</section>` +
+    `<section class="card"><h2>Device</h2><table>${table.join('')}</table></section>`;
+  return page(device, cards, '<meta http-equiv="refresh" content="5">');
+}
+
+/** A camera live. Without the player's scripts, which come with a built console, it is pictures one after the other. */
+export function watchPage(view: {
+  device: string;
+  cameras: readonly string[];
+  camera: string;
+  hasPlayer: boolean;
+}): string {
+  const { device, cameras, camera, hasPlayer } = view;
+  const known = cameras.includes(camera);
+  const id = asHtml(camera);
+  const picture = hasPlayer
+    ? `<redeye-player camera="${id}" name="${id}"></redeye-player><script type="module" src="/assets/redeye-player.js"></script>`
+    : `<img class="picture" alt="${id}, live" src="/api/v1/cameras/${id}/mjpeg">`;
+  const others = cameras.filter((one) => one !== camera);
+  const links = others.map(
+    (one) => `<li><b>${asHtml(one)}</b><a href="/stream/watch?camera=${asHtml(one)}">Watch</a></li>`,
+  );
+  const more =
+    links.length > 0 ? `<section class="card"><h2>Other cameras</h2><ul>${links.join('')}</ul></section>` : '';
+  const body = known ? picture : '<p>There is no such camera on this device.</p>';
+  return page(device, `<section class="card"><h2>${id || 'Live'}</h2>${body}</section>${more}`, '');
+}
+
+/** Asks for the key. */
+export function loginPage(next: string, trouble = ''): string {
+  const words = trouble === '' ? '' : `<p class="bad" role="alert">${asHtml(trouble)}</p>`;
+  return document(
+    'Log in · Redeye',
+    `<main class="narrow"><section class="card"><h2>This device</h2>${words}<form method="post" action="/login">` +
+      `<label>Key of the device<input name="api_key" type="password" autocomplete="current-password" required autofocus></label>` +
+      `<input type="hidden" name="redirect_url" value="${asHtml(next)}"><button>Log in</button></form></section></main>`,
+    '',
+  );
+}
+
+function page(device: string, content: string, head: string): string {
+  const title = asHtml(`Redeye on ${device}`);
+  const nav = '<nav><a href="/">Status</a><a href="/stream/watch">Live</a><a href="/logout">Log out</a></nav>';
+  return document(title, `<header><b>${title}</b>${nav}</header><main>${content}</main>`, head);
+}
+
+function document(title: string, body: string, head: string): string {
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${head}` +
+    `<title>${title}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>${body}</body></html>`
+  );
+}
+
+function because(reason: string | null | undefined): string {
+  return reason ? ` (${reason})` : '';
+}
+
+function duration(seconds: number): string {
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
+  if (days > 0) return `${days} d ${hours} h`;
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min`;
+}
+
+function asHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
