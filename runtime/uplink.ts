@@ -19,7 +19,8 @@ import { DeviceCameras, joinCameras } from './media/uplink/device-cameras.ts';
 const ANSWER_MS = 8000;
 
 export interface UplinkParts {
-  fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'>;
+  fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'> &
+    Partial<Pick<Fleet, 'onRevoked'>>;
   commands: Pick<CommandService, 'request'>;
   metrics: Metrics;
   clock: Clock;

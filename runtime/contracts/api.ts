@@ -100,15 +100,23 @@ export type DeviceRecord = Static<typeof DeviceRecord>;
 
 /** A device just registered or given a new key: the only time the key is shown. */
 export const DeviceWithKey = Type.Object(
-  { ...deviceFields, api_key: Type.String({ examples: ['rdk_1f2e3d4c_…'] }) },
+  {
+    ...deviceFields,
+    api_key: Type.String({ examples: ['rdk_1f2e3d4c_…'] }),
+    signing_secret: Type.Optional(Type.String({ description: '32 bytes in hex, for signed requests; shown once' })),
+  },
   { title: 'DeviceWithKey' },
 );
 export type DeviceWithKey = Static<typeof DeviceWithKey>;
+
+const signed = () =>
+  Type.Optional(Type.Boolean({ description: 'also a secret with which a small device signs its requests' }));
 
 export const DeviceCreate = Type.Object(
   {
     id: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'default: made from the name' })),
     name: Type.String({ minLength: 1, maxLength: 100 }),
+    signed: signed(),
   },
   { title: 'DeviceCreate', additionalProperties: false },
 );
@@ -123,25 +131,66 @@ export const DevicePatch = Type.Object(
 );
 export type DevicePatch = Static<typeof DevicePatch>;
 
+/** `POST /api/v1/devices/{id}/rotate-key`. */
+export const DeviceRotate = Type.Object(
+  {
+    end_old: Type.Optional(
+      Type.Boolean({ description: 'the old key ends now, as when it was stolen; default: in a day' }),
+    ),
+    signed: signed(),
+  },
+  { title: 'DeviceRotate', additionalProperties: false },
+);
+export type DeviceRotate = Static<typeof DeviceRotate>;
+
 export const DeviceConfigPut = DeviceConfigPatch;
 
 /** A device's configuration in force. */
 export const ConfigAnswer = Type.Object({ version: Type.Integer(), config: DeviceConfig }, { title: 'ConfigAnswer' });
 export type ConfigAnswer = Static<typeof ConfigAnswer>;
 
-export const CameraRecord = Type.Object(
-  {
-    id: Type.String(),
-    name: Type.String(),
-    device: Type.String(),
-    driver: Type.String({ description: 'kind of driver, as rtsp or sim; the address itself is write-only' }),
-    state: Type.String(),
-    last_frame: nullable(time()),
-    created_at: time(),
-  },
-  { title: 'CameraRecord' },
-);
+const cameraFields = {
+  id: Type.String(),
+  name: Type.String(),
+  device: Type.String(),
+  driver: Type.String({ description: 'kind of driver, as rtsp or sim; the address itself is write-only' }),
+  state: Type.String(),
+  last_frame: nullable(time()),
+  created_at: time(),
+  has_key: Type.Boolean({ description: 'Redeye sends it a key, which is never shown again' }),
+  headers: Type.Array(Type.String(), { description: 'names of further headers that it is sent' }),
+};
+
+export const CameraRecord = Type.Object(cameraFields, { title: 'CameraRecord' });
 export type CameraRecord = Static<typeof CameraRecord>;
+
+/** A camera whose key was just made up: the only time it is shown. */
+export const CameraWithKey = Type.Object(
+  { ...cameraFields, key: Type.String({ examples: ['CAM_…'] }) },
+  { title: 'CameraWithKey' },
+);
+export type CameraWithKey = Static<typeof CameraWithKey>;
+
+/** What Redeye sends to a camera beside its request (seed 000, S0.25); write-only. */
+const access = {
+  key: Type.Optional(
+    nullable(Type.String({ minLength: 1, maxLength: 500, pattern: '^[\\x21-\\x7e]+$', examples: ['CAM_a1b2c3'] }), {
+      description: 'sent as X-API-Key; null: none',
+    }),
+  ),
+  headers: Type.Optional(
+    Type.Array(
+      Type.Object(
+        {
+          key: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9.-]{0,99}$', examples: ['X-Site'] }),
+          value: Type.String({ minLength: 1, maxLength: 500, pattern: '^[\\x20-\\x7e]+$', examples: ['greenhouse'] }),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 35, description: 'all of them; at most 3500 bytes; X-API-Key is the key' },
+    ),
+  ),
+};
 
 export const CameraCreate = Type.Object(
   {
@@ -149,6 +198,7 @@ export const CameraCreate = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 100 }),
     device: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'default: server' })),
     url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
+    ...access,
   },
   { title: 'CameraCreate', additionalProperties: false },
 );
@@ -158,6 +208,7 @@ export const CameraPatch = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
+    ...access,
   },
   { title: 'CameraPatch', additionalProperties: false, minProperties: 1 },
 );

@@ -2,10 +2,12 @@ import type {
   CameraCreate,
   CameraPatch,
   CameraRecord,
+  CameraWithKey,
   CaptureRecord,
   DeviceCreate,
   DevicePatch,
   DeviceRecord,
+  DeviceRotate,
   DeviceWithKey,
   ListQuery,
   Page,
@@ -18,6 +20,7 @@ import type { FrameMeta } from './frame.ts';
 import type { Release } from './host.ts';
 import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
+import type { PairingClaim, PairingCode, PairingRegister, PairingState } from './pairing.ts';
 import type { RetentionReport, RetentionStatus, RetentionWork } from './retention.ts';
 import type { Roi, RoiSet } from './rois.ts';
 import type { AuditQuery, AuditRecord, User } from './users.ts';
@@ -90,17 +93,30 @@ export interface KnownDevice {
   disabled: boolean;
 }
 
+/** How a device without a key gets one (stage `fleet`). */
+export interface PairingService {
+  /** Throws `pairing.too_many`. */
+  register(body: PairingRegister, address: string): Promise<PairingCode>;
+  /** Throws `pairing.unknown` for a token that is over. */
+  poll(token: string): Promise<PairingState>;
+  /** Throws `pairing.unknown`, `pairing.too_many`, `device.not_found`. */
+  claim(body: PairingClaim, actor: Actor): Promise<DeviceRecord>;
+}
+
 /** Stage `fleet`: devices, their keys and configuration, cameras, ROIs. */
 export interface FleetService {
   /** Who holds this key; undefined for an unknown, revoked or expired one. Cheap: at most one query per key and 5 s. */
   deviceOfKey(key: string): Promise<KnownDevice | undefined>;
+  /** Whose key of signed requests this is, with the secret; undefined for an unknown, revoked or expired one, or one that is not for signing. */
+  signerOf(keyId: string): Promise<{ device: KnownDevice; secret: Buffer } | undefined>;
+  readonly pairing: PairingService;
   devices(): Promise<DeviceRecord[]>;
   device(id: string): Promise<DeviceRecord>;
   createDevice(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey>;
   patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord>;
   deleteDevice(id: string, actor: Actor): Promise<void>;
-  /** A second key beside the current one, which ends after the overlap. */
-  rotateKey(id: string, actor: Actor): Promise<DeviceWithKey>;
+  /** A second key beside the current one, which ends after the overlap, or at once. */
+  rotateKey(id: string, actor: Actor, body?: DeviceRotate): Promise<DeviceWithKey>;
   config(id: string): Promise<{ version: number; config: DeviceConfig }>;
   putConfig(id: string, change: DeviceConfigPatch, actor: Actor): Promise<{ version: number; config: DeviceConfig }>;
   /** As the device gets it; notes the fetch. */
@@ -111,6 +127,8 @@ export interface FleetService {
   createCamera(body: CameraCreate, actor: Actor): Promise<CameraRecord>;
   patchCamera(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord>;
   deleteCamera(id: string, actor: Actor): Promise<void>;
+  /** A new key that Redeye sends to the camera, made up and shown this once. */
+  renewCameraKey(id: string, actor: Actor): Promise<CameraWithKey>;
   rois(camera: string): Promise<{ version: number; rois: Roi[] }>;
   putRois(camera: string, body: RoiSet, actor: Actor): Promise<{ version: number; rois: Roi[] }>;
   /** ROIs and thresholds in force for a camera, with where each came from. */

@@ -6,6 +6,8 @@ export interface CameraRow {
   name: string;
   /** sealed */
   url: string | null;
+  /** sealed */
+  access: string | null;
   driver: string;
   created_at: Date;
   deleted_at: Date | null;
@@ -16,7 +18,7 @@ export interface CameraRow {
 }
 
 const CAMERA = `
-  select c.id, c.device_id, c.name, c.url, c.driver, c.created_at, c.deleted_at, d.state as device_state, d.info as device_info,
+  select c.id, c.device_id, c.name, c.url, c.access, c.driver, c.created_at, c.deleted_at, d.state as device_state, d.info as device_info,
          (select f.received_at from captures f where f.camera_id = c.id order by f.received_at desc limit 1) as last_frame_at
     from cameras c join devices d on d.id = c.device_id`;
 
@@ -42,16 +44,24 @@ export async function findCameraDevice(q: Queryable, id: string): Promise<string
 /** Puts a camera into the register at the end of its device's, or takes a deleted one's row up again; false when the id is in use. */
 export async function insertCamera(
   q: Queryable,
-  camera: { id: string; device: string; name: string; url?: string | undefined; driver: string; at: Date },
+  camera: {
+    id: string;
+    device: string;
+    name: string;
+    url?: string | undefined;
+    driver: string;
+    at: Date;
+    access?: string | undefined;
+  },
 ): Promise<boolean> {
   const { rowCount } = await q.query(
-    `insert into cameras as c (id, device_id, name, url, driver, created_at, position)
-     select $1::text, $2::text, $3::text, $4::text, $5::text, $6::timestamptz, coalesce(max(position) + 1, 0) from cameras where device_id = $2 and deleted_at is null
+    `insert into cameras as c (id, device_id, name, url, driver, created_at, access, position)
+     select $1::text, $2::text, $3::text, $4::text, $5::text, $6::timestamptz, $7::text, coalesce(max(position) + 1, 0) from cameras where device_id = $2 and deleted_at is null
      on conflict (id) do update
-        set device_id = excluded.device_id, name = excluded.name, url = excluded.url, driver = excluded.driver,
+        set device_id = excluded.device_id, name = excluded.name, url = excluded.url, driver = excluded.driver, access = excluded.access,
             created_at = excluded.created_at, position = excluded.position, deleted_at = null
       where c.deleted_at is not null`,
-    [camera.id, camera.device, camera.name, camera.url ?? null, camera.driver, camera.at],
+    [camera.id, camera.device, camera.name, camera.url ?? null, camera.driver, camera.at, camera.access ?? null],
   );
   return rowCount > 0;
 }
@@ -65,32 +75,43 @@ export async function updateCameraDriver(q: Queryable, id: string, driver: strin
 export async function updateCamera(
   q: Queryable,
   id: string,
-  change: { name?: string | undefined; url?: string | undefined; driver?: string | undefined },
+  change: {
+    name?: string | undefined;
+    url?: string | undefined;
+    driver?: string | undefined;
+    access?: string | undefined;
+  },
 ): Promise<void> {
   await q.query(
-    `update cameras set name = coalesce($2, name), url = coalesce($3, url), driver = coalesce($4, driver)
+    `update cameras set name = coalesce($2, name), url = coalesce($3, url), driver = coalesce($4, driver), access = coalesce($5, access)
       where id = $1 and deleted_at is null`,
-    [id, change.name ?? null, change.url ?? null, change.driver ?? null],
+    [id, change.name ?? null, change.url ?? null, change.driver ?? null, change.access ?? null],
   );
 }
 
 /** Takes a camera out of the register; its frames and events stay. */
 export async function markCameraDeleted(q: Queryable, id: string, at: Date): Promise<void> {
-  await q.query('update cameras set deleted_at = $2, url = null where id = $1 and deleted_at is null', [id, at]);
-}
-
-/** Takes all of a device's cameras out of the register. */
-export async function markDeviceCamerasDeleted(q: Queryable, device: string, at: Date): Promise<void> {
-  await q.query('update cameras set deleted_at = $2, url = null where device_id = $1 and deleted_at is null', [
-    device,
+  await q.query('update cameras set deleted_at = $2, url = null, access = null where id = $1 and deleted_at is null', [
+    id,
     at,
   ]);
 }
 
+/** Takes all of a device's cameras out of the register. */
+export async function markDeviceCamerasDeleted(q: Queryable, device: string, at: Date): Promise<void> {
+  await q.query(
+    'update cameras set deleted_at = $2, url = null, access = null where device_id = $1 and deleted_at is null',
+    [device, at],
+  );
+}
+
 /** Cameras of a device that have a URL: those which the server itself captures. */
-export async function listCamerasWithUrl(q: Queryable, device: string): Promise<{ id: string; url: string }[]> {
-  const { rows } = await q.query<{ id: string; url: string }>(
-    `select id, url from cameras where device_id = $1 and deleted_at is null and url is not null order by position, id`,
+export async function listCamerasWithUrl(
+  q: Queryable,
+  device: string,
+): Promise<{ id: string; url: string; access: string | null }[]> {
+  const { rows } = await q.query<{ id: string; url: string; access: string | null }>(
+    `select id, url, access from cameras where device_id = $1 and deleted_at is null and url is not null order by position, id`,
     [device],
   );
   return rows;

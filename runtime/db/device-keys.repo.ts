@@ -3,6 +3,8 @@ import type { Queryable } from './db.ts';
 /** A key with the device it belongs to, as needed to let somebody in. */
 export interface KeyHolderRow {
   hash: Buffer;
+  /** sealed; null: not for signing */
+  signing: string | null;
   expires_at: Date | null;
   device_id: string;
   disabled: boolean;
@@ -12,11 +14,11 @@ export interface KeyHolderRow {
 /** Keeps a new key; false when its public part is taken. */
 export async function insertDeviceKey(
   q: Queryable,
-  key: { id: string; device: string; hash: Buffer; at: Date },
+  key: { id: string; device: string; hash: Buffer; at: Date; signing?: string | undefined },
 ): Promise<boolean> {
   const { rowCount } = await q.query(
-    'insert into device_keys (id, device_id, hash, created_at) values ($1, $2, $3, $4) on conflict (id) do nothing',
-    [key.id, key.device, key.hash, key.at],
+    'insert into device_keys (id, device_id, hash, created_at, signing) values ($1, $2, $3, $4, $5) on conflict (id) do nothing',
+    [key.id, key.device, key.hash, key.at, key.signing ?? null],
   );
   return rowCount > 0;
 }
@@ -24,7 +26,7 @@ export async function insertDeviceKey(
 /** Who holds the key with this public part; undefined for an unknown, revoked or expired one, and for a deleted device. */
 export async function findKeyHolder(q: Queryable, id: string, now: Date): Promise<KeyHolderRow | undefined> {
   const { rows } = await q.query<KeyHolderRow>(
-    `select k.hash, k.expires_at, k.device_id, d.disabled_at is not null as disabled,
+    `select k.hash, k.signing, k.expires_at, k.device_id, d.disabled_at is not null as disabled,
             array(select c.id from cameras c where c.device_id = d.id and c.deleted_at is null order by c.position, c.id) as cameras
        from device_keys k join devices d on d.id = k.device_id
       where k.id = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2) and d.deleted_at is null`,

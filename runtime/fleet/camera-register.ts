@@ -1,4 +1,4 @@
-import type { CameraCreate, CameraPatch, CameraRecord } from '../contracts/api.ts';
+import type { CameraCreate, CameraPatch, CameraRecord, CameraWithKey } from '../contracts/api.ts';
 import { AppError } from '../contracts/errors.ts';
 import type { Release } from '../contracts/host.ts';
 import { isId, SERVER_DEVICE } from '../contracts/ids.ts';
@@ -17,6 +17,7 @@ import {
 } from '../db/cameras.repo.ts';
 import type { Queryable } from '../db/db.ts';
 import { lockDevice } from '../db/devices.repo.ts';
+import { changedAccess, newCameraKey, openAccess, withAccess } from './camera-access.ts';
 import { audit, type FleetContext } from './context.ts';
 import { time } from './device-record.ts';
 import { slug } from './slug.ts';
@@ -46,6 +47,8 @@ export class CameraRegister {
   async create(body: CameraCreate, actor: Actor): Promise<CameraRecord> {
     const device = body.device ?? SERVER_DEVICE;
     if (body.url !== undefined) await this.#mayHaveUrl(device, body.url);
+    if (device !== SERVER_DEVICE && (body.key !== undefined || body.headers !== undefined))
+      throw new AppError('request.invalid', 'Only cameras of the server are sent a key by it.', { field: 'key' });
     if (body.id !== undefined) this.#refuseReserved(body.id);
     const record = await this.#context.db.tx(async (q) => {
       if (!(await lockDevice(q, device)))
@@ -71,10 +74,31 @@ export class CameraRegister {
     const record = await this.#context.db.tx(async (q) => {
       const row = await findCamera(q, id);
       if (row === undefined) throw unknown(id);
-      await updateCamera(q, id, { name: change.name, ...this.#sealed(url) });
-      await audit(q, actor, 'camera.patch', `camera/${id}`, { name: change.name, url_changed: url !== undefined });
+      const access = this.#changedAccess(row.access, change);
+      if (access !== undefined && row.device_id !== SERVER_DEVICE)
+        throw new AppError('request.invalid', 'Only cameras of the server are sent a key by it.', { field: 'key' });
+      await updateCamera(q, id, { name: change.name, ...this.#sealed(url), access });
+      const changed = { url_changed: url !== undefined, access_changed: access !== undefined };
+      await audit(q, actor, 'camera.patch', `camera/${id}`, { name: change.name, ...changed });
       await this.#context.notices.send(q, 'cameras', id);
       return this.get(id, q);
+    });
+    this.#changed();
+    return record;
+  }
+
+  /** Makes up another key for the camera, shown this once; throws `camera.not_found`, and `request.invalid` for a device's. */
+  async renewKey(id: string, actor: Actor): Promise<CameraWithKey> {
+    const key = newCameraKey();
+    const record = await this.#context.db.tx(async (q) => {
+      const row = await findCamera(q, id);
+      if (row === undefined) throw unknown(id);
+      if (row.device_id !== SERVER_DEVICE)
+        throw new AppError('request.invalid', 'Only cameras of the server are sent a key by it.', { field: 'id' });
+      await updateCamera(q, id, { access: this.#changedAccess(row.access, { key }) });
+      await audit(q, actor, 'camera.renew-key', `camera/${id}`);
+      await this.#context.notices.send(q, 'cameras', id);
+      return { ...(await this.get(id, q)), key };
     });
     this.#changed();
     return record;
@@ -116,9 +140,10 @@ export class CameraRegister {
   /** What the server itself has to capture. A URL that cannot be unsealed (the key file is another one) is left out, and said. */
   async own(): Promise<{ id: string; url: string }[]> {
     const rows = await listCamerasWithUrl(this.#context.db, SERVER_DEVICE);
-    return rows.flatMap(({ id, url }) => {
+    return rows.flatMap(({ id, url, access }) => {
       try {
-        return [{ id, url: this.#context.urlCipher.open(url) }];
+        const { urlCipher } = this.#context;
+        return [{ id, url: withAccess(urlCipher.open(url), openAccess(urlCipher, access)) }];
       } catch (error) {
         this.#context.log.error("the camera's URL cannot be unsealed: give it again", { camera: id, error });
         return [];
@@ -144,7 +169,8 @@ export class CameraRegister {
 
   async #insert(q: Queryable, camera: CameraCreate & { device: string }): Promise<string> {
     const { url, driver = '' } = this.#sealed(camera.url);
-    const row = { device: camera.device, name: camera.name, at: this.#now(), url, driver };
+    const access = this.#changedAccess(null, camera);
+    const row = { device: camera.device, name: camera.name, at: this.#now(), url, driver, access };
     if (camera.id !== undefined) {
       if (await insertCamera(q, { ...row, id: camera.id })) return camera.id;
       throw new AppError('camera.exists', `There is a camera "${camera.id}" already.`, { field: 'id' });
@@ -154,6 +180,24 @@ export class CameraRegister {
       const id = n === 1 ? wanted : `${wanted}-${n}`;
       if (this.#context.reservedCameraIds.has(id)) continue;
       if (await insertCamera(q, { ...row, id })) return id;
+    }
+  }
+
+  /** Sealed; undefined when nothing of it is named. */
+  #changedAccess(before: string | null, change: Pick<CameraPatch, 'key' | 'headers'>): string | undefined {
+    if (change.key === undefined && change.headers === undefined) return undefined;
+    const { urlCipher } = this.#context;
+    return urlCipher.seal(JSON.stringify(changedAccess(openAccess(urlCipher, before), change)));
+  }
+
+  /** What may be told of it: never what is sent. */
+  #shownAccess(row: CameraRow): Pick<CameraRecord, 'has_key' | 'headers'> {
+    try {
+      const { key, headers } = openAccess(this.#context.urlCipher, row.access);
+      return { has_key: key !== null, headers: headers.map((header) => header.key) };
+    } catch (error) {
+      this.#context.log.error('what a camera is sent cannot be unsealed: give it again', { camera: row.id, error });
+      return { has_key: false, headers: [] };
     }
   }
 
@@ -186,6 +230,7 @@ export class CameraRegister {
       state: this.#stateOf(row),
       last_frame: time(row.last_frame_at),
       created_at: row.created_at.toISOString(),
+      ...this.#shownAccess(row),
     };
   }
 

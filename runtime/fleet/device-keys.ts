@@ -3,10 +3,12 @@ import type { Clock } from '../contracts/host.ts';
 import type { KnownDevice } from '../contracts/services.ts';
 import type { Db, Queryable } from '../db/db.ts';
 import { findKeyHolder, insertDeviceKey, type KeyHolderRow } from '../db/device-keys.repo.ts';
+import type { FleetOptions } from './options.ts';
 
 /** How long an answer of the database is believed; a revocation in this process is seen at once. */
 export const KEY_CACHE_MS = 5000;
 const CACHED_KEYS = 10_000;
+const SIGNING = 'redeye request signing v1';
 const KEY = /^rdk_([0-9a-f]{8})_([A-Za-z0-9_-]{43})$/;
 
 interface Cached {
@@ -14,6 +16,14 @@ interface Cached {
   holder: Promise<KeyHolderRow | undefined>;
   /** the secret part that was found right while this entry is believed: comparing it costs a tenth of hashing it again */
   right?: Buffer;
+  /** the secret of signed requests, unsealed when one came */
+  signing?: Buffer;
+}
+
+/** A key just made, as it is shown once. */
+export interface IssuedKey {
+  api_key: string;
+  signing_secret?: string;
 }
 
 /**
@@ -24,21 +34,26 @@ export class DeviceKeys {
   readonly #db: Db;
   readonly #clock: Clock;
   readonly #pepper: Buffer;
+  readonly #cipher: FleetOptions['urlCipher'];
   readonly #cache = new Map<string, Cached>();
 
-  constructor(options: { db: Db; clock: Clock; pepper: Buffer }) {
+  constructor(options: Pick<FleetOptions, 'db' | 'clock' | 'pepper' | 'urlCipher'>) {
     this.#db = options.db;
     this.#clock = options.clock;
     this.#pepper = options.pepper;
+    this.#cipher = options.urlCipher;
   }
 
   /** Makes a key for the device and keeps its hash; the answer is the only time that the key is seen. */
-  async issue(q: Queryable, device: string): Promise<string> {
+  async issue(q: Queryable, device: string, { signed = false } = {}): Promise<IssuedKey> {
     for (;;) {
       const id = randomBytes(4).toString('hex');
       const secret = randomBytes(32).toString('base64url');
-      const kept = await insertDeviceKey(q, { id, device, hash: this.#hash(secret), at: this.#now() });
-      if (kept) return `rdk_${id}_${secret}`;
+      // Made from the key and not the key: whoever reads it off a small device can neither log in by MQTT nor make it again.
+      const signing = signed ? createHmac('sha256', secret).update(SIGNING).digest('hex') : undefined;
+      const sealed = signing && this.#cipher.seal(signing);
+      const kept = await insertDeviceKey(q, { id, device, hash: this.#hash(secret), at: this.#now(), signing: sealed });
+      if (kept) return { api_key: `rdk_${id}_${secret}`, ...(signing && { signing_secret: signing }) };
     }
   }
 
@@ -56,13 +71,27 @@ export class DeviceKeys {
     const cached = this.#lookUp(id);
     const row = await cached.holder;
     if (row === undefined || !this.#isRight(secret, row, cached)) return undefined;
-    if (row.expires_at !== null && row.expires_at.getTime() <= this.#clock.now()) return undefined;
+    if (this.#isOver(row)) return undefined;
     return { id: row.device_id, cameras: row.cameras, disabled: row.disabled };
+  }
+
+  /** Whose key this public part is of, with its secret for signed requests; undefined where none can be looked at. */
+  async signer(id: string): Promise<{ device: KnownDevice; secret: Buffer } | undefined> {
+    if (!/^[0-9a-f]{8}$/.test(id)) return undefined;
+    const cached = this.#lookUp(id);
+    const row = await cached.holder;
+    if (!row?.signing || this.#isOver(row)) return undefined;
+    cached.signing ??= Buffer.from(this.#cipher.open(row.signing), 'hex');
+    return { device: { id: row.device_id, cameras: row.cameras, disabled: row.disabled }, secret: cached.signing };
   }
 
   /** Nothing that was known of keys is believed any longer: keys, a device or its cameras changed. */
   forget(): void {
     this.#cache.clear();
+  }
+
+  #isOver(row: KeyHolderRow): boolean {
+    return row.expires_at !== null && row.expires_at.getTime() <= this.#clock.now();
   }
 
   #isRight(secret: string, row: KeyHolderRow, cached: Cached): boolean {

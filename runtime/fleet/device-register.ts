@@ -1,4 +1,4 @@
-import type { DeviceCreate, DevicePatch, DeviceRecord, DeviceWithKey } from '../contracts/api.ts';
+import type { DeviceCreate, DevicePatch, DeviceRecord, DeviceRotate, DeviceWithKey } from '../contracts/api.ts';
 import { AppError } from '../contracts/errors.ts';
 import { firstCameraOf, SERVER_DEVICE } from '../contracts/ids.ts';
 import type { Actor } from '../contracts/services.ts';
@@ -16,6 +16,7 @@ import {
   updateDevice,
 } from '../db/devices.repo.ts';
 import { audit, type FleetContext } from './context.ts';
+import type { IssuedKey } from './device-keys.ts';
 import { deviceRecord } from './device-record.ts';
 import { freeId, slug } from './slug.ts';
 
@@ -47,12 +48,30 @@ export class DeviceRegister {
   async create(body: DeviceCreate, actor: Actor): Promise<DeviceWithKey> {
     const made = await this.#context.db.tx(async (q) => {
       const id = body.id ?? freeId(slug(body.name), await takenDeviceIds(q, slug(body.name)));
-      const key = await this.#enrol(q, id, body.name, actor);
+      const key = await this.#enrol(q, id, body.name, actor, body.signed);
       if (key === undefined) throw new AppError('device.exists', `There is a device "${id}" already.`, { field: 'id' });
-      return { ...(await this.get(id, q)), api_key: key };
+      return { ...(await this.get(id, q)), ...key };
     });
     this.#context.keys.forget();
     return made;
+  }
+
+  /** For a device that was paired: registers it, or gives a known one a new key, with which all earlier ones end. In the caller's transaction. */
+  async enrolPaired(q: Queryable, body: { name: string; device?: string }, actor: Actor): Promise<DeviceWithKey> {
+    const known = body.device;
+    if (known === undefined) {
+      const id = freeId(slug(body.name), await takenDeviceIds(q, slug(body.name)));
+      const key = await this.#enrol(q, id, body.name, actor);
+      if (key === undefined)
+        throw new AppError('device.exists', `There is a device "${id}" already.`, { field: 'name' });
+      return { ...(await this.get(id, q)), ...key };
+    }
+    refuseBuiltIn(known, 'paired');
+    if (!(await lockDevice(q, known))) throw unknown(known);
+    await revokeDeviceKeys(q, known, this.#now());
+    await audit(q, actor, 'device.pair', `device/${known}`);
+    await this.#context.notices.send(q, 'keys', known);
+    return { ...(await this.get(known, q)), ...(await this.#context.keys.issue(q, known)) };
   }
 
   /** Registers the built-in device of the server's own cameras, once. */
@@ -74,11 +93,11 @@ export class DeviceRegister {
       const own = await this.#enrol(q, id, name, actor);
       const created = own !== undefined;
       if (key !== undefined && (await this.#context.keys.adopt(q, id, key))) return { created, api_key: key };
-      if (own !== undefined) return { created, api_key: own };
+      if (own !== undefined) return { created, api_key: own.api_key };
       await revokeDeviceKeys(q, id, this.#now());
       await audit(q, actor, 'device.rotate-key', `device/${id}`);
       await this.#context.notices.send(q, 'keys', id);
-      return { created, api_key: await this.#context.keys.issue(q, id) };
+      return { created, api_key: (await this.#context.keys.issue(q, id)).api_key };
     });
     this.#context.keys.forget();
     return ensured;
@@ -115,17 +134,23 @@ export class DeviceRegister {
     this.#context.onRevoked(id);
   }
 
-  /** A second key; the one before it works for another day, any older one ends now. */
-  async rotateKey(id: string, actor: Actor): Promise<DeviceWithKey> {
+  /** A second key; the one before it works for another day, or ends now when that was asked for, as any older one does. */
+  async rotateKey(
+    id: string,
+    actor: Actor,
+    { end_old = false, signed = false }: DeviceRotate = {},
+  ): Promise<DeviceWithKey> {
     refuseBuiltIn(id, 'given a key');
     const { revoked, made } = await this.#context.db.tx(async (q) => {
       if (!(await lockDevice(q, id))) throw unknown(id);
       const at = this.#now();
-      const ended = await retireDeviceKeys(q, id, at, new Date(at.getTime() + KEY_OVERLAP_MS));
-      const key = await this.#context.keys.issue(q, id);
-      await audit(q, actor, 'device.rotate-key', `device/${id}`);
+      const ended = end_old
+        ? await revokeDeviceKeys(q, id, at)
+        : await retireDeviceKeys(q, id, at, new Date(at.getTime() + KEY_OVERLAP_MS));
+      const key = await this.#context.keys.issue(q, id, { signed });
+      await audit(q, actor, 'device.rotate-key', `device/${id}`, { end_old, signed });
       await this.#context.notices.send(q, 'keys', id);
-      return { revoked: ended, made: { ...(await this.get(id, q)), api_key: key } };
+      return { revoked: ended, made: { ...(await this.get(id, q)), ...key } };
     });
     this.#context.keys.forget();
     if (revoked > 0) this.#context.onRevoked(id);
@@ -133,14 +158,14 @@ export class DeviceRegister {
   }
 
   /** The key of a device that was just registered; undefined when the id is in use. */
-  async #enrol(q: Queryable, id: string, name: string, actor: Actor): Promise<string | undefined> {
+  async #enrol(q: Queryable, id: string, name: string, actor: Actor, signed?: boolean): Promise<IssuedKey | undefined> {
     if (!(await insertDevice(q, { id, name, at: this.#now() }))) return undefined;
     await this.#firstConfig(q, id, actor);
     await this.#firstCamera(q, id, name);
     await revokeDeviceKeys(q, id, this.#now());
     await audit(q, actor, 'device.create', `device/${id}`, { name });
     await this.#context.notices.send(q, 'keys', id);
-    return this.#context.keys.issue(q, id);
+    return this.#context.keys.issue(q, id, { signed });
   }
 
   async #firstConfig(q: Queryable, id: string, actor: Actor): Promise<void> {

@@ -2,9 +2,11 @@ import type {
   CameraCreate,
   CameraPatch,
   CameraRecord,
+  CameraWithKey,
   DeviceCreate,
   DevicePatch,
   DeviceRecord,
+  DeviceRotate,
   DeviceWithKey,
 } from '../contracts/api.ts';
 import type { DetectionPlan } from '../contracts/detection.ts';
@@ -31,6 +33,7 @@ import { DeviceKeys } from './device-keys.ts';
 import { DeviceRegister } from './device-register.ts';
 import { Notices } from './notices.ts';
 import type { FleetOptions } from './options.ts';
+import { Pairing } from './pairing.ts';
 import { RoiBook } from './roi-book.ts';
 
 const SEEN_EVERY_MS = 1000;
@@ -47,6 +50,8 @@ export class Fleet implements FleetService, Part {
   readonly #configuration: Configuration;
   readonly #cameras: CameraRegister;
   readonly #rois: RoiBook;
+  readonly pairing: Pairing;
+  readonly #revokedListeners = new Set<(device: string) => void>();
   readonly #seenAt = new Map<string, number>();
   readonly #configListeners = new Set<(device: string) => void>();
   readonly #presenceListeners = new Set<(device: string) => void>();
@@ -56,8 +61,19 @@ export class Fleet implements FleetService, Part {
       for (const listener of this.#configListeners) listener(device);
       options.notifyConfig(device, version);
     };
-    this.#context = { ...options, notifyConfig, keys: new DeviceKeys(options), notices: new Notices(options.db) };
+    const onRevoked: FleetOptions['onRevoked'] = (device) => {
+      for (const listener of this.#revokedListeners) listener(device);
+      options.onRevoked(device);
+    };
+    this.#context = {
+      ...options,
+      notifyConfig,
+      onRevoked,
+      keys: new DeviceKeys(options),
+      notices: new Notices(options.db),
+    };
     this.#devices = new DeviceRegister(this.#context);
+    this.pairing = new Pairing(this.#context, this.#devices);
     this.#rois = new RoiBook(this.#context);
     this.#configuration = new Configuration(this.#context, () => this.#rois.forget());
     this.#cameras = new CameraRegister(this.#context);
@@ -96,6 +112,16 @@ export class Fleet implements FleetService, Part {
     return this.#context.keys.holder(key);
   }
 
+  signerOf(keyId: string): Promise<{ device: KnownDevice; secret: Buffer } | undefined> {
+    return this.#context.keys.signer(keyId);
+  }
+
+  /** Calls when a device was shut out, or lost a key: whatever it holds open has to end. Those still good come back. */
+  onRevoked(listener: (device: string) => void): Release {
+    this.#revokedListeners.add(listener);
+    return () => this.#revokedListeners.delete(listener);
+  }
+
   devices(): Promise<DeviceRecord[]> {
     return this.#devices.list();
   }
@@ -120,8 +146,8 @@ export class Fleet implements FleetService, Part {
     this.#cameras.tellListeners();
   }
 
-  rotateKey(id: string, actor: Actor): Promise<DeviceWithKey> {
-    return this.#devices.rotateKey(id, actor);
+  rotateKey(id: string, actor: Actor, body?: DeviceRotate): Promise<DeviceWithKey> {
+    return this.#devices.rotateKey(id, actor, body);
   }
 
   /** Makes the device `server` where it is missing; to be called once at start. */
@@ -234,6 +260,10 @@ export class Fleet implements FleetService, Part {
   async deleteCamera(id: string, actor: Actor): Promise<void> {
     await this.#cameras.remove(id, actor);
     this.#rois.forget(id);
+  }
+
+  renewCameraKey(id: string, actor: Actor): Promise<CameraWithKey> {
+    return this.#cameras.renewKey(id, actor);
   }
 
   /** Cameras that the server itself captures, with their URLs: for the drivers, never for an answer. */

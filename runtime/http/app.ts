@@ -47,6 +47,7 @@ import { galleryRoutes } from './routes/gallery.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { liveApiRoutes } from './routes/live.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { pairingRoutes } from './routes/pairing.ts';
 import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { userRoutes } from './routes/users.ts';
@@ -93,6 +94,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...authRoutes(parts.accounts, parts.basePath),
     ...userRoutes(parts.accounts, idempotency),
     ...deviceRoutes(parts.fleet, idempotency),
+    ...pairingRoutes(parts.fleet, idempotency),
     ...commandRoutes(parts.commands, parts.fleet, idempotency),
     ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
     ...cameraControlRoutes(parts.gallery, idempotency),

@@ -27,7 +27,10 @@ const NORMAL = 1000;
 
 export interface UplinkDoorOptions {
   uplinks: UplinkService;
-  fleet: Pick<FleetService, 'deviceOfKey'>;
+  fleet: Pick<FleetService, 'deviceOfKey'> & {
+    /** calls when a device was shut out or lost a key */
+    onRevoked?(listener: (device: string) => void): Release;
+  };
   metrics: Metrics;
   clock: Clock;
   log: Log;
@@ -43,13 +46,19 @@ export function openUplinkDoor(server: Server, options: UplinkDoorOptions): Rele
     if (request.url?.startsWith(UPLINK_PATH)) void door.admit(request, socket, head);
   };
   server.on('upgrade', onUpgrade);
-  return () => server.off('upgrade', onUpgrade);
+  const forget = options.fleet.onRevoked?.((device) => door.cut(device));
+  return () => {
+    forget?.();
+    server.off('upgrade', onUpgrade);
+  };
 }
 
 class Door {
   readonly #options: UplinkDoorOptions;
   readonly #refused: (labels: { code: string }) => void;
   #open = 0;
+  /** connections by the device whose key they came with */
+  readonly #byDevice = new Map<string, Set<WebSocket>>();
   readonly #sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -87,6 +96,7 @@ class Door {
       });
       this.#sockets.handleUpgrade(request, socket, head, (connection) => {
         socket.off('error', onError);
+        this.#noteDevice(device, connection);
         this.#serve(connection, taker);
       });
     } catch (thrown) {
@@ -97,6 +107,20 @@ class Door {
       this.#refused({ code: error.code });
       refuse(socket, error);
     }
+  }
+
+  /** Ends the streams of a device at once: its key is worth nothing any more. One whose key still is sends again when it is asked. */
+  cut(device: string): void {
+    for (const connection of this.#byDevice.get(device) ?? []) connection.terminate();
+  }
+
+  #noteDevice(device: string, connection: WebSocket): void {
+    const connections = this.#byDevice.get(device) ?? new Set();
+    this.#byDevice.set(device, connections.add(connection));
+    connection.once('close', () => {
+      connections.delete(connection);
+      if (connections.size === 0) this.#byDevice.delete(device);
+    });
   }
 
   async #deviceOf(request: IncomingMessage): Promise<string> {

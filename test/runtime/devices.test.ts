@@ -17,62 +17,77 @@ import { until } from '../support/until.ts';
 const ANNA = { name: 'user:anna' };
 const TOPICS = deviceTopics('home', 'pi-1');
 
-describe("a user's programs at the broker", () => {
-  let db: Db;
-  let devices: Devices;
-  let accounts: Accounts;
-  let url: string;
+/** Register and broker as main puts them together, on a free port. */
+function devicesBench() {
   const log = new ListLog();
   const clients: MqttClient[] = [];
+  let parts: { db: Db; devices: Devices; accounts: Accounts; url: string } | undefined;
+  const there = () => {
+    assert.ok(parts);
+    return parts;
+  };
+  return {
+    log,
+    fleet: () => there().devices.fleet,
+    broker: () => there().devices.broker,
+    accounts: () => there().accounts,
+    async open() {
+      const db = await openPglite({ log, from: await emptyPglite() });
+      await migrate(db, log);
+      const accounts = new Accounts({ store: createUserStore(db), clock: systemClock, log, key: Buffer.alloc(32, 1) });
+      const [port = 0] = await freePorts(1);
+      const devices = createDevices({
+        accounts,
+        settings: { SITE: 'home', HOST: '127.0.0.1', MQTT_PORT: port },
+        mqttHost: '127.0.0.1',
+        secrets: { pepper: Buffer.alloc(32, 2), urls: Buffer.alloc(32, 3) },
+        db,
+        clock: systemClock,
+        log,
+        checkUrl: async () => undefined,
+        reservedCameraIds: new Set(),
+        publicUrl: new URL('http://127.0.0.1:1880'),
+        localCameraState: () => undefined,
+      });
+      parts = { db, devices, accounts, url: `mqtt://127.0.0.1:${port}` };
+      await devices.broker.start();
+    },
+    connect(options: IClientOptions): Promise<MqttClient> {
+      const client = mqtt.connect(there().url, { protocolVersion: 4, reconnectPeriod: 0, ...options });
+      clients.push(client);
+      return new Promise((resolve, reject) => {
+        client.once('connect', () => resolve(client));
+        client.once('error', reject);
+      });
+    },
+    async close() {
+      for (const client of clients.splice(0)) client.end(true);
+      await there().devices.broker.stop();
+      await there().db.close();
+    },
+  };
+}
+
+describe("a user's programs at the broker", () => {
+  const bench = devicesBench();
+  const { connect, log } = bench;
+  const people = () => bench.accounts().people;
 
   before(async () => {
-    db = await openPglite({ log, from: await emptyPglite() });
-    await migrate(db, log);
-    accounts = new Accounts({ store: createUserStore(db), clock: systemClock, log, key: Buffer.alloc(32, 1) });
-    const [port = 0] = await freePorts(1);
-    url = `mqtt://127.0.0.1:${port}`;
-    devices = createDevices({
-      accounts,
-      settings: { SITE: 'home', HOST: '127.0.0.1', MQTT_PORT: port },
-      mqttHost: '127.0.0.1',
-      secrets: { pepper: Buffer.alloc(32, 2), urls: Buffer.alloc(32, 3) },
-      db,
-      clock: systemClock,
-      log,
-      checkUrl: async () => undefined,
-      reservedCameraIds: new Set(),
-      publicUrl: new URL('http://127.0.0.1:1880'),
-      localCameraState: () => undefined,
-    });
-    await devices.broker.start();
-    await devices.fleet.createDevice({ id: 'pi-1', name: 'Pi' }, ANNA);
-    await accounts.ensureAdmin('a password of mine');
+    await bench.open();
+    await bench.fleet().createDevice({ id: 'pi-1', name: 'Pi' }, ANNA);
+    await bench.accounts().ensureAdmin('a password of mine');
   });
-  afterEach(() => {
-    for (const client of clients.splice(0)) client.end(true);
-  });
-  after(async () => {
-    await devices.broker.stop();
-    await db.close();
-  });
+  after(bench.close);
 
   async function program(name: string, role: Role, cameras: string[] | null) {
-    const user = await accounts.people.create({ name, role, cameras }, ANNA);
-    const made = await accounts.people.addCredential(user.id, 'Home Assistant', ANNA);
+    const user = await people().create({ name, role, cameras }, ANNA);
+    const made = await people().addCredential(user.id, 'Home Assistant', ANNA);
     return {
       id: user.id,
       credential: made.id,
       login: { username: name, password: made.password, clientId: `${name}-ha` },
     };
-  }
-
-  function connect(options: IClientOptions): Promise<MqttClient> {
-    const client = mqtt.connect(url, { protocolVersion: 4, reconnectPeriod: 0, ...options });
-    clients.push(client);
-    return new Promise((resolve, reject) => {
-      client.once('connect', () => resolve(client));
-      client.once('error', reject);
-    });
   }
 
   it('hear of the cameras that their user may see, and of no other', async () => {
@@ -81,9 +96,9 @@ describe("a user's programs at the broker", () => {
     const heard: string[] = [];
     client.on('message', (topic) => heard.push(topic));
     await client.subscribeAsync('redeye/v1/home/#', { qos: 1 });
-    await devices.broker.publish(TOPICS.cameraMotion('attic'), { v: 1, ts: 1, motion: true });
-    await devices.broker.publish(TOPICS.event('interaction_detected'), { v: 1 });
-    await devices.broker.publish(TOPICS.cameraMotion('pi-1-cam'), { v: 1, ts: 1, motion: true });
+    await bench.broker().publish(TOPICS.cameraMotion('attic'), { v: 1, ts: 1, motion: true });
+    await bench.broker().publish(TOPICS.event('interaction_detected'), { v: 1 });
+    await bench.broker().publish(TOPICS.cameraMotion('pi-1-cam'), { v: 1, ts: 1, motion: true });
     await until('the last one came', () => heard.includes(TOPICS.cameraMotion('pi-1-cam')));
     assert.deepEqual(
       heard.filter((topic) => !topic.endsWith('server/state')),
@@ -104,12 +119,9 @@ describe("a user's programs at the broker", () => {
   });
 
   for (const [what, end] of [
-    [
-      'its password is revoked',
-      (id: number, credential: number) => accounts.people.revokeCredential(id, credential, ANNA),
-    ],
-    ['its user is disabled', (id: number) => accounts.people.patch(id, { disabled: true }, ANNA)],
-    ['its user is deleted', (id: number) => accounts.people.remove(id, ANNA)],
+    ['its password is revoked', (id: number, credential: number) => people().revokeCredential(id, credential, ANNA)],
+    ['its user is disabled', (id: number) => people().patch(id, { disabled: true }, ANNA)],
+    ['its user is deleted', (id: number) => people().remove(id, ANNA)],
   ] as const) {
     it(`are cut within 5 s when ${what}, and do not come in again`, async () => {
       const { id, credential, login } = await program(`u-${what.split(' ').at(-1)}`, 'viewer', null);
@@ -126,4 +138,36 @@ describe("a user's programs at the broker", () => {
     await assert.rejects(connect({ ...login, username: 'admin' }), { code: 4 });
     assert.ok(!JSON.stringify(log.lines).includes(String(login.password).slice(13)), 'no log holds it');
   });
+});
+
+describe('a device that is shut out', () => {
+  const bench = devicesBench();
+  before(bench.open);
+  after(bench.close);
+
+  for (const [what, end, codes] of [
+    ['disabled', (id: string) => bench.fleet().patchDevice(id, { disabled: true }, ANNA), [4]],
+    ['deleted', (id: string) => bench.fleet().deleteDevice(id, ANNA), [4]],
+    [
+      'given another key, the old one ending',
+      (id: string) => bench.fleet().rotateKey(id, ANNA, { end_old: true }),
+      [4],
+    ],
+  ] as const) {
+    it(`is without HTTP and MQTT within 5 s when it is ${what}`, async () => {
+      const id = `pi-${what.slice(0, 4)}`;
+      const { api_key } = await bench.fleet().createDevice({ id, name: id }, ANNA);
+      const revoked: string[] = [];
+      bench.fleet().onRevoked((device) => revoked.push(device));
+      const login = { clientId: id, username: id, password: api_key };
+      const client = await bench.connect(login);
+      assert.equal((await bench.fleet().deviceOfKey(api_key))?.id, id);
+      await end(id);
+      const holder = await bench.fleet().deviceOfKey(api_key);
+      assert.ok(holder === undefined || holder.disabled, 'HTTP asks this for every request');
+      await until('MQTT is cut', () => !client.connected, 5000);
+      assert.deepEqual(revoked, [id], 'what streams are told');
+      await assert.rejects(bench.connect(login), { code: codes[0] });
+    });
+  }
 });

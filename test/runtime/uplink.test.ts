@@ -73,6 +73,15 @@ describe('the stream of a device', () => {
       new RegExp(`redeye_uplink_refused_total\\{code="${code}"\\} (\\d+)`).exec(await pair.metrics.text())?.[1] ?? 0,
     );
 
+  it('ends within 5 s when its device is shut out while it runs, and does not come again', async () => {
+    const viewer = watch();
+    await plays(viewer);
+    pair.revoke();
+    await until('the viewer hears of it', () => viewer.gaps.length > 0, 5000);
+    const { status } = await knock('pi-cam', { 'X-DEVICE-KEY': PI_KEY, [UPLINK_NONCE_HEADER]: 'x'.repeat(43) });
+    assert.equal(status, 401);
+  });
+
   it('comes when somebody watches, decodes without an error, and brings its sound', async () => {
     assert.equal(pair.streams.status('pi-cam').state, 'idle');
     assert.equal(pair.facts.asked.length, 0);

@@ -20,6 +20,7 @@ const DEVICES: Record<string, { id: string; cameras: string[]; disabled: boolean
 };
 
 export interface DoorOptions {
+  signerOf?: IngestOptions['fleet']['signerOf'];
   accept?: (frame: IncomingFrame) => Promise<Accepted>;
   clock?: Clock;
   rateLimit?: IngestOptions['rateLimit'];
@@ -100,6 +101,7 @@ export async function openIngest(options: DoorOptions = {}) {
         state.keysAsked += 1;
         return DEVICES[key];
       },
+      ...(options.signerOf && { signerOf: options.signerOf }),
       servedConfig: async (id) => ({ ...config, device_id: id }),
       async heartbeat(body) {
         beats.push(body);

@@ -28,7 +28,11 @@ export async function openUplinkPair(
 ) {
   const clock = options.clock ?? systemClock;
   const common = { clock, log: silentLog };
-  const listeners = { presence: new Set<(device: string) => void>(), cameras: new Set<() => void>() };
+  const listeners = {
+    presence: new Set<(device: string) => void>(),
+    cameras: new Set<() => void>(),
+    revoked: new Set<(device: string) => void>(),
+  };
   const facts = {
     online: true,
     cameras: [{ id: 'pi-cam', device: 'pi' }],
@@ -56,6 +60,7 @@ export async function openUplinkPair(
       device: async (id: string) => ({ id, state: facts.online ? 'online' : 'offline' }) as never,
       onCamerasChanged: (listener: () => void) => listen(listeners.cameras, listener),
       onPresence: (listener: (device: string) => void) => listen(listeners.presence, listener),
+      onRevoked: (listener: (device: string) => void) => listen(listeners.revoked, listener),
     },
     commands: {
       async request(device, name, given) {
@@ -118,6 +123,11 @@ export async function openUplinkPair(
     presence(online: boolean) {
       facts.online = online;
       for (const listener of listeners.presence) listener('pi');
+    },
+    /** The device's key is worth nothing any more. */
+    revoke() {
+      delete devices[PI_KEY];
+      for (const listener of listeners.revoked) listener('pi');
     },
     camerasChanged() {
       for (const listener of listeners.cameras) listener();

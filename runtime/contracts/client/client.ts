@@ -13,6 +13,7 @@ import type {
   CameraStatusAnswer,
   CameraTest,
   CameraTestBody,
+  CameraWithKey,
   CaptureBody,
   CaptureRecord,
   CaptureRecordPage,
@@ -25,6 +26,7 @@ import type {
   DevicePatch,
   DeviceRecord,
   DeviceRecordPage,
+  DeviceRotate,
   DeviceWithKey,
   EventPatch,
   EventRecord,
@@ -38,6 +40,10 @@ import type {
   LoginAnswer,
   LoginBody,
   MetricsAnswer,
+  PairingClaim,
+  PairingCode,
+  PairingRegister,
+  PairingState,
   PasswordBody,
   ProductCreate,
   ProductPatch,
@@ -155,9 +161,9 @@ export function createClient(send: Send) {
     deleteDevice: (id: string | number, options?: CallOptions) =>
       send<void>({ method: 'DELETE', path: `api/v1/devices/${part(id)}`, options }),
 
-    /** A new key, shown once; the old one still works for a while */
-    postDeviceRotateKey: (id: string | number, options?: CallOptions) =>
-      send<DeviceWithKey>({ method: 'POST', path: `api/v1/devices/${part(id)}/rotate-key`, options }),
+    /** A new key, shown once; the old one still works for a day, or ends now (end_old) */
+    postDeviceRotateKey: (id: string | number, body: DeviceRotate = {}, options?: CallOptions) =>
+      send<DeviceWithKey>({ method: 'POST', path: `api/v1/devices/${part(id)}/rotate-key`, body, options }),
 
     /** The configuration in force */
     getDeviceConfig: (id: string | number, options?: CallOptions) =>
@@ -174,6 +180,18 @@ export function createClient(send: Send) {
     /** Set the ROIs of the device's first camera */
     putDeviceRois: (id: string | number, body: RoiSet, options?: CallOptions) =>
       send<RoisAnswer>({ method: 'PUT', path: `api/v1/devices/${part(id)}/rois`, body, options }),
+
+    /** A device asks for a code to show; good for ten minutes */
+    postPairingRegister: (body: PairingRegister, options?: CallOptions) =>
+      send<PairingCode>({ method: 'POST', path: 'api/v1/pairing/register', body, options }),
+
+    /** The device asks whether its code was typed (Bearer poll_token); its sealed key is in the answer once */
+    getPairingPoll: (options?: CallOptions) =>
+      send<PairingState>({ method: 'GET', path: 'api/v1/pairing/poll', options }),
+
+    /** Register the device that shows this code, or give a known one a new key */
+    postPairingClaim: (body: PairingClaim, options?: CallOptions) =>
+      send<DeviceRecord>({ method: 'POST', path: 'api/v1/pairing/claim', body, options }),
 
     /** Tell a device to do something; kept for it until it expires */
     postDeviceCommands: (id: string | number, body: CommandCreate, options?: CallOptions) =>
@@ -210,6 +228,10 @@ export function createClient(send: Send) {
     /** Delete a camera; its frames and events stay */
     deleteCamera: (id: string | number, options?: CallOptions) =>
       send<void>({ method: 'DELETE', path: `api/v1/cameras/${part(id)}`, options }),
+
+    /** Make up another key that Redeye sends to this camera; shown once, to be set at the camera too */
+    postCameraRenewKey: (id: string | number, options?: CallOptions) =>
+      send<CameraWithKey>({ method: 'POST', path: `api/v1/cameras/${part(id)}/renew-key`, options }),
 
     /** ROIs in force, with their version */
     getCameraRois: (id: string | number, options?: CallOptions) =>

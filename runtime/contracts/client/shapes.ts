@@ -48,11 +48,25 @@ export type CameraCreate = {
   /** default: server */
   device?: string;
   url?: string;
+  /** sent as X-API-Key; null: none */
+  key?: string | null;
+  /** all of them; at most 3500 bytes; X-API-Key is the key */
+  headers?: {
+    key: string;
+    value: string;
+  }[];
 };
 
 export type CameraPatch = {
   name?: string;
   url?: string;
+  /** sent as X-API-Key; null: none */
+  key?: string | null;
+  /** all of them; at most 3500 bytes; X-API-Key is the key */
+  headers?: {
+    key: string;
+    value: string;
+  }[];
 };
 
 export type CameraRecord = {
@@ -64,6 +78,10 @@ export type CameraRecord = {
   state: string;
   last_frame: string | null;
   created_at: string;
+  /** Redeye sends it a key, which is never shown again */
+  has_key: boolean;
+  /** names of further headers that it is sent */
+  headers: string[];
 };
 
 export type CameraRecordPage = {
@@ -134,6 +152,22 @@ export type CameraTest = {
 
 export type CameraTestBody = {
   url: string;
+};
+
+export type CameraWithKey = {
+  id: string;
+  name: string;
+  device: string;
+  /** kind of driver, as rtsp or sim; the address itself is write-only */
+  driver: string;
+  state: string;
+  last_frame: string | null;
+  created_at: string;
+  /** Redeye sends it a key, which is never shown again */
+  has_key: boolean;
+  /** names of further headers that it is sent */
+  headers: string[];
+  key: string;
 };
 
 export type CaptureBody = {
@@ -259,6 +293,8 @@ export type DeviceCreate = {
   /** default: made from the name */
   id?: string;
   name: string;
+  /** also a secret with which a small device signs its requests */
+  signed?: boolean;
 };
 
 export type DevicePatch = {
@@ -294,6 +330,13 @@ export type DeviceRecordPage = {
   next: string | null;
 };
 
+export type DeviceRotate = {
+  /** the old key ends now, as when it was stolen; default: in a day */
+  end_old?: boolean;
+  /** also a secret with which a small device signs its requests */
+  signed?: boolean;
+};
+
 export type DeviceWithKey = {
   id: string;
   name: string;
@@ -315,6 +358,8 @@ export type DeviceWithKey = {
   disabled: boolean;
   created_at: string;
   api_key: string;
+  /** 32 bytes in hex, for signed requests; shown once */
+  signing_secret?: string;
 };
 
 export type ErrorBody = {
@@ -557,6 +602,35 @@ export type Pagination = {
   page: number;
   limit: number;
   totalPages: number;
+};
+
+export type PairingClaim = {
+  /** as the device shows it */
+  code: string;
+  name: string;
+  /** one that is registered already and lost its key: it gets a new one, all earlier ones end */
+  device?: string;
+};
+
+export type PairingCode = {
+  /** to be shown on the device */
+  code: string;
+  /** for the device alone */
+  poll_token: string;
+  expires_at: string;
+};
+
+export type PairingRegister = {
+  /** X25519 (RFC 7748), the 32 bytes in base64url: its key is sealed to it */
+  public_key: string;
+  model: string;
+};
+
+export type PairingState = {
+  state: "waiting" | "claimed";
+  device_id: string | null;
+  /** base64url; handed over once */
+  sealed: string | null;
 };
 
 export type PasswordBody = {

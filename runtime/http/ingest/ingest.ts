@@ -22,9 +22,10 @@ import { fromJsonBody, parseFrame, parseJson, type ReadJpegHeader } from './pars
 import { takePicture } from './picture.ts';
 import { DeviceRates, type RateLimit } from './rate-limit.ts';
 import { announcedLength, readBody } from './read-body.ts';
+import { Signatures } from './signature.ts';
 
 export interface IngestOptions {
-  fleet: Pick<FleetService, 'deviceOfKey' | 'servedConfig' | 'heartbeat'>;
+  fleet: Pick<FleetService, 'deviceOfKey' | 'servedConfig' | 'heartbeat'> & Partial<Pick<FleetService, 'signerOf'>>;
   frames: Pick<FramesService, 'accept'>;
   /** pictures that devices were asked for; without it none is taken */
   pictures?: PictureDesk;
@@ -89,11 +90,13 @@ class Door {
   readonly #options: IngestOptions;
   readonly #rates: DeviceRates;
   readonly #budget: ByteBudget;
+  readonly #signatures: Signatures;
   readonly #garbage = new YoungGarbage();
 
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#rates = new DeviceRates(options.rateLimit ?? { perSecond: 60, burst: 120 }, options.clock);
+    this.#signatures = new Signatures(options);
     this.#budget = new ByteBudget(options.bodyBudgetBytes ?? 128 * 1024 * 1024);
   }
 
@@ -129,7 +132,7 @@ class Door {
     const device = await this.#admit(req);
     const lease = this.#budget.open(device.id);
     try {
-      const sent = await readFrame(req, lease);
+      const sent = await readFrame(req, lease, this.#signatures);
       const frame = parseFrame(sent, device, this.#options.readJpegHeader);
       const accepted = await this.#options.frames.accept(frame);
       this.#garbage.dropped(frame.jpeg.length);
@@ -163,7 +166,9 @@ class Door {
     const lease = this.#budget.open(device.id);
     try {
       checkEncoding(req);
-      const body = parseJson(await readBody(req, MAX_HEARTBEAT_BYTES, lease), 'body');
+      const bytes = await readBody(req, MAX_HEARTBEAT_BYTES, lease);
+      this.#signatures.checkBody(req, bytes);
+      const body = parseJson(bytes, 'body');
       const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
       const beat = parseHeartbeat(isObject ? foldCase(body, ['device_id']) : body);
       checkOwn(device, beat.device_id);
@@ -209,9 +214,10 @@ class Door {
   /** Who asks, from headers alone; throws the 401, 403 and 429 of the contract. */
   async #admit(req: IncomingMessage): Promise<KnownDevice> {
     const key = req.headers['x-device-key'] ?? req.headers['x-api-key'];
-    if (key === undefined || key === '') throw new AppError('auth.missing', 'the header X-DEVICE-KEY is missing');
-    const usable = typeof key === 'string' && key.length <= MAX_KEY_CHARS;
-    const device = usable ? await this.#options.fleet.deviceOfKey(key) : undefined;
+    let device: KnownDevice | undefined;
+    if (key === undefined || key === '') device = await this.#signer(req);
+    else if (typeof key === 'string' && key.length <= MAX_KEY_CHARS)
+      device = await this.#options.fleet.deviceOfKey(key);
     if (!device) throw new AppError('auth.invalid', 'the device key is not known');
     if (device.disabled) throw new AppError('device.disabled', `device ${device.id} is disabled`);
     const wait = this.#rates.wait(device.id);
@@ -220,21 +226,40 @@ class Door {
     }
     return device;
   }
+
+  async #signer(req: IncomingMessage): Promise<KnownDevice> {
+    const signature = req.headers['x-device-signature'];
+    if (typeof signature !== 'string') throw new AppError('auth.missing', 'the header X-DEVICE-KEY is missing');
+    return this.#signatures.signer(req, signature);
+  }
 }
 
 /** Reads a frame's body in either dialect. */
-async function readFrame(req: IncomingMessage, lease: Lease): Promise<{ meta: unknown; image: Buffer }> {
+async function readFrame(
+  req: IncomingMessage,
+  lease: Lease,
+  signatures: Signatures,
+): Promise<{ meta: unknown; image: Buffer }> {
   const { type, parameters } = checkEncoding(req);
   if (type === 'multipart/form-data') {
     const boundary = checkBoundary(parameters.get('boundary'));
     const isChunked = announcedLength(req, MAX_FRAME_BODY_BYTES) === undefined;
-    const { meta, image } = isChunked
-      ? await readChunkedForm(req, boundary, MAX_FRAME_BODY_BYTES, lease)
-      : splitForm(await readBody(req, MAX_FRAME_BODY_BYTES, lease), boundary);
+    // A form without a length is never whole in memory, so it could not be compared with its signature.
+    if (isChunked && signatures.isSigned(req))
+      throw new AppError('request.invalid', 'a signed frame comes with a Content-Length', { field: 'Content-Length' });
+    if (isChunked) {
+      const { meta, image } = await readChunkedForm(req, boundary, MAX_FRAME_BODY_BYTES, lease);
+      return { meta: parseJson(meta, 'meta'), image };
+    }
+    const body = await readBody(req, MAX_FRAME_BODY_BYTES, lease);
+    signatures.checkBody(req, body);
+    const { meta, image } = splitForm(body, boundary);
     return { meta: parseJson(meta, 'meta'), image };
   }
   if (type === 'application/json') {
-    return fromJsonBody(parseJson(await readBody(req, MAX_FRAME_BODY_BYTES, lease), 'body'));
+    const body = await readBody(req, MAX_FRAME_BODY_BYTES, lease);
+    signatures.checkBody(req, body);
+    return fromJsonBody(parseJson(body, 'body'));
   }
   throw new AppError('request.unsupported_type', 'a frame comes as multipart/form-data or application/json', {
     field: 'Content-Type',

@@ -1,4 +1,4 @@
-import { CameraCreate, CameraPatch, CameraRecord, CameraTestBody } from '../../contracts/api.ts';
+import { CameraCreate, CameraPatch, CameraRecord, CameraTestBody, CameraWithKey } from '../../contracts/api.ts';
 import { CameraTest } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
 import { RoiSet, RoisAnswer } from '../../contracts/rois.ts';
@@ -84,6 +84,16 @@ export function cameraRoutes(
       errors: ['camera.url_invalid'],
       body: CameraPatch,
       handle: ({ params, body, actor }) => fleet.patchCamera(params.id ?? '', body as CameraPatch, actor),
+    },
+    {
+      method: 'post',
+      path: '/cameras/:id/renew-key',
+      access: 'admin',
+      tag,
+      summary: 'Make up another key that Redeye sends to this camera; shown once, to be set at the camera too',
+      answer: CameraWithKey,
+      handle: async ({ params, actor }) =>
+        new Answer(200, await fleet.renewCameraKey(params.id ?? '', actor), { 'Cache-Control': 'no-store' }),
     },
     {
       method: 'delete',

@@ -4,6 +4,7 @@ import {
   DeviceCreate,
   DevicePatch,
   DeviceRecord,
+  DeviceRotate,
   DeviceWithKey,
 } from '../../contracts/api.ts';
 import type { DeviceConfigPatch } from '../../contracts/device-config.ts';
@@ -87,10 +88,14 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       path: '/devices/:id/rotate-key',
       access: 'admin',
       tag,
-      summary: 'A new key, shown once; the old one still works for a while',
+      summary: 'A new key, shown once; the old one still works for a day, or ends now (end_old)',
+      body: DeviceRotate,
       answer: DeviceWithKey,
       errors: ['device.built_in'],
-      handle: ({ params, actor }) => fleet.rotateKey(params.id ?? '', actor),
+      handle: async ({ params, actor, body }) =>
+        new Answer(200, await fleet.rotateKey(params.id ?? '', actor, body as DeviceRotate), {
+          'Cache-Control': 'no-store',
+        }),
     },
     {
       method: 'get',

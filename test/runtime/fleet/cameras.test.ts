@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Db } from '../../../runtime/db/db.ts';
+import { withAccess } from '../../../runtime/fleet/camera-access.ts';
+import { splitSecret } from '../../../runtime/media/drivers/service-call.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
 import { until } from '../../support/until.ts';
 import { ANNA, auditOf, type FleetBench, fleetOn } from './fleet-bench.ts';
@@ -44,6 +46,52 @@ describeOnBothDatabases('cameras', (database) => {
     const moved = await fleet.patchCamera('door', { url: 'sim:shelf' }, ANNA);
     assert.deepEqual([moved.name, moved.driver], ['b', 'sim']);
     assert.deepEqual(await fleet.serverCameras(), [{ id: 'door', url: 'sim:shelf' }]);
+  });
+
+  it('are sent a key and headers that nobody is shown again, kept sealed; another key is made up on request', async () => {
+    const { fleet } = bench;
+    const headers = [{ key: 'X-Site', value: 'planted-header' }];
+    const body = { id: 'bench', name: 'Bench', url: 'rtsp://10.0.0.9/x', key: 'CAM_planted-key', headers };
+    const made = await fleet.createCamera(body, ANNA);
+    assert.deepEqual([made.has_key, made.headers], [true, ['X-Site']]);
+    assert.deepEqual(
+      await fleet.serverCameras(),
+      [{ id: 'bench', url: 'rtsp://10.0.0.9/x' }],
+      'no header goes by RTSP',
+    );
+    const { key, ...record } = await fleet.renewCameraKey('bench', ANNA);
+    assert.match(key, /^CAM_[A-Za-z0-9_-]{32}$/);
+    assert.ok(!JSON.stringify([record, await fleet.cameras()]).includes(key));
+    assert.deepEqual((await fleet.patchCamera('bench', { headers: [] }, ANNA)).headers, []);
+    assert.deepEqual((await fleet.patchCamera('bench', { key: null }, ANNA)).has_key, false);
+    await fleet.patchCamera('bench', { key: 'CAM_planted-key' }, ANNA);
+    const { rows } = await db.query<{ row: string }>(
+      `select c::text as row from cameras c union all select a::text from audit a`,
+    );
+    for (const secret of ['planted', key]) assert.ok(!JSON.stringify(rows).includes(secret));
+  });
+
+  it('have key and headers where the drivers of HTTP cameras look for them', () => {
+    const access = { key: 'CAM_a/b@c', headers: [{ key: 'X-Site', value: 'green house' }] };
+    for (const [url, bare] of [
+      ['http://old:secret@10.0.0.9:8001/', 'http://10.0.0.9:8001/'],
+      ['relab+http://10.0.0.9:8018', 'http://10.0.0.9:8018/'],
+    ] as const) {
+      const found = splitSecret(withAccess(url, access).replace('relab+', ''));
+      assert.deepEqual(found, { url: bare, secret: 'CAM_a/b@c', headers: { 'X-Site': 'green house' } });
+    }
+    assert.equal(withAccess('sim:shelf', access), 'sim:shelf');
+  });
+
+  it('refuse headers that are set by Redeye, too large or given twice, and a key for a camera that is a device’s', async () => {
+    const { fleet } = bench;
+    await fleet.createDevice({ id: 'pi-1', name: 'Pi' }, ANNA);
+    await fleet.createCamera({ id: 'door', name: 'x' }, ANNA);
+    const long = Array.from({ length: 8 }, (_, n) => ({ key: `X-${n}`, value: 'v'.repeat(500) }));
+    for (const headers of [[{ key: 'x-api-key', value: 'v' }], [long, long].flat().slice(0, 9), long])
+      await assert.rejects(fleet.patchCamera('door', { headers }, ANNA), { code: 'request.invalid' });
+    await assert.rejects(fleet.patchCamera('pi-1-cam', { key: 'k' }, ANNA), { code: 'request.invalid' });
+    await assert.rejects(fleet.renewCameraKey('pi-1-cam', ANNA), { code: 'request.invalid' });
   });
 
   it('are refused with the reason', async () => {

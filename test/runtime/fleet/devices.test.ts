@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { toAppError } from '../../../runtime/contracts/errors.ts';
 import type { Db } from '../../../runtime/db/db.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
@@ -39,6 +40,23 @@ describeOnBothDatabases('devices', (database) => {
     const { rows } = await db.query<{ row: string }>('select k::text as row from device_keys k');
     assert.ok(!rows.some(({ row }) => row.includes(secret) || row.includes(Buffer.from(secret).toString('hex'))));
     assert.equal(await fleetOn(db, { pepper: 'another' }).fleet.deviceOfKey(api_key), undefined);
+  });
+
+  it('have a secret for signed requests only when it was asked for, made from the key, kept sealed, gone with it', async () => {
+    const { fleet } = bench;
+    const plain = await fleet.createDevice({ id: 'a', name: 'a' }, ANNA);
+    assert.equal(plain.signing_secret, undefined);
+    assert.equal(await fleet.signerOf(plain.api_key.slice(4, 12)), undefined);
+    const made = await fleet.createDevice({ id: 'b', name: 'b', signed: true }, ANNA);
+    const [id, secret] = [made.api_key.slice(4, 12), made.api_key.slice(13)];
+    const derived = createHmac('sha256', secret).update('redeye request signing v1').digest('hex');
+    assert.equal(made.signing_secret, derived);
+    const signer = await fleet.signerOf(id);
+    assert.deepEqual([signer?.device.id, signer?.secret.toString('hex')], ['b', derived]);
+    const { rows } = await db.query<{ row: string }>('select k::text as row from device_keys k');
+    assert.ok(!JSON.stringify(rows).includes(derived));
+    await fleet.rotateKey('b', ANNA, { end_old: true });
+    assert.equal(await fleet.signerOf(id), undefined);
   });
 
   it('get an id from their name, numbered when it is taken, by a deleted device too', async () => {
