@@ -186,7 +186,10 @@ class Door {
     if (!pictures) throw new AppError('picture.not_asked', 'no pictures are asked for here');
     const lease = this.#budget.open(device.id);
     try {
-      const image = await takePicture(req, device, pictures, { read: () => readFrame(req, lease), readJpegHeader });
+      const image = await takePicture(req, device, pictures, {
+        read: () => readFrame(req, lease, this.#signatures),
+        readJpegHeader,
+      });
       answer(res, 201, { ok: true, image_id: image });
     } finally {
       lease.release();
