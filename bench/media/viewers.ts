@@ -92,7 +92,7 @@ async function measure({ child, url, token, loads, bits }: Subject, viewers: Chi
   for (const [count] of GOALS) {
     await viewers.ask('join', { url, token, count });
     // Joining is not watching.
-    await pause(1500);
+    await pause(2500);
     const before = await Promise.all([child.ask<Usage>('usage'), received(viewers)]);
     await pause(WINDOW_MS);
     const after = await Promise.all([child.ask<Usage>('usage'), received(viewers)]);

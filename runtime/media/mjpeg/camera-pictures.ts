@@ -96,10 +96,11 @@ export class CameraPictures {
   #show(picture: LivePicture): void {
     const nowMs = this.#options.clock.monotonicMs();
     this.#last = { picture, atMs: nowMs };
+    const fps = this.#feed?.fps ?? 15;
     for (const seat of [...this.#seats]) {
       const stepMs = 1000 / seat.viewer.fps;
-      // Half a decoder's step early is due: pictures come on the camera's beat, not on the viewer's.
-      if (nowMs < seat.dueMs - 500 / (this.#feed?.fps ?? 15)) continue;
+      // Who wants all that the decoder gives has nothing left out. Half a decoder's step early is due: pictures come on its beat.
+      if (seat.viewer.fps < fps && nowMs < seat.dueMs - 500 / fps) continue;
       seat.dueMs = (seat.dueMs < nowMs - stepMs ? nowMs : seat.dueMs) + stepMs;
       seat.viewer.onPicture(picture);
     }
