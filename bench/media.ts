@@ -7,16 +7,18 @@ import { hubCost } from './media/hub-cost.ts';
 import { hlsLatency, mjpegLatency, whepLatency } from './media/latency.ts';
 import { printRows, type Row } from './media/rows.ts';
 import { type Server, Setting } from './media/setting.ts';
+import { uplinkLatency } from './media/uplink.ts';
 import { viewerLoad } from './media/viewers.ts';
 
 /**
  * What live pictures must reach, in one table: delays by a counter that the camera draws and Chromium reads back, the time from a click to
- * the first picture, the server's CPU with many viewers and with many cameras. `--only whep,hls,mjpeg,first,viewers,hub` takes some of it.
+ * the first picture, the server's CPU with many viewers and with many cameras. `--only whep,uplink,hls,mjpeg,first,viewers,hub` takes some of it.
  */
 const PARTS = {
   viewers: (setting: Setting, server: Server) => viewerLoad(setting, server),
   hub: (setting: Setting, server: Server) => hubCost(setting, server),
   whep: async (_setting: Setting, server: Server) => whepLatency(server, await chromium()),
+  uplink: async (setting: Setting) => uplinkLatency(setting, await chromium()),
   mjpeg: async (_setting: Setting, server: Server) => mjpegLatency(server, await chromium()),
   hls: async (_setting: Setting, server: Server) => hlsLatency(server, await chromium()),
   first: async (setting: Setting, server: Server) => firstPicture(setting, server, await chromium()),
@@ -31,6 +33,10 @@ if (unknown.length > 0) {
   console.error(`no such part: ${unknown.join(', ')}; there are ${names.join(', ')}`);
   process.exit(2);
 }
+
+// What starts Chromium, the server and the edge are the tests' own: outside mocha somebody else has to run what they leave for the end.
+const atEnd: (() => unknown)[] = [];
+Object.assign(globalThis, { after: (run: () => unknown) => atEnd.push(run) });
 
 let browser: Promise<Browser> | undefined;
 const setting = new Setting();
@@ -54,6 +60,7 @@ try {
 } finally {
   await (await browser)?.close();
   await endChildren();
+  for (const run of atEnd) await run();
   setting.close();
 }
 console.log(
@@ -72,8 +79,6 @@ function load(): string {
 
 function chromium(): Promise<Browser> {
   browser ??= (async () => {
-    // The starter of Chromium is the tests' own; outside mocha nothing runs after it.
-    Object.assign(globalThis, { after: () => undefined });
     const { openBrowser } = await import('../test/support/browser.ts');
     return openBrowser();
   })();

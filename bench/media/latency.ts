@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { median, percentile } from '../cpu.ts';
 import { p95AtMost, type Row, show } from './rows.ts';
@@ -8,6 +9,20 @@ const SECONDS = Number(process.env.SECONDS ?? 15);
 const HLS_SETTLE_MS = 6000;
 const GOAL = { whep: 60, hls: 1200, mjpeg: 200 } as const;
 const CAMERA = 'drawn';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FILES = {
+  'page.js': join(import.meta.dirname, 'page.js'),
+  'digits.js': join(ROOT, 'dist/runtime/media/sim/digits.js'),
+  'hls.js': join(ROOT, 'node_modules/hls.js/dist/hls.mjs'),
+};
+
+/** A server whose pictures a page shows. */
+interface PageServer {
+  url: string;
+  /** of a user, as the console's cookie holds it */
+  token: string;
+}
 
 interface Sample {
   delays: number[];
@@ -68,19 +83,31 @@ export async function hlsLatency(server: Server, browser: Browser): Promise<Row[
   ];
 }
 
-/** The delays of what the product's own player shows. */
+/** The delays of what the product's own player shows of a camera that is kept running. */
 async function shown(server: Server, browser: Browser, way: 'whep' | 'mjpeg'): Promise<Sample> {
   await server.define(CAMERA, DRAWN);
   await server.warm(CAMERA);
-  const page = await open(server, browser, way === 'mjpeg' ? ONLY_MJPEG : '');
-  const clicked = (await page.evaluate(`bench.click(${JSON.stringify(CAMERA)})`)) as Clicked;
-  if (clicked.way !== way) throw new Error(`the player plays by ${clicked.way}: ${JSON.stringify(clicked.reasons)}`);
-  // The first second belongs to the jump from the key frame to now.
-  await pause(2000);
-  const sample = (await page.evaluate(`bench.sampleShown(${SECONDS * 1000})`)) as Sample;
-  await page.context().close();
+  const sample = await watchedDelays(server, browser, { camera: CAMERA, way });
   await server.remove(CAMERA);
   return sample;
+}
+
+/** The delays of what the product's own player shows of a camera. */
+export async function watchedDelays(
+  server: PageServer,
+  browser: Browser,
+  { camera, way }: { camera: string; way: 'whep' | 'mjpeg' },
+): Promise<Sample> {
+  const page = await open(server, browser, way === 'mjpeg' ? ONLY_MJPEG : '');
+  try {
+    const clicked = (await page.evaluate(`bench.click(${JSON.stringify(camera)})`)) as Clicked;
+    if (clicked.way !== way) throw new Error(`the player plays by ${clicked.way}: ${JSON.stringify(clicked.reasons)}`);
+    // The first second belongs to the jump from the key frame to now.
+    await pause(2000);
+    return (await page.evaluate(`bench.sampleShown(${SECONDS * 1000})`)) as Sample;
+  } finally {
+    await page.context().close();
+  }
 }
 
 /** Pictures a second that a client gets who asks for 30, and that the camera has sent. */
@@ -109,12 +136,19 @@ async function mjpegRate(server: Server): Promise<{ got: number; sent: number }>
   return { got: rate, sent: fps };
 }
 
-/** The benchmark's page, logged in as the console is. */
-export async function open(server: Server, browser: Browser, init = ''): Promise<Page> {
+/** The benchmark's page, logged in as the console is. Its files come from here; the player and the pictures from the server. */
+export async function open(server: PageServer, browser: Browser, init = ''): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 700, height: 800 } });
   const page = await context.newPage();
   page.on('pageerror', (error) => console.error(`page: ${error.message}`));
   await context.addCookies([{ name: 'redeye_session', value: server.token, url: server.url }]);
+  for (const [name, path] of Object.entries(FILES)) {
+    await context.route(`${server.url}/assets/bench/${name}`, (route) => route.fulfill({ path }));
+  }
+  const html = '<!doctype html><title>bench</title><script type="module" src="/assets/bench/page.js"></script>';
+  await context.route(`${server.url}/assets/bench/page.html`, (route) =>
+    route.fulfill({ contentType: 'text/html', body: html }),
+  );
   await page.addInitScript(init);
   await page.goto(`${server.url}/assets/bench/page.html`);
   await page.waitForFunction('window.bench !== undefined');

@@ -11,20 +11,21 @@ export const DRAWN = 'rpicam:0';
 /** Where the parts of this benchmark put their files. `close` takes it away. */
 export class Setting {
   readonly folder = mkdtempSync(join(tmpdir(), 'redeye-bench-'));
-  readonly #programs = join(this.folder, 'bin');
+  /** where the camera that draws stands as `rpicam-vid` */
+  readonly programs = join(this.folder, 'bin');
 
   constructor() {
-    mkdirSync(this.#programs);
+    mkdirSync(this.programs);
     const camera = join(import.meta.dirname, '../peers/drawn-camera.ts');
     const script = `#!/bin/sh\nexec '${process.execPath}' '${camera}' "$@"\n`;
-    writeFileSync(join(this.#programs, 'rpicam-vid'), script, { mode: 0o755 });
+    writeFileSync(join(this.programs, 'rpicam-vid'), script, { mode: 0o755 });
   }
 
   /** A server with nothing but what it takes to watch. */
   async server(): Promise<Server> {
     const [udpPort = 0] = await freePorts(1);
     const hls = mkdtempSync(join(this.folder, 'hls-'));
-    const env = { PATH: `${this.#programs}${delimiter}${process.env.PATH}` };
+    const env = { PATH: `${this.programs}${delimiter}${process.env.PATH}` };
     const child = await Child.start('redeye-live.ts', [String(udpPort), hls], env);
     return new Server(child, await child.ask<{ url: string; token: string }>('address'));
   }

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import express, { Router } from 'express';
 import type { HttpParts } from '../../runtime/http/app.ts';
@@ -52,24 +51,9 @@ answer(
   },
 );
 
-/** The page of the benchmark and what it needs, beside the product's own player. */
+/** The product's own player, and what ffmpeg writes. */
 function pages(): Router {
   const router = Router();
-  const digits = join(ROOT, 'dist/runtime/media/sim/digits.js');
-  const hls = join(ROOT, 'node_modules/hls.js/dist/hls.mjs');
-  const script = join(import.meta.dirname, '../media/page.js');
-  for (const [path, file] of [
-    ['/assets/bench/digits.js', digits],
-    ['/assets/bench/hls.js', hls],
-    ['/assets/bench/page.js', script],
-  ] as const) {
-    router.get(path, (_req, res) => void res.type('js').send(readFileSync(file)));
-  }
-  router.get('/assets/bench/page.html', (_req, res) => {
-    res
-      .type('html')
-      .send('<!doctype html><title>bench</title><script type="module" src="/assets/bench/page.js"></script>');
-  });
   router.use('/assets/bench/ffmpeg-hls', express.static(hlsFolder, { cacheControl: false }));
   router.use(express.static(join(ROOT, 'dist/console'), { index: false }));
   return router;
