@@ -101,6 +101,10 @@ export const ServerSettings = Type.Object({
     list: true,
     description: `dialects of other systems that answer without a credential (${DIALECT_NAMES.join(', ')}); with @lan only to private addresses, as relab@lan`,
   }),
+  MEDIAMTX_PORTS: Type.Boolean({
+    default: false,
+    description: 'answer at the ports of MediaMTX too: 8889 WHEP, 8888 HLS, 9997 its reading API, 9998 metrics',
+  }),
   DIALECT_CAMERA: text('id of the camera that dialects of one camera mean; without it the only or first one', {
     pattern: ID_PATTERN,
   }),

@@ -32,6 +32,7 @@ import { editorAuth } from './http/auth/editor.ts';
 import { consolePages } from './http/console.ts';
 import { InProcess } from './http/dialects/in-process.ts';
 import { ingestDoor } from './http/ingest/ingest.ts';
+import { createMediamtxPorts } from './http/mediamtx-ports.ts';
 import { createMetrics } from './http/metrics.ts';
 import { HttpServer } from './http/server.ts';
 import { registerServerGauges } from './http/server-gauges.ts';
@@ -292,50 +293,50 @@ async function compose(
 
   const state = createServerState({ dataDir, db, store, jobs, fleet, broker, engine, relay });
   registerServerGauges(metrics, state, VERSION);
-  door.serve(
-    createHttpApp({
-      version: VERSION,
-      accounts,
+  const app = createHttpApp({
+    version: VERSION,
+    accounts,
+    fleet,
+    commands,
+    frames,
+    gallery,
+    jobs,
+    events,
+    retention,
+    checks: [
+      { name: 'database', trouble: async () => void (await db.query('select 1')) },
+      { name: 'frames', trouble: () => frames.trouble() },
+      { name: 'flows', trouble: () => flowTrouble(engine.state()) },
+      { name: 'events', trouble: () => relay.trouble() },
+    ],
+    operations: { metrics, frames: counts.frames, state },
+    ingest: ingestDoor({
       fleet,
-      commands,
       frames,
-      gallery,
-      jobs,
-      events,
-      retention,
-      checks: [
-        { name: 'database', trouble: async () => void (await db.query('select 1')) },
-        { name: 'frames', trouble: () => frames.trouble() },
-        { name: 'flows', trouble: () => flowTrouble(engine.state()) },
-        { name: 'events', trouble: () => relay.trouble() },
-      ],
-      operations: { metrics, frames: counts.frames, state },
-      ingest: ingestDoor({
-        fleet,
-        frames,
-        pictures: gallery.desk,
-        readJpegHeader,
-        clock,
-        log: log.child('ingest'),
-        onFrame: counts.frames.note,
-      }),
-      live,
-      flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
-      console: consolePages(join(productDir, 'console'), basePath),
+      pictures: gallery.desk,
+      readJpegHeader,
       clock,
-      log,
-      trustProxy: settings.TRUST_PROXY,
-      corsOrigins: settings.CORS_ORIGINS,
-      openPaths: settings.OPEN_PATHS,
-      dialects: { open: settings.OPEN_DIALECTS, caller },
-      basePath,
+      log: log.child('ingest'),
+      onFrame: counts.frames.note,
     }),
-  );
+    live,
+    flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
+    console: consolePages(join(productDir, 'console'), basePath),
+    clock,
+    log,
+    trustProxy: settings.TRUST_PROXY,
+    corsOrigins: settings.CORS_ORIGINS,
+    openPaths: settings.OPEN_PATHS,
+    dialects: { open: settings.OPEN_DIALECTS, caller },
+    basePath,
+  });
+  door.serve(app);
   await run('broker', broker);
   const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
   broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
   uplink.attach(door.server);
   await run('http', { start: async () => void (await door.start()), stop: () => door.stop() });
+  if (settings.MEDIAMTX_PORTS) await run('mediamtx ports', createMediamtxPorts({ host: settings.HOST, tls, app }));
   await run('flows', engine);
   // Only now: nodes that wait for events must be there before the first one is told.
   await run('outbox', relay);

@@ -60,6 +60,33 @@ export const SessionRecord = Type.Object(
 );
 export type SessionRecord = Static<typeof SessionRecord>;
 
+/** One camera's way through the hub: where its stream comes from, who reads it here, who watches. */
+export const GraphRecord = Type.Object(
+  {
+    camera: Type.String(),
+    source: Type.Object({
+      state: Type.Enum([...STREAM_STATES]),
+      reason: nullable(Type.String()),
+      codec: nullable(Type.String({ description: 'RFC 6381, as avc1.42e01f' })),
+      width: nullable(Type.Integer()),
+      height: nullable(Type.Integer()),
+      b_frames: nullable(Type.Boolean()),
+      sound: nullable(Type.String()),
+      fps: Type.Number(),
+      bits_per_second: Type.Number(),
+      age_ms: nullable(Type.Integer({ description: 'since its last picture' })),
+      restarts: Type.Integer(),
+    }),
+    hub: Type.Object({
+      readers: Type.Integer({ description: 'viewers by WebRTC, HLS, a decoder for JPEGs, pushes: what reads here' }),
+      discarded: Type.Integer({ description: 'pictures left out for readers that were full' }),
+    }),
+    viewers: Type.Array(SessionRecord),
+  },
+  { title: 'GraphRecord' },
+);
+export type GraphRecord = Static<typeof GraphRecord>;
+
 /** A token for `<img>` and `<video>`. */
 export const StreamTokenAnswer = Type.Object(
   { token: Type.String(), expires_at: time() },

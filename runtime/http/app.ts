@@ -107,6 +107,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
     ...liveApiRoutes({
       sessions: parts.live?.sessions ?? [],
+      streams: parts.live?.streams,
       tokens: new StreamTokens({ accounts: parts.accounts, clock: parts.clock }),
       fleet: parts.fleet,
     }),

@@ -45,10 +45,17 @@ export class HttpServer {
   readonly server: Server;
   readonly #host: string;
   readonly #port: number;
+  readonly #setting: string;
   /** Every open connection: upgraded ones (MQTT, the editor) leave the server's own books. */
   readonly #sockets = new Set<Socket>();
 
-  constructor(options: { host: string; port: number; tls?: { certFile: string; keyFile: string } }) {
+  /** `setting`: which one is told to be wrong when the port cannot be had */
+  constructor(options: {
+    host: string;
+    port: number;
+    tls?: { certFile: string; keyFile: string } | undefined;
+    setting?: string;
+  }) {
     const { tls } = options;
     this.server = tls
       ? createTlsServer({
@@ -65,6 +72,7 @@ export class HttpServer {
     });
     this.#host = options.host;
     this.#port = options.port;
+    this.#setting = options.setting ?? 'PORT';
   }
 
   /** Hands requests to the app; the server can be made (for upgrades) before the app is. */
@@ -80,9 +88,8 @@ export class HttpServer {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (cause: NodeJS.ErrnoException) => {
         const why = cause.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${cause.message}`;
-        reject(
-          new AppError('setting.invalid', `PORT: ${this.#host}:${this.#port} ${why}`, { field: 'PORT' }, { cause }),
-        );
+        const field = this.#setting;
+        reject(new AppError('setting.invalid', `${field}: ${this.#host}:${this.#port} ${why}`, { field }, { cause }));
       });
       this.server.listen(this.#port, this.#host, resolve);
     });

@@ -31,6 +31,7 @@ import type {
   EventPatch,
   EventRecord,
   EventRecordPage,
+  GraphRecordPage,
   ImageList,
   ImageRecord,
   JobCounts,
@@ -356,6 +357,10 @@ export function createClient(send: Send) {
     /** Who is watching now, newest first */
     getSessions: (options?: CallOptions) =>
       send<SessionRecordPage>({ method: 'GET', path: 'api/v1/sessions', options }),
+
+    /** Sources, hub and viewers as they are now, a camera each */
+    getGraph: (options?: CallOptions) =>
+      send<GraphRecordPage>({ method: 'GET', path: 'api/v1/graph', options }),
 
     /** End somebody’s watching */
     deleteSession: (id: string | number, options?: CallOptions) =>

@@ -413,6 +413,36 @@ export type EventRecordPage = {
   next: string | null;
 };
 
+export type GraphRecord = {
+  camera: string;
+  source: {
+    state: "idle" | "connecting" | "live" | "waiting" | "failed";
+    reason: string | null;
+    codec: string | null;
+    width: number | null;
+    height: number | null;
+    b_frames: boolean | null;
+    sound: string | null;
+    fps: number;
+    bits_per_second: number;
+    age_ms: number | null;
+    restarts: number;
+  };
+  hub: {
+    /** viewers by WebRTC, HLS, a decoder for JPEGs, pushes: what reads here */
+    readers: number;
+    /** pictures left out for readers that were full */
+    discarded: number;
+  };
+  viewers: SessionRecord[];
+};
+
+export type GraphRecordPage = {
+  items: GraphRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
 export type ImageList = ImageRecordPage | {
   data: ImageRecord[];
   pagination: Pagination;

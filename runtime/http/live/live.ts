@@ -17,7 +17,7 @@ import type { ViewerOf } from '../auth/viewers.ts';
 const HLS_PATH = /^\/(?:index\.m3u8|live\.m3u8|(?:init|seg|part)-[0-9a-f]+-\d+\.mp4)$/;
 
 export interface LiveParts {
-  streams: Pick<StreamHost, 'status'>;
+  streams: Pick<StreamHost, 'status' | 'list'>;
   whep: WhepService;
   hls?: HlsService | undefined;
   /** MJPEG and snapshots */

@@ -1,7 +1,14 @@
 import { AppError } from '../../contracts/errors.ts';
-import { type LiveSession, SessionRecord, type SessionSource, StreamTokenAnswer } from '../../contracts/live.ts';
+import {
+  GraphRecord,
+  type LiveSession,
+  SessionRecord,
+  type SessionSource,
+  StreamTokenAnswer,
+} from '../../contracts/live.ts';
 import { pageOf } from '../../contracts/schema.ts';
 import type { FleetService } from '../../contracts/services.ts';
+import type { StreamHost, StreamStatus } from '../../contracts/streams.ts';
 import type { User } from '../../contracts/users.ts';
 import type { StreamTokens } from '../auth/stream-tokens.ts';
 import { requireCamera } from '../list-query.ts';
@@ -10,10 +17,11 @@ import { Answer, type RouteSpec } from '../route.ts';
 /** Who watches, and tokens for watching. The pictures themselves are served by `http/live`. */
 export function liveApiRoutes(options: {
   sessions: readonly SessionSource[];
+  streams?: Pick<StreamHost, 'list'> | undefined;
   tokens: StreamTokens;
   fleet: Pick<FleetService, 'camera'>;
 }): RouteSpec[] {
-  const { sessions, tokens, fleet } = options;
+  const { sessions, streams, tokens, fleet } = options;
   const tag = 'live';
   const visible = (user: User) =>
     sessions
@@ -51,6 +59,19 @@ export function liveApiRoutes(options: {
       },
     },
     {
+      method: 'get',
+      path: '/graph',
+      access: 'operator',
+      tag,
+      summary: 'Sources, hub and viewers as they are now, a camera each',
+      answer: pageOf(GraphRecord),
+      handle({ user }) {
+        const seen = (streams?.list() ?? []).filter(({ camera }) => user.cameras?.includes(camera) ?? true);
+        const watching = visible(user).map(({ session }) => session);
+        return { items: seen.map((status) => graphOf(status, watching)), next: null };
+      },
+    },
+    {
       method: 'delete',
       path: '/sessions/:id',
       access: 'operator',
@@ -64,6 +85,28 @@ export function liveApiRoutes(options: {
       },
     },
   ];
+}
+
+function graphOf(status: StreamStatus, sessions: readonly LiveSession[]): GraphRecord {
+  const { camera, state, reason, format, fps, bitsPerSecond, ageMs, restarts, readers, discarded } = status;
+  return {
+    camera,
+    source: {
+      state,
+      reason: reason ?? null,
+      codec: format?.codec ?? null,
+      width: format?.width ?? null,
+      height: format?.height ?? null,
+      b_frames: format?.hasBFrames ?? null,
+      sound: format?.audio ?? null,
+      fps,
+      bits_per_second: bitsPerSecond,
+      age_ms: ageMs ?? null,
+      restarts,
+    },
+    hub: { readers, discarded },
+    viewers: sessions.filter((session) => session.camera === camera).map(record),
+  };
 }
 
 function record(session: LiveSession) {

@@ -257,7 +257,17 @@ describe('WHEP over HTTP', () => {
     );
     assert.ok(session.bytes > 100);
     assert.ok(!text.includes(address.split('/').at(-1) ?? '?'), 'the secret is not in the list');
+    const graph = await call('GET', '/api/v1/graph', { token });
+    const [camera] = graph.json.items;
+    assert.deepEqual(
+      [camera.camera, camera.source.state, camera.hub.readers, camera.viewers[0].id],
+      ['gate', 'live', 1, session.id],
+    );
+    assert.match(camera.source.codec, /^avc1\.42c0/, 'constrained baseline, as it was recorded');
+    assert.ok(camera.source.age_ms < 1000, graph.text);
     const elsewhere = await userToken('operator', ['other']);
+    assert.deepEqual((await call('GET', '/api/v1/graph', { token: elsewhere })).json.items, []);
+    assert.equal((await call('GET', '/api/v1/graph', { token: await userToken('viewer') })).status, 403);
     assert.deepEqual((await call('GET', '/api/v1/sessions', { token: elsewhere })).json.items, []);
     assert.equal((await call('DELETE', `/api/v1/sessions/${session.id}`, { token: elsewhere })).status, 404);
     assert.equal((await call('DELETE', `/api/v1/sessions/${session.id}`, { token })).status, 204);
