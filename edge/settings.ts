@@ -15,11 +15,16 @@ export const EdgeSettings = Type.Object({
   DEVICE_ID: Type.Optional(
     Type.String({
       pattern: ID_PATTERN,
-      description: 'id of this device as registered on the server: a-z, 0-9, _ and -, at most 63 characters',
+      description:
+        'id of this device as registered on the server: a-z, 0-9, _ and -, at most 63 characters; not needed where it is paired',
     }),
   ),
   DEVICE_KEY: Type.Optional(
-    Type.String({ minLength: 1, secret: true, description: 'key of this device, shown once when it was registered' }),
+    Type.String({
+      minLength: 1,
+      secret: true,
+      description: 'key of this device, shown once when it was registered; without one it shows a pairing code',
+    }),
   ),
   EDGE_PORT: Type.Integer({ default: 8018, minimum: 1, maximum: 65_535, description: 'HTTP port of the device' }),
   EDGE_HOST: Type.String({
@@ -129,13 +134,13 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
   });
 }
 
-/** The key, or one clear sentence on how to get one. */
-export function deviceKey(settings: Settings): string {
-  if (settings.DEVICE_KEY !== undefined) return settings.DEVICE_KEY;
-  throw missing(
-    'DEVICE_KEY',
-    `is not set: register "${settings.DEVICE_ID}" on ${settings.SERVER_URL} (POST /api/v1/devices) and give its api_key here or as a file by DEVICE_KEY_FILE`,
-  );
+/** What is known before the device has a name: who paired it, and where that is kept, says the rest. */
+export function readUnnamed(
+  env: NodeJS.ProcessEnv,
+  cwd = process.cwd(),
+): { server: string; folder: string; device?: string | undefined; key?: string | undefined } {
+  const { SERVER_URL, EDGE_DATA_DIR, DEVICE_ID, DEVICE_KEY } = readEnvironment(EdgeSettings, env);
+  return { server: SERVER_URL, folder: resolve(cwd, EDGE_DATA_DIR), device: DEVICE_ID, key: DEVICE_KEY };
 }
 
 function missing(name: string, why: string): AppError {

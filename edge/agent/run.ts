@@ -3,11 +3,13 @@ import { AppError } from '../../runtime/contracts/errors.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { createLog } from '../../runtime/lib/log.ts';
 import { parseCameraUrl } from '../../runtime/media/camera-url.ts';
-import { deviceKey, EdgeSettings, readSettings, type Settings } from '../settings.ts';
+import { EdgeSettings, readSettings, readUnnamed, type Settings } from '../settings.ts';
 import { productVersion } from '../version.ts';
 import { Agent } from './agent.ts';
 import { childEnvironment } from './child-environment.ts';
+import { type Identity, identityOf } from './identity.ts';
 import { LogTail } from './log-tail.ts';
+import { modelOf } from './model.ts';
 import { CHILD_FLAGS } from './small-heap.ts';
 
 /** What runs from source is tested from source. */
@@ -15,7 +17,8 @@ const EXTENSION = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 
 /** The agent process from its settings to its end. Ends with one sentence on a wrong setting, and by itself on nothing else. */
 export async function runEdge(): Promise<void> {
-  const { settings, key } = readOrEnd();
+  const { env, key } = await identifyOrEnd();
+  const settings = readOrEnd(env);
   const logTail = new LogTail();
   const log = createLog({ level: settings.LOG_LEVEL, onLine: (line) => logTail.add(line) });
   const agent = new Agent({
@@ -28,7 +31,7 @@ export async function runEdge(): Promise<void> {
     child: {
       entry: join(import.meta.dirname, '..', 'runtime', `main.${EXTENSION}`),
       execArgv: CHILD_FLAGS,
-      env: childEnvironment(process.env, Object.keys(EdgeSettings.properties), [key, ...settings.AUTHORIZED_API_KEYS]),
+      env: childEnvironment(env, Object.keys(EdgeSettings.properties), [key, ...settings.AUTHORIZED_API_KEYS]),
     },
   });
   let ending = false;
@@ -57,16 +60,41 @@ export async function runEdge(): Promise<void> {
   log.info('the edge runs', { device: settings.DEVICE_ID, server: settings.SERVER_URL });
 }
 
-function readOrEnd(): { settings: Settings; key: string } {
+/** The environment with the name that the device has, and its key; waits for as long as nobody has paired it. */
+async function identifyOrEnd(): Promise<{ env: NodeJS.ProcessEnv; key: string }> {
   try {
-    const settings = readSettings(process.env);
+    const known = readUnnamed(process.env);
+    // A wrong setting is told before somebody walks to a screen with a code.
+    readOrEnd({ ...process.env, DEVICE_ID: known.device ?? 'unnamed' });
+    const identity: Identity = await identityOf({
+      ...known,
+      model: await modelOf(),
+      clock: systemClock,
+      log: createLog({ level: 'info' }),
+      say: (code, until) => process.stdout.write(sayCode(known.server, code, until)),
+    });
+    return { env: { ...process.env, DEVICE_ID: identity.device }, key: identity.key };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return endWith(error);
+  }
+}
+
+function sayCode(server: string, code: string, until: string): string {
+  const minutes = Math.max(1, Math.round((Date.parse(until) - Date.now()) / 60_000));
+  return `\n  Pairing code   ${code}\n  Type it at ${server} under Devices, Pair a device, within ${minutes} minutes.\n\n`;
+}
+
+function readOrEnd(env: NodeJS.ProcessEnv): Settings {
+  try {
+    const settings = readSettings(env);
     try {
       parseCameraUrl(settings.CAMERA);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new AppError('setting.invalid', `CAMERA: ${why}`, { field: 'CAMERA' }, { cause });
     }
-    return { settings, key: deviceKey(settings) };
+    return settings;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return endWith(error);

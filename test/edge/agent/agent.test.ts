@@ -159,11 +159,11 @@ describe('npm run edge', () => {
     return { code, said };
   };
 
-  it('ends with one clear sentence without a key, or with a camera that cannot be', async () => {
+  it('ends with one clear sentence with a key that is nobody’s, or with a camera that cannot be', async () => {
     const folder = await temporaryFolder('edge');
-    const noKey = await run({ DEVICE_ID: 'pi', EDGE_DATA_DIR: folder });
-    assert.equal(noKey.code, 1);
-    assert.match(noKey.said, /^DEVICE_KEY: is not set: register "pi" on http:\/\/127\.0\.0\.1:1880 [^\n]+\n$/);
+    const noName = await run({ DEVICE_KEY: 'secret-key', EDGE_DATA_DIR: folder });
+    assert.equal(noName.code, 1);
+    assert.match(noName.said, /^DEVICE_ID: is not set: give the id that DEVICE_KEY belongs to\n$/);
     const noCamera = await run({
       DEVICE_ID: 'pi',
       DEVICE_KEY: 'secret-key',
