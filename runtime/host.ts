@@ -1,4 +1,5 @@
 import type { ApiHost } from './contracts/api-host.ts';
+import type { CommandHost, DeviceHost } from './contracts/commands.ts';
 import type { DetectionPlan, DetectionReport } from './contracts/detection.ts';
 import { AppError } from './contracts/errors.ts';
 import type {
@@ -41,6 +42,8 @@ export interface ServerHostParts {
   /** what the server does as the device of its own cameras */
   own: { config: ConfigHost; store: IngestHost['store'] };
   live: LiveHost;
+  commands: CommandHost;
+  devices: DeviceHost;
   api?: ApiHost | undefined;
   pushes: PushHost;
   jobs: JobQueue;
@@ -63,6 +66,8 @@ export function createServerHost(parts: ServerHostParts): Host {
     retention: parts.retention,
     config: parts.own.config,
     live: parts.live,
+    commands: parts.commands,
+    devices: parts.devices,
     ...(parts.api && { api: parts.api }),
     pushes: parts.pushes,
     detection: new Detection(parts),

@@ -15,6 +15,7 @@ import { createDevices } from './devices.ts';
 import { eventLog } from './events/event-log.ts';
 import { createEvents } from './events/events.ts';
 import { createOutboxRelay } from './events/outbox-relay.ts';
+import { createCommandHost } from './fleet/commands/command-host.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { createCrashGuard } from './flow-engine/crash-guard.ts';
 import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
@@ -272,10 +273,12 @@ async function compose(
       log: log.child('nodes'),
       newId: uuidv7,
       db,
-      cameras: uplink.forNodes(cameras, live.pictures),
+      cameras: uplink.forNodes(cameras, live.pictures, gallery),
       ingest: intake,
       own,
       live: live.host,
+      commands: createCommandHost(commands),
+      devices: fleet.words,
       api: caller,
       pushes: publishing.pushes,
       jobs,

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { AppError } from './contracts/errors.ts';
+import type { GalleryService } from './contracts/gallery.ts';
 import type { CameraHost, Clock, Log } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { PictureService } from './contracts/live-outputs.ts';
@@ -18,6 +19,9 @@ import { DeviceCameras, joinCameras } from './media/uplink/device-cameras.ts';
 /** A device says at once whether it will send; the connection may take longer. */
 const ANSWER_MS = 8000;
 
+/** Settings of cameras at their devices. */
+export type RemoteSettings = Pick<GalleryService, 'settings' | 'applySettings'>;
+
 export interface UplinkParts {
   fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'> &
     Partial<Pick<Fleet, 'onRevoked'>>;
@@ -33,7 +37,7 @@ export interface Uplink extends Part {
   join(own: StreamedCameras): StreamedCameras;
   source: NonNullable<StreamsOptions['uplink']>;
   /** The host's own cameras for its nodes, with those of devices under their names: stills come from their stream. */
-  forNodes(own: CameraHost, pictures: Pick<PictureService, 'snapshot'>): CameraHost;
+  forNodes(own: CameraHost, pictures: Pick<PictureService, 'snapshot'>, remote: RemoteSettings): CameraHost;
   /** Takes the connections of devices at an HTTP server. */
   attach(server: Server): void;
 }
@@ -74,7 +78,7 @@ export function createUplink({ fleet, commands, metrics, clock, log }: UplinkPar
         trouble: () => devices.trouble(camera),
         onBack: (run) => devices.onBack(device, run),
       }),
-    forNodes: (own, pictures) => withDevices(own, devices, pictures),
+    forNodes: (own, pictures, remote) => withDevices(own, devices, pictures, remote),
     attach(server) {
       releases.push(openUplinkDoor(server, { uplinks: desk, fleet, metrics, clock, log }));
     },
@@ -93,18 +97,21 @@ export function createUplink({ fleet, commands, metrics, clock, log }: UplinkPar
 }
 
 /** Those of devices are no cameras of this host: they are in no list, or the server would sample what the device samples. */
-function withDevices(own: CameraHost, devices: DeviceCameras, pictures: Pick<PictureService, 'snapshot'>): CameraHost {
+function withDevices(
+  own: CameraHost,
+  devices: DeviceCameras,
+  pictures: Pick<PictureService, 'snapshot'>,
+  remote: RemoteSettings,
+): CameraHost {
   const isOwn = (camera: string) => own.list().some(({ id }) => id === camera);
   const isDevices = (camera: string) => devices.deviceOf(camera) !== undefined && !isOwn(camera);
   return {
     list: () => own.list(),
     declare: (camera) => own.declare(camera),
     watch: (onChange) => own.watch(onChange),
-    settings: async (camera) => (isDevices(camera) ? { ranges: {}, available_resolutions: [] } : own.settings(camera)),
-    async applySettings(camera, change) {
-      if (!isDevices(camera)) return own.applySettings(camera, change);
-      throw new AppError('camera.setting_invalid', `${camera} belongs to a device: it is set by a command to that`);
-    },
+    settings: (camera) => (isDevices(camera) ? remote.settings(camera) : own.settings(camera)),
+    applySettings: (camera, change) =>
+      isDevices(camera) ? remote.applySettings(camera, change, { name: 'flow' }) : own.applySettings(camera, change),
     resolve: (camera) => (isDevices(camera) ? camera : own.resolve(camera)),
     async capture(camera, options, signal) {
       if (!isDevices(camera)) return own.capture(camera, options, signal);

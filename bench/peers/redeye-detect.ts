@@ -22,6 +22,8 @@ const host = createServerHost({
   own: {} as ServerHostParts['own'],
   live: {} as ServerHostParts['live'],
   pushes: {} as ServerHostParts['pushes'],
+  commands: {} as ServerHostParts['commands'],
+  devices: {} as ServerHostParts['devices'],
   jobs: {
     finish: async (_job: unknown, write: (queryable: typeof q) => Promise<void>) => {
       await write(q);

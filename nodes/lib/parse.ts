@@ -21,7 +21,7 @@ export function parseFields<S extends TObject>(
   for (const [name, property] of Object.entries(schema.properties)) {
     const value = values[name];
     if (value === undefined || value === null) continue;
-    if (value === '' && (property as { type?: string }).type !== 'string') continue;
+    if (value === '' && !takesBlank(property as { type?: string; enum?: unknown[] })) continue;
     // Objects are copied: the coercion writes in place, and saved configs and messages are not ours.
     picked[name] = isPlain(value) ? structuredClone(value) : value;
   }
@@ -29,6 +29,11 @@ export function parseFields<S extends TObject>(
   if (check(picked)) return picked as Static<S>;
   const { field, message } = explain(check.errors?.[0]);
   throw new AppError(code, `${prefix(field)}${message}`, { field: `${prefix(field)}${field}` });
+}
+
+/** A text may be blank, and a choice may have blank among its names. */
+function takesBlank(property: { type?: string; enum?: unknown[] }): boolean {
+  return property.type === 'string' || (property.enum?.includes('') ?? false);
 }
 
 function checkOf(schema: TObject): ValidateFunction {

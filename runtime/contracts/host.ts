@@ -1,5 +1,6 @@
 import type { ApiHost } from './api-host.ts';
 import type { CameraSettings, CameraSettingsChange, CameraStatus, CaptureOptions } from './cameras.ts';
+import type { CommandHost, DeviceHost } from './commands.ts';
 import type { DetectionReport } from './detection.ts';
 import type { ServedConfig } from './device-config.ts';
 import type { EventMessage, EventType, ImageRole } from './events.ts';
@@ -176,6 +177,8 @@ export interface Host {
   readonly upload?: UploadHost;
   readonly config?: ConfigHost;
   readonly live?: LiveHost;
+  readonly commands?: CommandHost;
+  readonly devices?: DeviceHost;
   readonly api?: ApiHost;
   readonly pushes?: PushHost;
 }

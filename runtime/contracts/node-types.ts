@@ -4,6 +4,7 @@ export type Side = 'server' | 'edge';
 export const NODE_TYPES = {
   camera: ['server', 'edge'],
   'camera-capture': ['server', 'edge'],
+  'camera-settings': ['server', 'edge'],
   'delta-detect': ['server', 'edge'],
   'device-config': ['server', 'edge'],
   dialect: ['server', 'edge'],
@@ -17,6 +18,8 @@ export const NODE_TYPES = {
   'frame-queue': ['server'],
   'job-done': ['server'],
   'event-in': ['server'],
+  'device-command': ['server'],
+  'device-in': ['server'],
   'frame-upload': ['edge'],
 } as const satisfies Record<string, readonly Side[]>;
 

@@ -9,6 +9,7 @@ import type {
   DeviceRotate,
   DeviceWithKey,
 } from '../contracts/api.ts';
+import type { DeviceHost } from '../contracts/commands.ts';
 import type { DetectionPlan } from '../contracts/detection.ts';
 import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from '../contracts/device-config.ts';
 import { AppError } from '../contracts/errors.ts';
@@ -31,6 +32,7 @@ import { Configuration } from './configuration.ts';
 import type { FleetContext } from './context.ts';
 import { DeviceKeys } from './device-keys.ts';
 import { DeviceRegister } from './device-register.ts';
+import { DeviceWords } from './device-words.ts';
 import { Notices } from './notices.ts';
 import type { FleetOptions } from './options.ts';
 import { Pairing } from './pairing.ts';
@@ -55,6 +57,7 @@ export class Fleet implements FleetService, Part {
   readonly #seenAt = new Map<string, number>();
   readonly #configListeners = new Set<(device: string) => void>();
   readonly #presenceListeners = new Set<(device: string) => void>();
+  readonly #words = new DeviceWords();
 
   constructor(options: FleetOptions) {
     const notifyConfig: FleetOptions['notifyConfig'] = (device, version) => {
@@ -174,6 +177,8 @@ export class Fleet implements FleetService, Part {
       at: new Date(now),
     });
     if (!known) throw new AppError('device.not_found', `There is no device "${body.device_id}".`);
+    const { device_id: device, ...heartbeat } = body;
+    this.#words.say({ device, kind: 'heartbeat', at: now, heartbeat });
     return { lastSeen: now };
   }
 
@@ -188,13 +193,16 @@ export class Fleet implements FleetService, Part {
 
   /** What the device's `state` topic says. The farewell of a session older than the known one changes nothing. */
   async markOnline(device: string, state: DeviceStateMessage['state'], session: number): Promise<void> {
-    await updateDeviceState(this.#context.db, device, { state, session, at: new Date(this.#context.clock.now()) });
+    const at = new Date(this.#context.clock.now());
+    if (await updateDeviceState(this.#context.db, device, { state, session, at }))
+      this.#words.say({ device, kind: 'state', at: at.getTime(), state });
     for (const listener of [...this.#presenceListeners]) listener(device);
   }
 
   /** The broker lost the device's last connection. */
   async markOffline(device: string): Promise<void> {
     await markDeviceOffline(this.#context.db, device);
+    this.#words.say({ device, kind: 'state', at: this.#context.clock.now(), state: 'offline' });
     for (const listener of [...this.#presenceListeners]) listener(device);
   }
 
@@ -213,6 +221,13 @@ export class Fleet implements FleetService, Part {
   async noteInfo(device: string, info: DeviceInfoMessage): Promise<void> {
     await updateDeviceInfo(this.#context.db, device, info, new Date(this.#context.clock.now()));
     await this.#cameras.announce(device, info.cameras);
+    const { v: _v, ts: _ts, ...said } = info;
+    this.#words.say({ device, kind: 'info', at: this.#context.clock.now(), info: said });
+  }
+
+  /** What devices say of themselves, for nodes. */
+  get words(): DeviceHost {
+    return this.#words;
   }
 
   // Configuration ----------------------------------------------------------------------------------------------------

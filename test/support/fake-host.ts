@@ -5,6 +5,7 @@ import type {
   CameraStatus,
   CaptureOptions,
 } from '../../runtime/contracts/cameras.ts';
+import type { CommandRecord, CommandUpdate, DeviceWord, DeviceWordKind } from '../../runtime/contracts/commands.ts';
 import type { DetectionReport } from '../../runtime/contracts/detection.ts';
 import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { defaultDeviceConfig, withMilliseconds } from '../../runtime/contracts/device-config.ts';
@@ -70,6 +71,8 @@ export class FakeHost {
   readonly jobs = new FakeJobs();
   readonly events = new FakeEvents();
   readonly retention = new FakeRetention();
+  readonly commands = new FakeCommands();
+  readonly devices = new FakeDevices();
   readonly upload = new FakeUpload();
   readonly config = new FakeConfig();
   readonly live = new FakeLive(this.cameras);
@@ -96,6 +99,8 @@ export class FakeHost {
             retention: this.retention,
             config: this.config,
             live: this.live,
+            commands: this.commands,
+            devices: this.devices,
             api: this.api,
             pushes: this.pushes,
           }
@@ -334,6 +339,57 @@ class FakeEvents {
       if (filter.phase && filter.phase !== message.phase) continue;
       onEvent(message);
     }
+  }
+}
+
+class FakeCommands {
+  readonly ran: { device: string; name: string; args: Record<string, unknown>; ttlMs: number }[] = [];
+  /** words on the way, then how it ends */
+  progress: unknown[] = [];
+  ends: Partial<CommandRecord> = { state: 'done', data: { well: true } };
+
+  async run(
+    command: FakeCommands['ran'][number],
+    options: { onUpdate?: (update: CommandUpdate) => void } = {},
+  ): Promise<CommandRecord> {
+    this.ran.push(command);
+    const { device, name, args } = command;
+    const at = '2026-11-20T12:00:00.000Z';
+    for (const progress of this.progress) options.onUpdate?.({ id: 'c1', device, state: 'accepted', progress });
+    return {
+      id: 'c1',
+      device,
+      name,
+      args,
+      state: 'done',
+      issued_at: at,
+      expires_at: at,
+      sent_at: at,
+      finished_at: at,
+      data: null,
+      code: null,
+      error: null,
+      actor: 'flow',
+      progress: this.progress,
+      ...this.ends,
+    };
+  }
+}
+
+class FakeDevices {
+  readonly watchers = new Set<{ device?: string; kinds?: DeviceWordKind[]; onWord: (word: DeviceWord) => void }>();
+
+  watch(filter: { device?: string; kinds?: DeviceWordKind[] }, onWord: (word: DeviceWord) => void) {
+    const watcher = { ...filter, onWord };
+    this.watchers.add(watcher);
+    return () => {
+      this.watchers.delete(watcher);
+    };
+  }
+
+  say(word: DeviceWord): void {
+    for (const { device, kinds, onWord } of this.watchers)
+      if ((device ?? word.device) === word.device && (kinds?.includes(word.kind) ?? true)) onWord(word);
   }
 }
 
