@@ -28,6 +28,8 @@ export interface ImageStoreOptions {
   clock: Clock;
   log: Log;
   newId: NewId;
+  /** default: `writeFileDurably` */
+  writeFile?: (path: string, data: Uint8Array) => Promise<void>;
 }
 
 /** What is known of a picture besides its bytes and its place. */
@@ -98,12 +100,13 @@ export class ImageStore {
   }
 
   async #write(path: string, jpeg: Buffer): Promise<void> {
-    const file = join(this.#options.folder, path);
+    const { folder, writeFile = writeFileDurably } = this.#options;
+    const file = join(folder, path);
     const day = dirname(file);
     try {
       const made = await mkdir(day, { recursive: true });
       if (made !== undefined) await syncFolder(dirname(day));
-      await writeFileDurably(file, jpeg);
+      await writeFile(file, jpeg);
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOSPC' || code === 'EDQUOT')
