@@ -64,6 +64,7 @@ export const RetentionStatus = Type.Object(
         Type.Object({
           event: Type.Optional(Type.String()),
           capture: Type.Optional(Type.String()),
+          image: Type.Optional(Type.Integer({ description: 'a picture that somebody asked for' })),
           bytes: Type.Integer(),
         }),
         { description: 'exempt from every rule, the largest first, at most 200; `kept_bytes` is of all' },

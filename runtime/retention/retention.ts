@@ -4,6 +4,7 @@ import type { RetentionHost } from '../contracts/host.ts';
 import type { RetentionReport, RetentionStatus } from '../contracts/retention.ts';
 import type { RetentionService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
+import { requestedImages } from '../db/images.repo.ts';
 import { keptCaptures } from '../db/retention.repo.ts';
 import { imageTotals, keptEvents } from '../db/retention-images.repo.ts';
 import {
@@ -118,15 +119,16 @@ export function createRetention(options: RetentionOptions): Retention {
     },
 
     async status(): Promise<RetentionStatus> {
-      const [last, segments, images, free, events, captures] = await Promise.all([
+      const [last, segments, images, free, events, captures, requested] = await Promise.all([
         lastRetentionRun(db),
         parts.store.segments(),
         imageTotals(db),
         parts.freeBytes(),
         keptEvents(db, KEPT_NAMED),
         keptCaptures(db, KEPT_NAMED),
+        requestedImages(db, KEPT_NAMED),
       ]);
-      const kept = [...events.items, ...captures.items].sort((a, b) => b.bytes - a.bytes);
+      const kept = [...events.items, ...captures.items, ...requested.items].sort((a, b) => b.bytes - a.bytes);
       const next = disk.nextLook();
       return {
         last_run: last ?? null,
@@ -136,7 +138,7 @@ export function createRetention(options: RetentionOptions): Retention {
           event_images_bytes: images.bytes,
           free_bytes: free,
           kept: kept.slice(0, KEPT_NAMED),
-          kept_bytes: events.bytes + captures.bytes,
+          kept_bytes: events.bytes + captures.bytes + requested.bytes,
         },
         limits: {
           event_images_days: limits.eventImagesDays,

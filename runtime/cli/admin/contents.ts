@@ -14,7 +14,7 @@ export const Manifest = Type.Object({
   made_at: Type.String({ maxLength: 40 }),
   /** `pglite`: its files in one tar; `tables`: rows as JSON lines */
   database: Type.Enum(['pglite', 'tables']),
-  /** with the pictures of events */
+  /** with the pictures of events, and those on request */
   images: Type.Boolean(),
 });
 export const parseManifest = parser(Manifest, 'db.broken');
@@ -36,7 +36,7 @@ export const PLACES = {
 } as const;
 
 const ALLOWED =
-  /^(manifest\.json|secrets\.json|database\/(pglite\.tar|tables\.json|[a-z_]+\/\d{6}\.jsonl)|(flows\/(server|edge)|node-red|events)\/.+)$/;
+  /^(manifest\.json|secrets\.json|database\/(pglite\.tar|tables\.json|[a-z_]+\/\d{6}\.jsonl)|(flows\/(server|edge)|node-red|events|images)\/.+)$/;
 
 /** Whether a path may come out of a backup: one that we write, without any way out of its folder. */
 export function isAllowedPath(path: string): boolean {

@@ -22,6 +22,9 @@ export interface PackParts {
   clock: Clock;
 }
 
+/** Of events, and those that somebody asked for; below the data folder. */
+const PICTURE_FOLDERS = ['events', 'images'] as const;
+
 /** What went into a backup. */
 export interface PackSummary {
   database: Db['kind'];
@@ -30,7 +33,7 @@ export interface PackSummary {
 }
 
 /**
- * Writes a backup, one packed tar file: database, secrets, flows, what Node-RED keeps, and the pictures of events if asked for. Frames
+ * Writes a backup, one packed tar file: database, secrets, flows, what Node-RED keeps, and the pictures of events and on request if asked for. Frames
  * are not in it. The database is as it was at one moment; the embedded one stands still for a fraction of a second only.
  */
 export async function packBackup(out: Writable, parts: PackParts, options: { images: boolean }): Promise<PackSummary> {
@@ -63,8 +66,10 @@ export async function packBackup(out: Writable, parts: PackParts, options: { ima
     const userDir = join(dataDir, 'node-red');
     for await (const path of userFilesBelow(userDir)) await addFile(tar, `node-red/${path}`, join(userDir, path));
     if (options.images) {
-      for await (const path of filesBelow(join(dataDir, 'events'))) {
-        if (await addFile(tar, `events/${path}`, join(dataDir, 'events', path))) summary.images += 1;
+      for (const folder of PICTURE_FOLDERS) {
+        for await (const path of filesBelow(join(dataDir, folder))) {
+          if (await addFile(tar, `${folder}/${path}`, join(dataDir, folder, path))) summary.images += 1;
+        }
       }
     }
     await tar.end();

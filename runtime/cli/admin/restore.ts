@@ -65,7 +65,9 @@ export async function restoreFrom(file: string, parts: RestoreParts): Promise<Re
     for await (const path of userFilesBelow(join(folder, 'node-red'))) {
       await move(join(folder, 'node-red', path), join(userDir, path));
     }
-    const images = await addImages(join(folder, 'events'), join(dataDir, 'events'));
+    const images =
+      (await addImages(join(folder, 'events'), join(dataDir, 'events'))) +
+      (await addImages(join(folder, 'images'), join(dataDir, 'images')));
     await syncFolder(dataDir);
     if (aside.used) setAside.push(aside.folder);
     return { version: manifest.version, madeAt: manifest.made_at, flows, images, setAside };

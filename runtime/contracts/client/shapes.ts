@@ -767,6 +767,8 @@ export type RetentionStatus = {
     kept: {
       event?: string;
       capture?: string;
+      /** a picture that somebody asked for */
+      image?: number;
       bytes: number;
     }[];
     kept_bytes: number;

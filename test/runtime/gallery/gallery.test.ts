@@ -37,7 +37,15 @@ describeOnBothDatabases('the gallery', (database) => {
 
   const record = (id: string): CameraRecord => {
     const device = id === 'pi-cam' ? 'pi' : 'server';
-    const common = { name: id, driver: 'sim', state: 'live', last_frame: null, created_at: '2026-11-20T12:00:00.000Z' };
+    const common = {
+      headers: [],
+      has_key: false,
+      name: id,
+      driver: 'sim',
+      state: 'live',
+      last_frame: null,
+      created_at: '2026-11-20T12:00:00.000Z',
+    };
     return { id, device, ...common };
   };
   const make = async () => {

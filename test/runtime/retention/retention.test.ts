@@ -67,6 +67,24 @@ describeOnBothDatabases('retention', (database) => {
     assert.deepEqual(await bench.eventsWithImages(), [old]);
   });
 
+  it('never deletes a picture on request, however old and full everything is, and lists it with its size', async () => {
+    const row = `insert into images (camera_id, device_id, filename, path, captured_at, width, height, size, sha256, created_at, updated_at)
+      values ('gate', 'server', $1, $1, '2001-01-01', 64, 48, $2, '\\x00', '2001-01-01', '2001-01-01')`;
+    for (const [name, size] of [
+      ['small.jpg', 500],
+      ['large.jpg', 900_000_000],
+    ] as const)
+      await db.query(row, [name, size]);
+    const retention = await bench.start({ maxBytes: 1, minFreeBytes: 1e12 }, { freeBytes: async () => 0 });
+    await bench.run('all');
+    const { kept, kept_bytes } = (await retention.status()).usage;
+    assert.deepEqual(kept, [
+      { image: 2, bytes: 900_000_000 },
+      { image: 1, bytes: 500 },
+    ]);
+    assert.equal(kept_bytes, 900_000_500);
+  });
+
   it('never deletes a kept frame, nor its segment, and lists it', async () => {
     const [kept = ''] = await bench.addFrames(1, { hours: 999, kept: true });
     await bench.addFrames(8, { hours: 0 });
