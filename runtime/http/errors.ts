@@ -8,6 +8,16 @@ import { requestIdOf } from './request-id.ts';
 /** Their message is what clients of seed 002 expect to the letter (S2.14, S2.15); why it is so stands beside it. */
 const SAID_TWICE: ReadonlySet<ErrorCode> = new Set(['camera.unreachable', 'camera.no_picture']);
 
+/** A camera or device that is not there is no fault of the server's: whoever asked is told, and the log need not be. */
+const AWAY: ReadonlySet<ErrorCode> = new Set([
+  'camera.unreachable',
+  'camera.no_picture',
+  'device.offline',
+  'command.timeout',
+]);
+/** Every 503 says when another try makes sense (RFC 9110 §15.6.4). */
+const RETRY_AFTER_S = 5;
+
 /** The error envelope of our own routes. */
 export function errorBody(error: AppError): ErrorBody {
   const hidden = error.code === 'internal.error';
@@ -29,7 +39,9 @@ export function errorHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const error = fromExpress(thrown);
-    if (error.status >= 500)
+    if (AWAY.has(error.code)) {
+      log.debug('a camera was asked in vain', { path: req.path, code: error.code, reason: error.message });
+    } else if (error.status >= 500) {
       log.error('request failed', {
         method: req.method,
         path: req.path,
@@ -37,7 +49,9 @@ export function errorHandler(log: Log): ErrorRequestHandler {
         request: requestIdOf(res),
         error: error.cause ?? error,
       });
-    if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));
+    }
+    const { retryAfterS = error.status === 503 ? RETRY_AFTER_S : undefined } = error.details;
+    if (retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(retryAfterS)));
     if (error.status === 401 && !res.hasHeader('WWW-Authenticate'))
       res.set('WWW-Authenticate', 'Bearer realm="redeye"');
     res.status(error.status).json(errorBody(error));

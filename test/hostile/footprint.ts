@@ -2,6 +2,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 
+/** What logging in and working on jobs changes, and what devices that come and go leave of themselves. */
+const OWN_BUSINESS = ['refresh_tokens', 'camera_lanes', 'segment_checkpoints', 'schema_migrations'];
+/** The state of all pushes, written every half minute. */
+const PUSH_HEALTH = 'data/publisher_health.json';
+
 /**
  * What the database holds, table by table: how many rows, and a digest of what only a person or a device's frame changes. Left out is what
  * the clock and a heartbeat change by themselves.
@@ -30,7 +35,11 @@ export async function rowsOf(db: pg.Client): Promise<Record<string, string>> {
   // The editor keeps a book of who was refused there.
   const ours = await db.query<{ rows: string }>(`select count(*) as rows from audit where action not like 'editor.%'`);
   found.audit = `${ours.rows[0]?.rows} rows`;
-  for (const table of ['jobs', 'outbox', 'retention_runs', 'delta_states']) {
+  const { rows: tables } = await db.query<{ name: string }>(
+    `select tablename as name from pg_tables where schemaname = 'public' and tablename <> all($1)`,
+    [[...Object.keys(digested), 'audit', ...OWN_BUSINESS]],
+  );
+  for (const { name: table } of tables) {
     const { rows } = await db.query<{ rows: string }>(`select count(*) as rows from ${table}`);
     found[table] = `${rows[0]?.rows} rows`;
   }
@@ -43,7 +52,7 @@ export async function filesOf(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => !/^data\/(segments|backups)\//.test(path))
+    .filter((path) => !/^data\/(segments|backups)\//.test(path) && path !== PUSH_HEALTH)
     .sort();
 }
 
