@@ -95,7 +95,15 @@ const register: Operation = async ({ body }, { api }) => {
       throw new Refusal(400, 'request.invalid', `${name} must be a text of ${least} to ${most} characters`);
     }
   }
-  const user = (await api('POST', '/users', { name: username, email, password, role: 'operator' })) as UserRow;
+  const user = (await api('POST', '/users', {
+    name: username,
+    email,
+    password,
+    role: 'operator',
+    must_change_password: false,
+    // Its page cannot refresh tokens.
+    long_token: true,
+  })) as UserRow;
   return {
     status: 201,
     body: { access_token: await tokenOf(api, String(username), String(password)), user: userAnswer(user) },

@@ -1,9 +1,11 @@
 import type { dialectError, ErrorShape } from '../../runtime/contracts/dialects.ts';
 import { camsuite, camsuiteRefusal } from './camsuite.ts';
 import { compucytoBackend } from './compucyto-backend.ts';
+import { compucytoService } from './compucyto-service.ts';
 import { mediamtx } from './mediamtx.ts';
 import type { Operation } from './operation.ts';
 import { pivision } from './pivision.ts';
+import { relabDevice } from './relab-device.ts';
 import { relabPlatform } from './relab-platform.ts';
 import { uuplastination } from './uuplastination.ts';
 
@@ -19,8 +21,10 @@ export interface Dialect {
 export const DIALECTS: Readonly<Record<string, Dialect | undefined>> = {
   camsuite: { shape: 'suite', operations: camsuite, refuse: camsuiteRefusal },
   'compucyto-backend': { shape: 'nest', operations: compucytoBackend },
+  'compucyto-service': { shape: 'fastapi', operations: compucytoService },
   mediamtx: { shape: 'mediamtx', operations: mediamtx },
   pivision: { shape: 'pivision', operations: pivision },
+  'relab-device': { shape: 'fastapi', operations: relabDevice },
   'relab-platform': { shape: 'fastapi', operations: relabPlatform },
   uuplastination: { shape: 'fastapi', operations: uuplastination },
 };

@@ -168,7 +168,10 @@ function productWriteRoutes(gallery: GalleryService, idempotency: IdempotencyCac
       handle: (context) =>
         idempotency.run(context, async () => {
           const { user, actor, body } = context;
-          return new Answer(201, await gallery.createProduct(body as ProductCreate, { ...actor, userId: user.id }));
+          return new Answer(
+            201,
+            await gallery.createProduct(body as ProductCreate, { ...actor, userId: user.id || undefined }),
+          );
         }),
     },
     {

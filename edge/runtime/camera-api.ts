@@ -1,0 +1,130 @@
+import type { ApiAnswer, ApiHost, ApiRequest } from '../../runtime/contracts/api-host.ts';
+import type { CameraSettingsChange } from '../../runtime/contracts/cameras.ts';
+import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import type { Log } from '../../runtime/contracts/host.ts';
+import { captureWith } from '../../runtime/media/capture-with.ts';
+import type { CameraCommandParts } from './camera-commands.ts';
+import { KEPT_MS, type KeptImages } from './kept-images.ts';
+
+export interface CameraApiParts {
+  device: string;
+  cameras: CameraCommandParts['cameras'];
+  isStreaming: CameraCommandParts['isStreaming'];
+  images: KeptImages;
+  log: Log;
+}
+
+type Handler = (asked: { id: string; body: Record<string, unknown> }) => Promise<unknown>;
+
+/** Requests that this device let in, for the flow behind its door. */
+const admitted = new WeakSet<object>();
+
+/** Notes that who sent the request may use the device. */
+export function admit(req: object): void {
+  admitted.add(req);
+}
+
+/**
+ * The part of the product API that a device has for its own cameras, for flows that answer HTTP: capture, settings, pictures. Paths and
+ * shapes are the server's. Whoever was let in by the device's key may do all of it; a message that no request stands behind may do nothing.
+ */
+export function createCameraApi(parts: CameraApiParts): ApiHost {
+  const routes = routesOf(parts);
+  return {
+    dialectCamera: undefined,
+    async call({ method, path, body }: ApiRequest, askedBy: unknown): Promise<ApiAnswer> {
+      try {
+        if (typeof askedBy !== 'object' || askedBy === null || !admitted.has(askedBy)) {
+          throw new AppError('auth.missing', 'nobody asks');
+        }
+        const [plain = ''] = path.split('?', 1);
+        const [, kind = '', id = '', rest = ''] = /^\/([a-z]+)(?:\/([^/]+))?(?:\/(.+))?$/.exec(plain) ?? [];
+        const name = `${method} ${kind}${id === '' || kind === 'auth' ? '' : '/:id'}${rest === '' ? '' : `/${rest}`}`;
+        const handle = routes[name];
+        if (!handle) throw new AppError('route.not_found', `there is nothing at ${method} ${plain}`);
+        const asked = { id: decodeURIComponent(id), body: (body ?? {}) as Record<string, unknown> };
+        return { status: method === 'POST' ? 201 : 200, headers: {}, body: await handle(asked) };
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        if (error.code === 'internal.error') parts.log.error('a request was not answered', { error: thrown });
+        const { code, status, message } = error;
+        return { status, headers: {}, body: { statusCode: status, message, code } };
+      }
+    },
+  };
+}
+
+function routesOf({ device, cameras, isStreaming, images, log }: CameraApiParts): Record<string, Handler> {
+  const row = (id: string) => {
+    const {
+      driver = '',
+      state = 'idle',
+      reason = null,
+      lastFrameAt,
+    } = cameras.list().find((one) => one.id === id) ?? {};
+    const last_frame = lastFrameAt === undefined ? null : new Date(lastFrameAt).toISOString();
+    return { id, name: id, device, driver, state, reason, last_frame, created_at: new Date(0).toISOString() };
+  };
+  const settingsOf = async (id: string) => ({
+    ...(await cameras.settings(id)),
+    connected: row(id).state !== 'failed',
+    streaming: await isStreaming(id),
+  });
+  /** Captures of one camera take turns, since each may have an exposure of its own. */
+  const turns = new Map<string, Promise<unknown>>();
+  const capture = async (id: string, { exposure, gain }: Record<string, unknown>) => {
+    const wish = { exposure: exposure as number | undefined, gain: gain as number | undefined };
+    const taken = await captureWith(cameras, id, wish, { log });
+    const { still } = taken;
+    const captured_at = new Date(still.capturedAt).toISOString();
+    const kept = await images.keep(still.jpeg, fileNameOf(captured_at));
+    return {
+      id: kept.id,
+      camera: id,
+      device,
+      filename: kept.filename,
+      image: `/images/${kept.id}`,
+      captured_at,
+      exposure: taken.exposure,
+      gain: taken.gain,
+      width: still.width,
+      height: still.height,
+      size: kept.size,
+      metadata: { driver: row(id).driver, quality: still.jpegQuality },
+      expires_at: new Date(kept.keptAt + KEPT_MS).toISOString(),
+    };
+  };
+  return {
+    'GET auth': async () => ({ id: 0, name: device, role: 'operator' }),
+    'GET cameras': async () => ({ items: cameras.list().map(({ id }) => row(id)), next: null }),
+    'GET cameras/:id': async ({ id }) => row(cameras.resolve(id)),
+    'POST cameras/:id/capture': ({ id, body }) => {
+      const camera = cameras.resolve(id);
+      const turn = (turns.get(camera) ?? Promise.resolve()).then(() => capture(camera, body));
+      turns.set(
+        camera,
+        turn.catch(() => undefined),
+      );
+      return turn;
+    },
+    'GET cameras/:id/settings': ({ id }) => settingsOf(cameras.resolve(id)),
+    async 'PUT cameras/:id/settings'({ id, body }) {
+      const camera = cameras.resolve(id);
+      await cameras.applySettings(camera, body as CameraSettingsChange);
+      return settingsOf(camera);
+    },
+    'GET cameras/:id/snapshot.jpg': async ({ id }) => (await cameras.capture(cameras.resolve(id))).jpeg,
+    'GET images': async () => ({ items: images.list(), next: null }),
+    async 'GET images/:id'({ id }) {
+      const jpeg = await images.bytes(id);
+      if (!jpeg) throw new AppError('image.not_found', 'there is no such image (any more)');
+      return jpeg;
+    },
+  };
+}
+
+/** `capture_YYYYMMDD_HHMMSS_mmm.jpg` (S2.5) */
+function fileNameOf(capturedAt: string): string {
+  const [date = '', time = ''] = capturedAt.replace('Z', '').split('T');
+  return `capture_${date.replaceAll('-', '')}_${time.replaceAll(':', '').replace('.', '_')}.jpg`;
+}
