@@ -15,6 +15,7 @@ import type {
 } from '../contracts/services.ts';
 import type { User } from '../contracts/users.ts';
 import { Watchers } from '../lib/live/watchers.ts';
+import { opennessOf } from '../lib/openness.ts';
 import { apiDocs } from './api-docs.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { StreamTokens } from './auth/stream-tokens.ts';
@@ -23,7 +24,6 @@ import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
 import { dialectDoor, dialectNotFound } from './dialects/door.ts';
 import { InProcess } from './dialects/in-process.ts';
-import { opennessOf } from './dialects/openness.ts';
 import { editorDoor, editorLogout } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';

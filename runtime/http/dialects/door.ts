@@ -2,9 +2,9 @@ import { json, type Request, type RequestHandler, type Response, urlencoded } fr
 import { type DialectName, type DialectPath, dialectAt, dialectError } from '../../contracts/dialects.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { User } from '../../contracts/users.ts';
+import { strangerOf, withoutCallback } from '../../lib/openness.ts';
 import { hasBody } from '../ingest/read-body.ts';
 import { isStorable } from '../storable.ts';
-import { strangerOf } from './openness.ts';
 
 const BODY_LIMIT = '64kb';
 /** What logs somebody in cannot ask for a login first. */
@@ -89,11 +89,4 @@ function asInvalid(thrown: unknown): AppError {
   if (status === 413) return new AppError('request.too_large', 'the body is too large');
   const words = type === 'entity.parse.failed' ? 'the body is not valid JSON' : 'the body cannot be read';
   return new AppError('request.invalid', words, {}, { cause: thrown });
-}
-
-function withoutCallback(url: string): string {
-  const [path = '', query] = url.split('?', 2);
-  if (query === undefined || !/(^|&)callback/.test(query)) return url;
-  const kept = query.split('&').filter((pair) => !pair.startsWith('callback'));
-  return kept.length > 0 ? `${path}?${kept.join('&')}` : path;
 }

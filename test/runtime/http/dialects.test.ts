@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Request, Response } from 'express';
 import type { ApiAnswer, ApiRequest } from '../../../runtime/contracts/api-host.ts';
 import { InProcess } from '../../../runtime/http/dialects/in-process.ts';
-import { isPrivateAddress, opennessOf } from '../../../runtime/http/dialects/openness.ts';
+import { isPrivateAddress, opennessOf } from '../../../runtime/lib/openness.ts';
 import { openDoor } from '../../support/http-door.ts';
 
 /** A flow that tells what it was asked, and what the product API says to who asked. */

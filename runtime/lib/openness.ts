@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { DialectName } from '../../contracts/dialects.ts';
+import type { DialectName } from '../contracts/dialects.ts';
 
 const PRIVATE = new BlockList();
 for (const [network, bits, family] of [
@@ -38,4 +38,12 @@ export function strangerOf(dialect: DialectName) {
     mayEditFlows: false,
     mustChangePassword: false,
   };
+}
+
+/** An address without what would make Node-RED answer with JSONP, which any page could read across origins. */
+export function withoutCallback(url: string): string {
+  const [path = '', query] = url.split('?', 2);
+  if (query === undefined || !/(^|&)callback/.test(query)) return url;
+  const kept = query.split('&').filter((pair) => !pair.startsWith('callback'));
+  return kept.length > 0 ? `${path}?${kept.join('&')}` : path;
 }

@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type DialectName, type DialectPath, dialectAt, dialectError } from '../../runtime/contracts/dialects.ts';
+import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import { withoutCallback } from '../../runtime/lib/openness.ts';
+import { admit } from './camera-api.ts';
+
+const MOST_BYTES = 64 * 1024;
+/** Moving pictures are no flow: Redeye's live part shows them. */
+const MOVING = new Set(['/video/feed', '/camera/stream.mjpg']);
+
+export interface DialectDoorOptions {
+  /** Throws `auth.*` for whoever may not use the device. */
+  check: (req: IncomingMessage) => void;
+  isOpen: (name: DialectName, ip: string) => boolean;
+  /** Shows the first camera's moving picture to who was let in here. */
+  showMoving: (req: IncomingMessage, res: ServerResponse, camera: string) => Promise<void>;
+  /** What flows answer; calls `next` for a path that none of them has. */
+  flows: (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+}
+
+/**
+ * In front of the dialects' flows of a device: its key, or a dialect that OPEN_DIALECTS names, and a body that can be read. Refusals have
+ * the shape that clients of the dialect know.
+ */
+export class DialectDoor {
+  readonly #options: DialectDoorOptions;
+
+  constructor(options: DialectDoorOptions) {
+    this.#options = options;
+  }
+
+  /** Serves the request if its path is a dialect's; false when it is not. Never throws. */
+  async serve(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean> {
+    const found = dialectAt('edge', url.pathname);
+    if (!found) return false;
+    try {
+      this.#enter(req, found);
+      if (MOVING.has(url.pathname)) {
+        if (req.method !== 'GET') throw new AppError('route.method_not_allowed', 'only GET is answered here');
+        await this.#options.showMoving(req, res, url.searchParams.get('camera') ?? '');
+      } else await this.#answer(req, res);
+    } catch (thrown) {
+      if (res.headersSent) res.destroy();
+      else refuse(req, res, found, toAppError(thrown));
+    }
+    return true;
+  }
+
+  #enter(req: IncomingMessage, { dialect }: DialectPath): void {
+    try {
+      this.#options.check(req);
+    } catch (thrown) {
+      const isOpen = this.#options.isOpen(dialect, req.socket.remoteAddress ?? '');
+      if (toAppError(thrown).code !== 'auth.missing' || !isOpen) throw thrown;
+    }
+    admit(req);
+  }
+
+  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const read = req as IncomingMessage & { body?: unknown; _body?: boolean };
+    read.body = bodyOf(req, await textOf(req));
+    // Node-RED's own parsers answer 500 to what they cannot read: they need not look again.
+    read._body = true;
+    req.url = withoutCallback(req.url ?? '/');
+    await new Promise<void>((resolve, reject) => {
+      res.once('close', resolve);
+      this.#options.flows(req, res, (error) => reject(error ?? new AppError('route.not_found', 'Not Found')));
+    });
+  }
+}
+
+async function textOf(req: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of req as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MOST_BYTES) throw new AppError('request.too_large', 'the body is too large');
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function bodyOf({ headers }: IncomingMessage, text: string): unknown {
+  if (text === '') return {};
+  const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (type === 'application/x-www-form-urlencoded') return Object.fromEntries(new URLSearchParams(text));
+  if (type !== 'application/json') {
+    throw new AppError('request.unsupported_type', 'the body must be JSON, with Content-Type: application/json');
+  }
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && !text.includes('\\u0000')) return body;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new AppError('request.invalid', 'the body is not valid JSON');
+}
+
+function refuse(req: IncomingMessage, res: ServerResponse, { dialect, shape }: DialectPath, error: AppError): void {
+  // A wrong key is 403 at seed 000 (§2.0); one that is missing is 401 everywhere.
+  const isWrongKey = error.code === 'auth.invalid' && dialect === 'relab';
+  const status = isWrongKey ? 403 : error.code === 'request.invalid' ? 422 : error.status;
+  const hidden = error.code === 'internal.error' ? 'something went wrong on the device' : error.message;
+  const message = isWrongKey ? 'Invalid API Key' : hidden;
+  if (error.details.retryAfterS !== undefined)
+    res.setHeader('Retry-After', String(Math.ceil(error.details.retryAfterS)));
+  if (!req.complete) res.setHeader('Connection', 'close');
+  const body = JSON.stringify(dialectError(shape, { status, code: error.code, message }));
+  res.statusCode = status;
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
+}
