@@ -1,3 +1,4 @@
+import type { ApiHost } from '../runtime/contracts/api-host.ts';
 import type { DetectionReport } from '../runtime/contracts/detection.ts';
 import { AppError } from '../runtime/contracts/errors.ts';
 import type { FrameInfo } from '../runtime/contracts/frame.ts';
@@ -24,8 +25,10 @@ export function createEdgeHost(parts: {
   agent: AgentPort;
   pushes: PushHost;
   live: LiveHost;
+  /** the cameras by the paths of the product API, for flows that answer HTTP */
+  api?: ApiHost;
 }): Host {
-  const { device, clock, log, cameras, agent, pushes, live } = parts;
+  const { device, clock, log, cameras, agent, pushes, live, api } = parts;
   return Object.freeze({
     side: 'edge' as const,
     device,
@@ -40,6 +43,7 @@ export function createEdgeHost(parts: {
     },
     pushes,
     live,
+    ...(api && { api }),
     config: {
       current: () => agent.config(),
       watch: (onChange) => agent.watchConfig(onChange),

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
+import { OPEN_DIALECT } from '../runtime/contracts/dialects.ts';
 import { AppError } from '../runtime/contracts/errors.ts';
 import { ID_PATTERN } from '../runtime/contracts/ids.ts';
 import { readEnvironment } from '../runtime/lib/environment.ts';
@@ -44,6 +45,11 @@ export const EdgeSettings = Type.Object({
     secret: true,
     description:
       "keys that open the device's own pages and pictures beside its DEVICE_KEY, at least 8 characters each; a JSON array or by commas",
+  }),
+  OPEN_DIALECTS: Type.Array(Type.String({ pattern: OPEN_DIALECT }), {
+    default: [],
+    list: true,
+    description: `dialects of other systems that this device answers without a key (relab, compucyto, uuplastination); with @lan only to private addresses`,
   }),
   TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
   EDGE_DATA_DIR: Type.String({

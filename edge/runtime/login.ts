@@ -19,11 +19,12 @@ export class Login {
   /** Serves what is for it; false when it is not. Throws AppErrors. */
   async serve(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean> {
     const { pathname } = url;
-    if (pathname === '/logout') {
+    if (pathname === '/logout' || pathname === '/auth/logout') {
       res.writeHead(303, { Location: '/login', 'Set-Cookie': cookie('', 0) }).end();
       return true;
     }
-    if (pathname !== '/login') return false;
+    // The form of seed 000 goes to /auth/login.
+    if (pathname !== '/login' && pathname !== '/auth/login') return false;
     res.setHeader(
       'Content-Security-Policy',
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",

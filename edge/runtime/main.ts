@@ -15,6 +15,7 @@ import { productVersion } from '../version.ts';
 import { Access } from './access.ts';
 import { AgentPort } from './agent-port.ts';
 import { registerCameraCommands } from './camera-commands.ts';
+import { createDialects } from './dialects.ts';
 import { createEdgeStorage } from './flow-storage.ts';
 import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
@@ -77,6 +78,20 @@ const pushes = createEdgePushes({
   folder,
   settings,
 });
+const access = new Access({ device, keyHashes: (process.env[KEY_HASHES] ?? '').split(',').filter(Boolean), clock });
+const liveDoor = new LiveDoor({ gate: live, access, cameras, clock });
+const dialects = createDialects({
+  device,
+  cameras,
+  live,
+  liveDoor,
+  access,
+  open: settings.OPEN_DIALECTS,
+  flows: (req, res, next) => engine.httpNode(req, res, next),
+  folder: join(folder, 'captures'),
+  clock,
+  log: log.child('dialects'),
+});
 const host = createEdgeHost({
   device,
   clock,
@@ -85,8 +100,8 @@ const host = createEdgeHost({
   agent,
   pushes,
   live: createEdgeLiveHost(live, cameras, log.child('outputs')),
+  api: dialects.api,
 });
-const access = new Access({ device, keyHashes: (process.env[KEY_HASHES] ?? '').split(',').filter(Boolean), clock });
 const pages = new Pages({
   port: settings.EDGE_PORT,
   host: settings.EDGE_HOST,
@@ -94,7 +109,7 @@ const pages = new Pages({
   log: log.child('http'),
   health,
   access,
-  door: new LiveDoor({ gate: live, access, cameras, clock }),
+  doors: [liveDoor, dialects],
   player: new PlayerFiles(join(SHIPPED, 'console')),
   cameras: () => cameras.ids(),
 });
@@ -106,7 +121,6 @@ const engine = createFlowEngine({
   host,
   log: log.child('flow-engine'),
   editor: false,
-  httpNodeRoot: false,
   slim: true,
   storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine') }),
 });
@@ -119,6 +133,8 @@ try {
 } catch (error) {
   log.error('the camera of CAMERA cannot be used', { error });
 }
+await dialects.start();
+dialects.attach(pages.server);
 await pages.start();
 await pushes.start();
 await agent.ready();
@@ -183,7 +199,7 @@ async function end(code: number): Promise<void> {
   clearInterval(alive);
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
   sender.stop();
-  for (const part of [engine, pushes, live, cameras, pages]) {
+  for (const part of [engine, dialects, pushes, live, cameras, pages]) {
     try {
       await part.stop();
     } catch (error) {

@@ -24,7 +24,8 @@ export interface PagesOptions {
   log: Log;
   health: () => DeviceHealthPage;
   access: Access;
-  door: Pick<LiveDoor, 'serve'>;
+  /** live pictures, and what flows answer for other systems; asked in that order */
+  doors: readonly Pick<LiveDoor, 'serve'>[];
   player: PlayerFiles;
   /** ids of the device's cameras, the first one first */
   cameras: () => string[];
@@ -83,15 +84,15 @@ export class Pages implements Part {
 
   async #route(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = urlOf(req);
-    const { health, door, access, player, cameras } = this.#options;
+    const { health, doors, access, player, cameras } = this.#options;
     if (url.pathname === '/health') {
       onlyRead(req);
       send(res, 'application/json; charset=utf-8', JSON.stringify(health()));
       return;
     }
     if (await this.#login.serve(req, res, url)) return;
-    if (await door.serve(req, res, url)) return;
-    const isPage = url.pathname === '/' || url.pathname === '/stream/watch';
+    for (const door of doors) if (await door.serve(req, res, url)) return;
+    const isPage = url.pathname === '/' || /^\/stream\/watch(\/(youtube|local))?$/.test(url.pathname);
     if (!isPage && !url.pathname.startsWith('/assets/')) throw new AppError('route.not_found', 'there is nothing here');
     onlyRead(req);
     if (isPage && this.#sendToLogin(req, res, url)) return;

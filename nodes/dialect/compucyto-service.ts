@@ -8,14 +8,18 @@ interface KeptRow {
   keptAt: number;
 }
 
+/** Words of S2.15. */
+const NOT_CONNECTED = 'Camera not connected';
+
 /** What makes a camera give nothing is, to clients of this service, one thing (S2.15). */
 async function connected<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (['camera.unreachable', 'camera.not_found', 'camera.driver_missing'].includes(error.code)) {
-      throw new Refusal(503, error.code, 'Camera not connected');
+    const isAway = ['camera.unreachable', 'camera.not_found', 'camera.driver_missing'].includes(error.code);
+    if (isAway || error.message === NOT_CONNECTED) {
+      throw new Refusal(503, error.code, NOT_CONNECTED);
     }
     if (error.status === 400) throw new Refusal(422, error.code, error.message);
     if (error.code === 'camera.no_picture') throw new Refusal(500, error.code, `Capture failed: ${error.message}`);

@@ -36,7 +36,8 @@ const EDGE: readonly DialectPath[] = [
   { dialect: 'compucyto', path: /^\/video\//, shape: 'fastapi' },
   { dialect: 'uuplastination', path: /^\/camera\/(start|stop|snapshot|stream\.mjpg)$/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/camera(\/(open|status|close|controls|focus))?$/, shape: 'fastapi' },
-  { dialect: 'relab', path: /^\/(images|streams?|preview|system|pairing)(\/|$)/, shape: 'fastapi' },
+  { dialect: 'relab', path: /^\/(images|streams|preview|system|pairing)(\/|$)/, shape: 'fastapi' },
+  { dialect: 'relab', path: /^\/stream(\/(start|status|stop|hls|hls\/.*))?$/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/(captures|local-key|setup|preview-thumbnail\.jpg)$/, shape: 'fastapi' },
 ];
 

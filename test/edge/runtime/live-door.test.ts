@@ -42,7 +42,7 @@ describe("the device's own live pictures", () => {
       host: '127.0.0.1',
       health: () => ({ device: 'pi' }) as never,
       access,
-      door: new LiveDoor({ gate, access, cameras, clock: systemClock }),
+      doors: [new LiveDoor({ gate, access, cameras, clock: systemClock })],
       player: new PlayerFiles('/nowhere'),
       cameras: () => cameras.ids(),
     });

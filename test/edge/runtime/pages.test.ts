@@ -45,7 +45,7 @@ describe("the device's HTTP port", () => {
       log: silentLog,
       health: () => HEALTH,
       access: new Access({ device: 'pi', keyHashes: [KEY, 'another-key'].map(hashOfKey), clock }),
-      door: { serve: async () => false },
+      doors: [{ serve: async () => false }],
       player: new PlayerFiles(consoleDir),
       cameras: () => ['pi-cam'],
     });

@@ -1,0 +1,79 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { ApiHost } from '../../runtime/contracts/api-host.ts';
+import type { Clock, Log } from '../../runtime/contracts/host.ts';
+import { opennessOf } from '../../runtime/lib/openness.ts';
+import type { Part } from '../../runtime/lib/part.ts';
+import type { CameraSet } from '../../runtime/media/camera-set.ts';
+import type { Access } from './access.ts';
+import { createCameraApi } from './camera-api.ts';
+import { CameraSocket } from './camera-socket.ts';
+import { DialectDoor, type DialectDoorOptions } from './dialect-door.ts';
+import { KeptImages } from './kept-images.ts';
+import type { LiveDoor } from './live-door.ts';
+import type { LiveGate } from './live-gate.ts';
+
+export interface DialectsOptions {
+  device: string;
+  cameras: CameraSet;
+  live: LiveGate;
+  liveDoor: Pick<LiveDoor, 'serve'>;
+  access: Access;
+  /** OPEN_DIALECTS */
+  open: readonly string[];
+  /** what flows answer, once they run */
+  flows: DialectDoorOptions['flows'];
+  /** where pictures are kept that somebody asked for */
+  folder: string;
+  clock: Clock;
+  log: Log;
+}
+
+/** The APIs of other systems on a device: what their flows ask, and the door in front of them. */
+export interface Dialects extends Part {
+  api: ApiHost;
+  serve(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean>;
+  /** Takes WebSockets of the device's port. */
+  attach(server: Server): void;
+}
+
+/** Puts them together. */
+export function createDialects(options: DialectsOptions): Dialects {
+  const { device, cameras, live, liveDoor, access, open, flows, folder, clock, log } = options;
+  const images = new KeptImages({ folder, clock, log });
+  const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
+  const isOpen = opennessOf(open);
+  const check = (req: IncomingMessage) => void access.caller(req);
+  const door = new DialectDoor({
+    check,
+    isOpen,
+    flows,
+    async showMoving(req, res, wanted) {
+      const camera = cameras.resolve(wanted);
+      // Who was let in here is let in there, also where no credential was needed.
+      const { token } = access.issue(camera);
+      await liveDoor.serve(req, res, new URL(`http://device/api/v1/cameras/${camera}/mjpeg?token=${token}`));
+    },
+  });
+  const socket = new CameraSocket({
+    check(req) {
+      if (isOpen('compucyto', req.socket.remoteAddress ?? '') && req.headers['x-api-key'] === undefined) return;
+      const { searchParams } = new URL(`http://device${req.url ?? '/'}`);
+      access.caller(req, searchParams.get('token'), cameras.resolve(''));
+    },
+    camera: () => cameras.resolve(''),
+    pictures: async () => (await live.open()).pictures,
+    resolution: async (camera) => (await cameras.settings(camera)).resolution ?? { width: 0, height: 0 },
+    clock,
+    log,
+  });
+  return {
+    api: createCameraApi({ device, cameras, isStreaming, images, log }),
+    serve: (req, res, url) => door.serve(req, res, url),
+    attach: (server) => socket.attach(server),
+    start: () => images.start(),
+    async stop() {
+      socket.close();
+      await images.stop();
+    },
+  };
+}
