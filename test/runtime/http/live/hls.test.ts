@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { openBrowser, troublesOf } from '../../../support/browser.ts';
@@ -142,6 +142,27 @@ describe('HLS over HTTP', () => {
     await door.call('DELETE', `/api/v1/sessions/${json.items[0].id}`, { token: operator });
     const { status } = await door.call('GET', '/cam/live.m3u8', { token: viewer });
     assert.equal(status, 404);
+  });
+
+  it('is held up by nobody who asks and never reads', async () => {
+    const token = await door.streamToken('cam');
+    const root = '/api/v1/cameras/cam/hls';
+    const index = await door.call('GET', `${root}/index.m3u8?token=${token}`);
+    const media = index.text.trim().split('\n').at(-1) ?? '';
+    const segment = readPlaylist((await door.call('GET', `${root}/${media}`)).text).segments[0]?.uri ?? '';
+    const deaf = connect(Number(new URL(door.url).port), '127.0.0.1');
+    deaf.on('error', () => undefined);
+    deaf.pause();
+    await once(deaf, 'connect');
+    deaf.write(`GET ${root}/${segment} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(200));
+    const began = performance.now();
+    for (let count = 0; count < 10; count += 1) {
+      const { status } = await door.call('GET', `${root}/${media}`);
+      assert.equal(status, 200);
+    }
+    assert.ok(performance.now() - began < 5000);
+    assert.ok((door.hls.status()[0]?.bytes ?? 0) < 64 * 1024 * 1024);
+    deaf.destroy();
   });
 
   it('is read by ffmpeg, which knows no parts, without an error', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { access, chmod, writeFile } from 'node:fs/promises';
+import { access, chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../../runtime/contracts/errors.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
+import { StreamHub } from '../../../../runtime/media/stream/hub.ts';
 import {
   ProcessSource,
   type ProcessSourceOptions,
@@ -125,6 +126,39 @@ describe('a source behind a program', () => {
       await clock.advance(1000);
     }
     assert.equal(tries - before, 2);
+  });
+
+  it('is gone for a minute and back: the reader stays, and gets pictures again on a clock that went on', async () => {
+    const clock = new FakeClock();
+    const away = join(folder, 'away');
+    const launch = await program(`[ -e ${away} ] && exit 1; cat $CLIP; while [ ! -e ${away} ]; do sleep 0.02; done`);
+    let starts = 0;
+    const prepare = async () => {
+      starts += 1;
+      return launch;
+    };
+    const made = source(launch, { clock, prepare });
+    const hub = new StreamHub({ camera: 'gate', source: made, clock, log: silentLog });
+    const times: number[] = [];
+    const gaps: string[] = [];
+    hub.subscribe({ onFormat() {}, onVideo: ({ dts }) => times.push(dts), onGap: (reason) => gaps.push(reason) });
+    await until('pictures', () => times.length === 5);
+    await writeFile(away, '');
+    await until('a gap', () => gaps.length === 1);
+    for (let second = 0; second < 60; second += 1) {
+      await clock.advance(1000);
+      await until('the try is over', () => hub.status().restarts === starts);
+    }
+    const { restarts, state, readers } = hub.status();
+    assert.deepEqual([state, readers, times.length], ['waiting', 1, 5]);
+    // 1 s five times, 5 s five times, 10 and 20 s: not more often, and not given up.
+    assert.ok(restarts >= 11 && restarts <= 13, `${restarts}`);
+    await rm(away);
+    await clock.advance(40_000);
+    await until('pictures again', () => times.length === 10);
+    assert.equal(hub.status().state, 'live');
+    assert.ok((times[5] ?? 0) - (times[4] ?? 0) >= 60_000, 'time went on');
+    await hub.close();
   });
 
   it('kills a program that stands still, and starts it again', async () => {

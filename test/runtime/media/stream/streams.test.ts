@@ -260,6 +260,22 @@ describe('the streams of a host', () => {
       assert.equal(streams.status('yard').state, 'live');
     });
 
+    it('say that the password was changed, and go on for the same viewers once it is told here', async () => {
+      const camera = await startRtspCamera(clip, 'digest:eve:first');
+      const address = (password: string) => `rtsp://eve:${password}@127.0.0.1:${camera.port}/cam`;
+      cameras.define({ id: 'yard', url: address('first') });
+      const viewer = watch('yard');
+      await viewer.sees(3);
+      await camera.kill();
+      await startRtspCamera(clip, 'digest:eve:second', camera.port);
+      await until('the reason', () => /refuses the user name or password/.test(viewer.gaps.at(-1) ?? ''), 20_000);
+      assert.doesNotMatch(viewer.gaps.join(), /first|second/);
+      const before = viewer.units.length;
+      cameras.define({ id: 'yard', url: address('second') });
+      await until('pictures', () => viewer.units.length > before + 3, 20_000);
+      assert.deepEqual([streams.status('yard').state, viewer.ended], ['live', false]);
+    });
+
     it('tell another format when the camera comes back with another resolution', async () => {
       const camera = await startRtspCamera(clip);
       cameras.define({ id: 'yard', url: `rtsp://127.0.0.1:${camera.port}/cam` });
