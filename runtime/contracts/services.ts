@@ -65,8 +65,8 @@ export interface FramesService {
 export interface JobsService {
   list(query: ListQuery & { state?: JobState }): Promise<Page<JobRecord & { id: number }>>;
   counts(): Promise<Record<JobState, number>>;
-  /** A dead or failed job gets a fresh set of attempts. */
-  retry(id: number, actor: Actor): Promise<JobRecord>;
+  /** A dead or failed job gets a fresh set of attempts; of another camera than those (null: all) there is none. */
+  retry(id: number, actor: Actor, cameras?: string[] | null): Promise<JobRecord>;
 }
 
 /** Stage `events`. */

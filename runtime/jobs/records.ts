@@ -18,10 +18,11 @@ export function createJobRecords(db: Db): JobsService {
 
     counts: () => countJobs(db),
 
-    retry(id, actor) {
+    retry(id, actor, cameras = null) {
       return db.tx(async (q) => {
         const before = await getJob(q, id);
-        if (!before) throw new AppError('job.not_found', `there is no job ${id}`);
+        if (!before || cameras?.includes(before.camera) === false)
+          throw new AppError('job.not_found', `there is no job ${id}`);
         await bumpLane(q, before.camera);
         if (!(await reviveJob(q, id))) {
           throw new AppError('job.not_retryable', `only failed and dead jobs can be tried again; job ${id} is neither`);

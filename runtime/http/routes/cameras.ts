@@ -83,7 +83,10 @@ export function cameraRoutes(
       answer: CameraRecord,
       errors: ['camera.url_invalid'],
       body: CameraPatch,
-      handle: ({ params, body, actor }) => fleet.patchCamera(params.id ?? '', body as CameraPatch, actor),
+      handle({ params, body, user, actor }) {
+        requireCamera(user, params.id ?? '');
+        return fleet.patchCamera(params.id ?? '', body as CameraPatch, actor);
+      },
     },
     {
       method: 'post',
@@ -92,8 +95,10 @@ export function cameraRoutes(
       tag,
       summary: 'Make up another key that Redeye sends to this camera; shown once, to be set at the camera too',
       answer: CameraWithKey,
-      handle: async ({ params, actor }) =>
-        new Answer(200, await fleet.renewCameraKey(params.id ?? '', actor), { 'Cache-Control': 'no-store' }),
+      async handle({ params, user, actor }) {
+        requireCamera(user, params.id ?? '');
+        return new Answer(200, await fleet.renewCameraKey(params.id ?? '', actor), { 'Cache-Control': 'no-store' });
+      },
     },
     {
       method: 'delete',
@@ -102,7 +107,8 @@ export function cameraRoutes(
       tag,
       summary: 'Delete a camera; its frames and events stay',
       status: 204,
-      async handle({ params, actor }) {
+      async handle({ params, user, actor }) {
+        requireCamera(user, params.id ?? '');
         await fleet.deleteCamera(params.id ?? '', actor);
         return new Answer(204);
       },

@@ -8,11 +8,13 @@ import {
   DeviceWithKey,
 } from '../../contracts/api.ts';
 import type { DeviceConfigPatch } from '../../contracts/device-config.ts';
+import { AppError } from '../../contracts/errors.ts';
 import { RoiSet, RoisAnswer } from '../../contracts/rois.ts';
 import { pageOf } from '../../contracts/schema.ts';
 import type { FleetService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
+import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
 
 /** Devices, their keys and configuration. */
@@ -20,6 +22,15 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
   const tag = 'devices';
   const mine = (user: User, cameras: string[]) =>
     user.cameras === null || cameras.some((id) => user.cameras?.includes(id));
+  /** The device as this user may see it; throws `auth.forbidden` when none of its cameras is theirs. */
+  const visible = async (id: string, user: User): Promise<DeviceRecord> => {
+    const device = await fleet.device(id);
+    if (!mine(user, device.cameras)) throw new AppError('auth.forbidden', `you may not see the device ${id}`);
+    return shownTo(user, device);
+  };
+  const requireDevice = async (id: string, user: User): Promise<void> => {
+    if (user.cameras !== null) await visible(id, user);
+  };
   return [
     {
       method: 'get',
@@ -30,7 +41,10 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       answer: pageOf(DeviceRecord),
       async handle({ user }) {
         const devices = await fleet.devices();
-        return { items: devices.filter((device) => mine(user, device.cameras)), next: null };
+        return {
+          items: devices.filter((device) => mine(user, device.cameras)).map((device) => shownTo(user, device)),
+          next: null,
+        };
       },
     },
     {
@@ -57,7 +71,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       tag,
       summary: 'One device',
       answer: DeviceRecord,
-      handle: ({ params }) => fleet.device(params.id ?? ''),
+      handle: ({ params, user }) => visible(params.id ?? '', user),
     },
     {
       method: 'patch',
@@ -68,7 +82,10 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       answer: DeviceRecord,
       errors: ['device.built_in'],
       body: DevicePatch,
-      handle: ({ params, body, actor }) => fleet.patchDevice(params.id ?? '', body as DevicePatch, actor),
+      async handle({ params, body, user, actor }) {
+        await requireDevice(params.id ?? '', user);
+        return fleet.patchDevice(params.id ?? '', body as DevicePatch, actor);
+      },
     },
     {
       method: 'delete',
@@ -78,7 +95,8 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       summary: 'Delete a device; its frames and events stay, and its seq goes on when it is registered again',
       errors: ['device.built_in'],
       status: 204,
-      async handle({ params, actor }) {
+      async handle({ params, user, actor }) {
+        await requireDevice(params.id ?? '', user);
         await fleet.deleteDevice(params.id ?? '', actor);
         return new Answer(204);
       },
@@ -92,10 +110,11 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       body: DeviceRotate,
       answer: DeviceWithKey,
       errors: ['device.built_in'],
-      handle: async ({ params, actor, body }) =>
-        new Answer(200, await fleet.rotateKey(params.id ?? '', actor, body as DeviceRotate), {
-          'Cache-Control': 'no-store',
-        }),
+      async handle({ params, user, actor, body }) {
+        await requireDevice(params.id ?? '', user);
+        const made = await fleet.rotateKey(params.id ?? '', actor, body as DeviceRotate);
+        return new Answer(200, made, { 'Cache-Control': 'no-store' });
+      },
     },
     {
       method: 'get',
@@ -104,7 +123,10 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       tag,
       summary: 'The configuration in force',
       answer: ConfigAnswer,
-      handle: ({ params }) => fleet.config(params.id ?? ''),
+      async handle({ params, user }) {
+        await requireDevice(params.id ?? '', user);
+        return fleet.config(params.id ?? '');
+      },
     },
     {
       method: 'put',
@@ -114,7 +136,10 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       summary: 'Change any of the fields; the rest stays',
       answer: ConfigAnswer,
       body: DeviceConfigPut,
-      handle: ({ params, body, actor }) => fleet.putConfig(params.id ?? '', body as DeviceConfigPatch, actor),
+      async handle({ params, body, user, actor }) {
+        await requireDevice(params.id ?? '', user);
+        return fleet.putConfig(params.id ?? '', body as DeviceConfigPatch, actor);
+      },
     },
     {
       method: 'get',
@@ -123,7 +148,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       tag,
       summary: "ROIs of the device's first camera",
       answer: RoisAnswer,
-      handle: async ({ params }) => fleet.rois(await firstCamera(fleet, params.id ?? '')),
+      handle: async ({ params, user }) => fleet.rois(await firstCamera(fleet, params.id ?? '', user)),
     },
     {
       method: 'put',
@@ -134,13 +159,22 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       answer: RoisAnswer,
       errors: ['rois.invalid', 'rois.version_conflict'],
       body: RoiSet,
-      handle: async ({ params, body, actor }) =>
-        fleet.putRois(await firstCamera(fleet, params.id ?? ''), body as RoiSet, actor),
+      handle: async ({ params, body, user, actor }) =>
+        fleet.putRois(await firstCamera(fleet, params.id ?? '', user), body as RoiSet, actor),
     },
   ];
 }
 
-async function firstCamera(fleet: FleetService, device: string): Promise<string> {
-  const { cameras } = await fleet.device(device);
-  return cameras[0] ?? '';
+async function firstCamera(fleet: FleetService, device: string, user: User): Promise<string> {
+  const [camera = ''] = (await fleet.device(device)).cameras;
+  requireCamera(user, camera);
+  return camera;
+}
+
+/** Without the cameras that the user may not see, also where the device itself names them. */
+function shownTo({ cameras }: User, device: DeviceRecord): DeviceRecord {
+  if (cameras === null) return device;
+  const announced = Array.isArray(device.info.cameras) ? (device.info.cameras as { id?: unknown }[]) : [];
+  const info = { ...device.info, cameras: announced.filter(({ id }) => cameras.includes(String(id))) };
+  return { ...device, cameras: device.cameras.filter((id) => cameras.includes(id)), info };
 }

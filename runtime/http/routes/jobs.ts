@@ -38,10 +38,10 @@ export function jobRoutes(jobs: JobsService): RouteSpec[] {
       summary: 'Give a failed or dead job a fresh set of attempts',
       answer: JobRecord,
       errors: ['job.not_retryable'],
-      handle({ params, actor }) {
+      handle({ params, user, actor }) {
         const id = /^\d{1,15}$/.test(params.id ?? '') ? Number(params.id) : undefined;
         if (id === undefined) throw new AppError('job.not_found', 'no such job');
-        return jobs.retry(id, actor);
+        return jobs.retry(id, actor, user.cameras);
       },
     },
   ];
