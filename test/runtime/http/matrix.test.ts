@@ -113,7 +113,8 @@ describe('who may do what: every route of the document by every role', () => {
         counts: async () => ({ queued: 0 }),
       }),
       events: stage({ subscribe: () => () => undefined }),
-      retention: stage(),
+      // Of the whole site, without a camera's name.
+      retention: stage({ status: async () => ({}), run: async () => ({}) }),
       operations: { metrics, frames: createFrameCounts({ clock: systemClock, metrics }), state },
       live,
     });
