@@ -58,7 +58,8 @@ async function clicks(
   await server.define(CAMERA, url);
   if (isWarm) await server.warm(CAMERA);
   const click = () => page.evaluate(`bench.click(${JSON.stringify(CAMERA)})`);
-  // Once without being counted: a page loads its player once.
+  // Once without being counted: a page loads its player once, and a process draws the shelf once.
+  let firstMs = 0;
   for (let n = -1; n < TIMES; n += 1) {
     if (!isWarm) {
       await server.remove(CAMERA);
@@ -67,10 +68,9 @@ async function clicks(
     // Anywhere between two key frames.
     await pause(Math.random() * 300);
     const { ms, way } = (await click()) as Clicked;
-    if (n >= 0) {
-      times.push(ms);
-      ways.add(way);
-    }
+    if (n < 0) firstMs = ms;
+    else times.push(ms);
+    ways.add(way);
     await page.evaluate('bench.leave()');
   }
   await page.context().close();
@@ -79,7 +79,7 @@ async function clicks(
   return {
     what: `first picture after the click, ${what}`,
     goal: `≤ ${mostMs / 1000} s`,
-    measured: `median ${show(p50)}, p95 ${show(percentile(times, 0.95))} ms of ${times.length}, by ${[...ways].join(', ')}`,
+    measured: `median ${show(p50)}, p95 ${show(percentile(times, 0.95))} ms of ${times.length}, by ${[...ways].join(', ')}; the very first, with the page's player to load: ${show(firstMs)} ms`,
     isMet: p50 <= mostMs,
   };
 }

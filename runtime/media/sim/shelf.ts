@@ -16,12 +16,31 @@ const SPOTS: readonly Spot[] = ['left', 'middle', 'right'];
 const NOISE_SIGMA = 2;
 const NOISE_SIZE = 1 << 16;
 
-/**
- * The built-in scene: a shelf in warm light, and a hand that takes things and brings them back by `shelfTimetable`. Layers are
- * drawn once, here; a picture then costs a copy, a few sprites, and one pass for light and sensor noise.
- */
-export async function createShelf(size: { width: number; height: number }): Promise<Scene> {
-  const { width, height } = size;
+/** What pictures are put together from; only read, so all scenes of a size share it. */
+interface Layers {
+  room: Uint8Array;
+  arm: Sprite;
+  standing: Record<Spot, Sprite>;
+  carried: Record<Spot, Sprite>;
+}
+
+/** Stills and stream of a camera have one size: more than two at a time are rare. Some 6 MB each at 1280 × 720. */
+const KEPT_SIZES = 2;
+const drawn = new Map<string, Promise<Layers>>();
+
+/** The layers of a size, drawn by the first who asks. */
+function layersOf(width: number, height: number): Promise<Layers> {
+  const key = `${width}x${height}`;
+  const layers = drawn.get(key) ?? drawLayers(width, height);
+  // The one that was asked for last stays longest.
+  drawn.delete(key);
+  drawn.set(key, layers);
+  for (const old of [...drawn.keys()].slice(0, -KEPT_SIZES)) drawn.delete(old);
+  layers.catch(() => drawn.delete(key));
+  return layers;
+}
+
+async function drawLayers(width: number, height: number): Promise<Layers> {
   const scale = { x: width / STAGE.width, y: height / STAGE.height };
   const [room, arm, standing, carried] = await Promise.all([
     makeRoom(width, height),
@@ -29,6 +48,17 @@ export async function createShelf(size: { width: number; height: number }): Prom
     perSpot((spot) => sprite(drawTaken(spot, scale, true))),
     perSpot((spot) => sprite(drawTaken(spot, scale, false))),
   ]);
+  return { room, arm, standing, carried };
+}
+
+/**
+ * The built-in scene: a shelf in warm light, and a hand that takes things and brings them back by `shelfTimetable`. Layers are
+ * drawn once for each size; a picture then costs a copy, a few sprites, and one pass for light and sensor noise.
+ */
+export async function createShelf(size: { width: number; height: number }): Promise<Scene> {
+  const { width, height } = size;
+  const scale = { x: width / STAGE.width, y: height / STAGE.height };
+  const { room, arm, standing, carried } = await layersOf(width, height);
   const frame: Frame = { width, height, pixels: new Uint8Array(room.length) };
   const noise = makeNoise();
 
