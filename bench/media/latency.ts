@@ -4,7 +4,7 @@ import { median, percentile } from '../cpu.ts';
 import { p95AtMost, type Row, show } from './rows.ts';
 import { DRAWN, pause, type Server } from './setting.ts';
 
-const SECONDS = Number(process.env.SECONDS ?? 15);
+const SECONDS = Number(process.env.SECONDS ?? 12);
 /** hls.js finds its distance from the edge in a few seconds. */
 const HLS_SETTLE_MS = 6000;
 const GOAL = { whep: 60, hls: 1200, mjpeg: 200 } as const;

@@ -6,7 +6,7 @@ import { type Row, show } from './rows.ts';
 import { pause, type Server, type Setting } from './setting.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const WINDOW_MS = 4000;
+const WINDOW_MS = 3000;
 /** % of a core, by the number of viewers */
 const GOALS: readonly [number, number][] = [
   [1, 2.5],
