@@ -15,33 +15,33 @@ export interface DeviceHealthPage {
   publisher: PublisherHealth;
 }
 
-/** Light and dark by the browser's choice; one column on a phone. */
+/** Light and dark by the browser's choice; one column on a phone. Names of our own: the player takes the console's where it finds them. */
 const STYLE = `
-:root{color-scheme:light dark;--ground:#f5f6f7;--card:#fff;--line:#dcdfe3;--text:#1c2126;--soft:#5d6670;--good:#1a7f4b;--bad:#b3261e;--lead:#c0392b}
-@media(prefers-color-scheme:dark){:root{--ground:#14171a;--card:#1c2024;--line:#30363c;--text:#e8eaed;--soft:#9aa4ae;--good:#4cc38a;--bad:#ff8a80;--lead:#e5695b}}
+:root{color-scheme:light dark;--page-ground:#f5f6f7;--page-card:#fff;--page-line:#dcdfe3;--page-text:#1c2126;--page-soft:#5d6670;--page-good:#1a7f4b;--page-bad:#b3261e;--page-lead:#c0392b}
+@media(prefers-color-scheme:dark){:root{--page-ground:#14171a;--page-card:#1c2024;--page-line:#30363c;--page-text:#e8eaed;--page-soft:#9aa4ae;--page-good:#4cc38a;--page-bad:#ff8a80;--page-lead:#e5695b}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--text);font:16px/1.5 system-ui,sans-serif}
-header{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 1.25rem;background:var(--card);border-bottom:1px solid var(--line)}
-header b{font-size:1.05rem}header b::before{content:"";display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%;background:var(--lead)}
+body{margin:0;background:var(--page-ground);color:var(--page-text);font:16px/1.5 system-ui,sans-serif}
+header{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 1.25rem;background:var(--page-card);border-bottom:1px solid var(--page-line)}
+header b{font-size:1.05rem}header b::before{content:"";display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%;background:var(--page-lead)}
 nav{display:flex;gap:1rem;margin-left:auto}
 a{color:inherit;text-underline-offset:.2em}
 main{max-width:60rem;margin:0 auto;padding:1.25rem}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;margin-bottom:1.25rem}
-.card h2{margin:0;padding:.75rem 1rem;font-size:1rem;border-bottom:1px solid var(--line)}
+.card{background:var(--page-card);border:1px solid var(--page-line);border-radius:10px;overflow:hidden;margin-bottom:1.25rem}
+.card h2{margin:0;padding:.75rem 1rem;font-size:1rem;border-bottom:1px solid var(--page-line)}
 table{width:100%;border-collapse:collapse}
-th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--line);overflow-wrap:anywhere}
-tr:first-child>*{border-top:0}th{width:13rem;color:var(--soft);font-weight:500}
-.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}
-ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;padding:.6rem 1rem;border-top:1px solid var(--line)}
-li:first-child{border-top:0}li span{color:var(--soft)}li a{margin-left:auto}
-.button,button{display:inline-block;padding:.45rem .9rem;border:0;border-radius:8px;background:var(--lead);color:#fff;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
-:focus-visible{outline:3px solid var(--lead);outline-offset:2px}
-redeye-player,.picture{display:block;width:100%;aspect-ratio:16/9;background:#000;object-fit:contain}
-form{display:grid;gap:.75rem;padding:1rem}label{display:grid;gap:.25rem;color:var(--soft)}
-input{padding:.5rem .7rem;border:1px solid var(--line);border-radius:8px;background:var(--ground);color:var(--text);font:inherit}
+th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--page-line);overflow-wrap:anywhere}
+tr:first-child>*{border-top:0}th{width:13rem;color:var(--page-soft);font-weight:500}
+.good{color:var(--page-good);font-weight:600}.bad{color:var(--page-bad);font-weight:600}
+ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;padding:.6rem 1rem;border-top:1px solid var(--page-line)}
+li:first-child{border-top:0}li span{color:var(--page-soft)}li a{margin-left:auto}
+.button,button{display:inline-block;padding:.45rem .9rem;border:0;border-radius:8px;background:var(--page-lead);color:#fff;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
+:focus-visible{outline:3px solid var(--page-lead);outline-offset:2px}
+redeye-player,.picture{display:block;width:100%}.picture{aspect-ratio:16/9;background:#000;object-fit:contain}
+form{display:grid;gap:.75rem;padding:1rem}label{display:grid;gap:.25rem;color:var(--page-soft)}
+input{padding:.5rem .7rem;border:1px solid var(--page-line);border-radius:8px;background:var(--page-ground);color:var(--page-text);font:inherit}
 .narrow{max-width:24rem;margin-top:12vh}
 p{margin:0;padding:.75rem 1rem}
-@media(max-width:34rem){th{width:auto;display:block;padding-bottom:0;border-top:1px solid var(--line)}td{display:block;border-top:0;padding-top:0}tr:first-child td{border-top:0}}
+@media(max-width:34rem){th{width:auto;display:block;padding-bottom:0;border-top:1px solid var(--page-line)}td{display:block;border-top:0;padding-top:0}tr:first-child td{border-top:0}}
 `;
 
 /** How the device is, and its cameras. */
