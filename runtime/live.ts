@@ -81,6 +81,7 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl
   cameras.takeStillsFrom({
     isRunning: (camera) => streams.isRunning(camera),
     take: (camera) => pictures.snapshot(camera, { fresh: true }),
+    pause: (...paused) => streams.pause(...paused),
   });
   const watchers = new Watchers(clock);
   const sessions = [whep, watchers];

@@ -32,6 +32,7 @@ export function createEdgeLive(options: LiveGateOptions): EdgeLive {
   cameras.takeStillsFrom({
     isRunning: (camera) => streams.isRunning(camera),
     take: (camera) => pictures.snapshot(camera, { fresh: true }),
+    pause: (...paused) => streams.pause(...paused),
   });
   const watchers = new Watchers(clock);
   const webrtc = new WebRtc(options, streams);

@@ -20,6 +20,7 @@ export default (RED: NodeAPI) =>
     shape,
     setup(context) {
       const { config, host, status, signal, send, fail } = context;
+      const full = config.full ? { full: true } : {};
       let current: { width?: number; height?: number; jpeg_quality?: number } = config;
 
       /** cameras that failed last time, with the reason */
@@ -30,7 +31,7 @@ export default (RED: NodeAPI) =>
         const camera = cameraOf(context, { message: msg.camera, node: config.camera });
         const { jpeg, ...still } = await host.cameras.capture(
           camera,
-          { width: options.width, height: options.height, jpegQuality: options.jpeg_quality },
+          { width: options.width, height: options.height, jpegQuality: options.jpeg_quality, ...full },
           signal,
         );
         status.counted('picture');

@@ -20,5 +20,9 @@ export const schema = Type.Object({
   height: Type.Optional(
     Type.Integer({ minimum: 16, maximum: 16_384, description: "pixels; the camera's own when empty" }),
   ),
+  full: Type.Boolean({
+    default: false,
+    description: 'take it with the camera itself in the size given, though a running stream is interrupted for it',
+  }),
   jpeg_quality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: '80 when empty' })),
 });

@@ -5,6 +5,8 @@ export interface CaptureOptions {
   width?: number;
   height?: number;
   jpegQuality?: number;
+  /** by the camera itself in the size asked for, also where its stream has to pause for that, some two seconds */
+  full?: boolean;
 }
 
 export type CameraState = 'idle' | 'live' | 'stalled' | 'failed';

@@ -37,6 +37,8 @@ export interface StreamStills {
   isRunning(camera: string): boolean;
   /** The picture of now from the stream; `takenAt` epoch ms. */
   take(camera: string, signal?: AbortSignal): Promise<{ jpeg: Buffer; takenAt: number }>;
+  /** Has the stream let go of the device while `work` is done; its viewers see a gap with the reason. */
+  pause<T>(camera: string, reason: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** The cameras of one host. `define` and `remove` follow its register; `declare` is what a flow says while it runs. */
@@ -160,6 +162,10 @@ class Cameras implements CameraSet {
     const found = this.#entries.get(id)?.camera;
     if (this.#state === 'stopped' || !found) throw new AppError('camera.unreachable', 'the cameras have been stopped');
     const isShared = () => EXCLUSIVE.has(found.status().driver) && this.#stills?.isRunning(id);
+    if (isShared() && options.full && this.#stills) {
+      const take = async () => ({ ...(await found.capture(options, signal)), camera: id });
+      return this.#stills.pause(id, 'a still in full resolution is taken', take);
+    }
     if (isShared()) return this.#fromStream(id, options, signal);
     try {
       return { ...(await found.capture(options, signal)), camera: id };

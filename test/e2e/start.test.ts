@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import sharp from 'sharp';
 import type { EventRecord } from '../../runtime/contracts/events.ts';
+import type { LiveWays } from '../../runtime/contracts/live.ts';
 import type { Roi } from '../../runtime/contracts/rois.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { putMigratedPglite } from '../support/pglite-image.ts';
@@ -11,6 +14,7 @@ import { ServerApi } from '../support/server-api.ts';
 import { until } from '../support/until.ts';
 
 const CLIP = process.env.TEST_CLIP;
+const run = promisify(execFile);
 const CAMERA = 'demo-pi-cam';
 /** The welcome comes after the database was made, which takes long on a busy machine. */
 const READY_MS = 90_000;
@@ -56,6 +60,7 @@ describe('npm start', function () {
     assert.ok(length > 0);
     assert.ok((await api.events('interaction_detected')).length > 0);
     await program.while('frames go on', async () => (await api.captures('demo-pi')).length > length);
+    await seesThePiLive(program, api);
     await endsWhole(program, 'SIGTERM');
   });
 
@@ -91,6 +96,26 @@ describe('npm start', function () {
     for (const event of events) await hasPictures(api, event);
     await endsWhole(program, 'SIGINT');
   });
+
+  /** As an HLS player does: the Pi's camera, asked for at the server, which has it sent by the Pi. */
+  async function seesThePiLive(program: Program, api: ServerApi): Promise<void> {
+    const headers = { Authorization: `Bearer ${await api.token()}` };
+    const index = await program.while(
+      'the Pi is live on the server',
+      async () => {
+        const answer = await fetch(`${url()}/${CAMERA}/index.m3u8`, { headers });
+        return answer.ok && answer.text();
+      },
+      30_000,
+    );
+    assert.match(index, /RESOLUTION=1280x720/);
+    const { token } = await api.post<{ token: string }>(`/cameras/${CAMERA}/stream-token`, {});
+    const shown = ['-v', 'error', '-show_entries', 'frame=width,height', '-read_intervals', '%+#5', '-of', 'csv=p=0'];
+    const { stdout } = await run('ffprobe', [...shown, `${url()}/${CAMERA}/index.m3u8?token=${token}`]);
+    assert.deepEqual(new Set(stdout.trim().split('\n')), new Set(['1280,720']));
+    const ways = await api.get<LiveWays>(`/cameras/${CAMERA}/live`);
+    assert.equal(ways.state, 'live');
+  }
 
   function url(): string {
     return `http://127.0.0.1:${ports[0]}`;

@@ -38,6 +38,17 @@ describe('camera-capture', () => {
     await flow.stop();
   });
 
+  it('interrupts a stream for a picture in full size only where that is ticked', async () => {
+    const fake = new FakeHost();
+    fake.cameras.ids = ['gate'];
+    const flow = await playFlow(node({ full: true, width: 4056 }), { host: fake.host });
+    flow.inject('n', {});
+    await flow.next('n');
+    const { full, width } = fake.cameras.captured[0]?.options ?? {};
+    assert.deepEqual([full, width], [true, 4056]);
+    await flow.stop();
+  });
+
   it('changes its pace at once when a configuration comes, without taking a picture for it', async () => {
     const clock = new FakeClock();
     const fake = new FakeHost({ clock });

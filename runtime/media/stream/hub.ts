@@ -148,6 +148,19 @@ export class StreamHub {
     this.#stopSource(old);
   }
 
+  /** Has the source let go of what it holds while `work` is done: a gap for readers, who stay. Throws what `work` throws. */
+  async pause<T>(reason: string, work: () => Promise<T>): Promise<T> {
+    if (this.#place !== 'running') {
+      await this.#stopping;
+      return work();
+    }
+    this.#stopLinger();
+    this.#lose(reason, 'waiting');
+    return new Promise<T>((resolve, reject) => {
+      this.#stopSource(this.#source, () => work().then(resolve, reject));
+    });
+  }
+
   /** The camera is gone: readers are told, and nothing of the source is left when it resolves. May be called twice. */
   async close(): Promise<void> {
     if (this.#place !== 'closed') {
@@ -223,11 +236,12 @@ export class StreamHub {
     this.#source.start(sink);
   }
 
-  #stopSource(source: StreamSource): void {
+  #stopSource(source: StreamSource, meanwhile?: () => Promise<void>): void {
     this.#place = 'stopping';
     const before = this.#stopping;
     this.#stopping = Promise.all([before, source.stop()])
       .catch((error) => this.#options.log.error('a source did not stop', { error }))
+      .then(meanwhile)
       .then(() => {
         if (this.#place !== 'stopping') return;
         this.#place = 'idle';

@@ -57,6 +57,8 @@ export interface StreamsOptions {
 export interface Streams extends StreamHost, Part {
   /** Whether the camera's source runs, and so holds its device. */
   isRunning(camera: string): boolean;
+  /** Has the camera's source let go of its device while `work` is done; readers see a gap with the reason. */
+  pause<T>(camera: string, reason: string, work: () => Promise<T>): Promise<T>;
 }
 
 /**
@@ -96,6 +98,10 @@ class CameraStreams implements Streams {
 
   isRunning(camera: string): boolean {
     return this.#hubs.get(camera)?.hub.isRunning ?? false;
+  }
+
+  pause<T>(camera: string, reason: string, work: () => Promise<T>): Promise<T> {
+    return this.#hubs.get(camera)?.hub.pause(reason, work) ?? work();
   }
 
   subscribe(camera: string, reader: StreamReader): StreamSubscription {

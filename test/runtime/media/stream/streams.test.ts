@@ -445,6 +445,7 @@ describe('the streams of a host', () => {
           asked.push(camera);
           return { jpeg, takenAt: 1_795_000_000_000 };
         },
+        pause: (...paused) => streams.pause(...paused),
       });
       cameras.define({ id: 'pi', url: 'rpicam:0' });
       await assert.rejects(cameras.capture('pi'), { code: 'process.missing' }, 'the driver is asked without a stream');
@@ -469,8 +470,23 @@ describe('the streams of a host', () => {
       assert.ok((await cameras.capture('pi', { width: 64 })).jpeg.length > 0);
       const holds = async () => (await childCommands()).filter((command) => command.includes('mjpeg')).length;
       assert.equal(await holds(), 1);
-      await watch('pi').sees(5);
+      const viewer = watch('pi');
+      await viewer.sees(5);
       assert.equal(await holds(), 0);
+
+      // A full still is the camera's own: the stream lets go, says why, and goes on to the same viewer.
+      cameras.takeStillsFrom({
+        isRunning: (camera) => streams.isRunning(camera),
+        take: () => Promise.reject(new Error('not from the stream')),
+        pause: (...paused) => streams.pause(...paused),
+      });
+      const still = await cameras.capture('pi', { full: true });
+      assert.deepEqual([still.width, still.height], [64, 48], 'the size that only the stills have');
+      assert.deepEqual(viewer.gaps, ['a still in full resolution is taken']);
+      const before = viewer.units.length;
+      await viewer.sees(before + 5);
+      assert.equal(await holds(), 0);
+      await assert.rejects(cameras.capture('pi'), /not from the stream/, 'without being asked for, none interrupts');
     });
 
     it('say what to install where the program is missing', async () => {
