@@ -21,6 +21,7 @@ export const router = createRouter({
       component: () => import('./events/event-page.vue'),
       meta: { place: 'events' },
     },
+    { path: '/images', name: 'images', component: () => import('./images/images-page.vue'), meta: { place: 'images' } },
     {
       path: '/devices',
       name: 'devices',

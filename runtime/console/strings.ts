@@ -1,5 +1,6 @@
 import { deviceStrings } from './strings/devices.ts';
 import { eventStrings } from './strings/events.ts';
+import { imageStrings } from './strings/images.ts';
 import { placeStrings } from './strings/places.ts';
 import { playerStrings } from './strings/player.ts';
 import { regionStrings } from './strings/regions.ts';
@@ -8,6 +9,7 @@ import { regionStrings } from './strings/regions.ts';
 export const words = {
   ...placeStrings,
   events: eventStrings,
+  images: imageStrings,
   devices: deviceStrings,
   regions: regionStrings,
   player: playerStrings,

@@ -9,10 +9,15 @@ import type {
   ProductRecord,
 } from '../../runtime/contracts/gallery.ts';
 import { readJpegHeader } from '../../runtime/picture/jpeg-header.ts';
-import { EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
+import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
+import { buildConsoleIfOld } from '../support/console-build.ts';
+import { ADMIN_PASSWORD, EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const PI_CAMERA = 'pi-cam';
 const OWN_CAMERA = 'own';
+
+buildConsoleIfOld();
 
 describe('a picture on request, from the API through MQTT to a device and back by HTTP', function () {
   this.timeout(120_000);
@@ -112,6 +117,46 @@ describe('a picture on request, from the API through MQTT to a device and back b
     const reboot = await command('reboot');
     assert.deepEqual([reboot.state, reboot.code], ['failed', 'command.forbidden']);
     await isThere();
+  });
+
+  it('is taken by an operator in the page of a camera, found among the images with its product, and deleted', async () => {
+    const browser = await openBrowser();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
+    const troubles = troublesOf(page);
+    await page.goto(`${server.url}/live/${PI_CAMERA}`);
+    await page.getByLabel('User name or e-mail').fill('admin');
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN_PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Take a picture' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('Product', { exact: true }).selectOption('new');
+    await form.getByLabel('Name of the product').fill('Teapot');
+    await form.getByRole('button', { name: 'Add product' }).click();
+    await form.getByRole('option', { name: 'Teapot' }).waitFor({ state: 'attached' });
+    await form.getByLabel('Description').fill('by hand');
+    await screenshot(page, 'take-a-picture');
+    await form.getByRole('button', { name: 'Take a picture' }).click();
+    await form.getByText('Picture taken.').waitFor();
+    await screenshot(page, 'picture-taken');
+    await form.getByRole('link', { name: 'All images' }).click();
+    await page.getByLabel('Product', { exact: true }).selectOption({ label: 'Teapot' });
+    const card = page.getByRole('article');
+    await until('only its pictures are there', async () => (await card.count()) === 1);
+    await card.getByText('by hand').waitFor();
+    await until('its picture is shown', () =>
+      card.getByRole('img').evaluate((image) => (image as HTMLImageElement).naturalWidth > 0),
+    );
+    await screenshot(page, 'images-dark');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await screenshot(page, 'images-phone-light');
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= 360, `nothing sticks out: ${wide}`);
+    await card.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('No picture of this camera and product.').waitFor();
+    assert.deepEqual(troubles, []);
+    await browser.close();
   });
 
   it('fails in the words of seed 002 when the agent is killed in the middle, and the next one works', async () => {

@@ -1,3 +1,4 @@
+import type { CaptureBody, GalleryList, ImageRecord } from '../../contracts/gallery.ts';
 import { address, client, type Query } from './client.ts';
 
 export type { ConfigAnswer, RoisAnswer } from '../../contracts/client/shapes.ts';
@@ -20,6 +21,13 @@ export const calls = {
   putRois: client.putCameraRois,
   newestCapture: async (camera: string) => (await client.getCaptures({ camera, limit: 1 })).items[0],
   capture: client.getCapture,
+
+  takePicture: (camera: string, body: CaptureBody) => client.postCameraCapture(camera, body),
+  images: async (query: Query) => (await client.getImages(query)) as GalleryList<ImageRecord>,
+  deleteImage: client.deleteImage,
+  products: async () => (await client.getProducts({ limit: 200 })).items,
+  createProduct: client.postProducts,
+  deleteProduct: client.deleteProduct,
 
   events: (query: Query, signal?: AbortSignal) => client.getEvents(query, { signal }),
   event: client.getEvent,

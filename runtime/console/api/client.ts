@@ -12,12 +12,20 @@ export class ApiError extends Error {
   /** seconds after which another try makes sense */
   readonly retryAfterS: number | undefined;
 
-  constructor(status: number, body: { code: string; message: string; field?: string }, retryAfterS?: number) {
+  /** why, where the message is one that clients know by heart */
+  readonly reason: string | undefined;
+
+  constructor(
+    status: number,
+    body: { code: string; message: string; field?: string; reason?: string },
+    retryAfterS?: number,
+  ) {
     super(body.message);
     this.name = 'ApiError';
     this.status = status;
     this.code = body.code;
     this.field = body.field;
+    this.reason = body.reason;
     this.retryAfterS = retryAfterS;
   }
 }

@@ -7,7 +7,8 @@ export function explain(thrown: unknown): { text: string; code: string } {
   const error = toApiError(thrown);
   const known: Record<string, string> = words.errors;
   const said = known[error.code] ?? sentence(error.message);
-  return { text: said, code: error.code };
+  const text = error.reason === undefined ? said : `${sentence(said)} ${sentence(error.reason)}`;
+  return { text, code: error.code };
 }
 
 /** Says at the edge of the page that something failed. */

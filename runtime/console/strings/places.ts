@@ -4,7 +4,14 @@ import { playerStrings } from './player.ts';
 export const placeStrings = {
   brand: 'Redeye',
   skip: 'Skip to the content',
-  places: { live: 'Live', events: 'Events', devices: 'Devices', flows: 'Flows', settings: 'Settings' },
+  places: {
+    live: 'Live',
+    events: 'Events',
+    images: 'Images',
+    devices: 'Devices',
+    flows: 'Flows',
+    settings: 'Settings',
+  },
   placesLabel: 'Places',
   opensEditor: 'opens the flow editor',
   close: 'Close',
