@@ -90,6 +90,26 @@ describe('the console in a browser', function () {
     await page.waitForURL(`**/live/${CAMERA}`);
   });
 
+  it('tries the address of a camera before it is added, and says in words what comes of it', async () => {
+    await page.goto(`${server.url}/live`);
+    await page.getByRole('button', { name: 'Add a camera' }).click();
+    const address = page.getByLabel('Address');
+    const attempt = page.getByRole('button', { name: 'Try this address' });
+    await address.fill('rtsp://eve:s3cret-word@127.0.0.1:9/cam');
+    await attempt.click();
+    await page.getByText('lies in no network of CAMERA_URL_ALLOW').waitFor();
+    await address.fill('sim:gradient');
+    assert.equal(await page.getByText('CAMERA_URL_ALLOW').count(), 0, 'what was said of another address is gone');
+    await attempt.click();
+    await page.getByText('It works: sim, 1280 × 720, live too.').waitFor({ timeout: 20_000 });
+    await assertAccessible(page, 'adding a camera');
+    await screenshot(page, 'add-camera');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await screenshot(page, 'add-camera-phone');
+    await page.setViewportSize({ width: 1400, height: 900 });
+    await page.getByRole('button', { name: 'Cancel' }).click();
+  });
+
   it("changes a device's interval, refuses what the contract does, and shows what the device gets", async () => {
     await page.goto(`${server.url}/devices`);
     await page.getByRole('link', { name: new RegExp(`Device ${DEVICE}`) }).click();

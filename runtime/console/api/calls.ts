@@ -16,6 +16,9 @@ export const calls = {
 
   cameras: async () => (await client.getCameras()).items,
   camera: client.getCamera,
+  createCamera: client.postCameras,
+  /** Tries an address once; what is wrong with it is in the answer. */
+  testCamera: (url: string) => client.postCamerasTest({ url }),
   liveWays: client.getCameraLive,
   rois: client.getCameraRois,
   putRois: client.putCameraRois,

@@ -83,6 +83,30 @@ export const placeStrings = {
     stale: (age: string) => `Last picture ${age}`,
     noPicture: 'No picture yet',
     noPictureText: 'It appears here as soon as the device has sent its first frame.',
+    add: {
+      open: 'Add a camera',
+      title: 'Add a camera of the server',
+      url: 'Address',
+      urlHint: 'rtsp:, http: (MJPEG), v4l2:, rpicam:, file: or sim:shelf. It is kept encrypted and never shown again.',
+      attempt: 'Try this address',
+      trying: 'Trying …',
+      works: ({
+        driver,
+        width,
+        height,
+        live,
+      }: {
+        driver: string;
+        width: number;
+        height: number;
+        live: { works: boolean };
+      }) => `It works: ${driver}, ${width} × ${height}, ${live.works ? 'live too' : 'stills only'}.`,
+      id: 'Id',
+      idHint: 'Small letters, digits, - and _; it stays for life.',
+      name: 'Name',
+      submit: 'Add',
+      adding: 'Adding …',
+    },
     emptyTitle: 'No camera yet',
     emptyText: 'Register a Raspberry Pi and start it, or play with a simulated one:',
     emptyCommand: 'npm start',
