@@ -181,7 +181,18 @@ async function compose(
   const uplink = createUplink({ fleet, commands, metrics, clock, log: log.child('uplink') });
   const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl, uplink });
   const { cameras } = live;
-  const publishing = createPublishing({ clock, log, dataDir, cameras, streams: live.streams, metrics, settings });
+  const publishing = createPublishing({
+    clock,
+    log,
+    dataDir,
+    cameras: uplink.forNodes(cameras, live.pictures),
+    streams: live.streams,
+    live: live.host,
+    db,
+    key: secrets.urls,
+    metrics,
+    settings,
+  });
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
@@ -306,6 +317,7 @@ async function compose(
     jobs,
     events,
     retention,
+    published: publishing.streams,
     checks: [
       { name: 'database', trouble: async () => void (await db.query('select 1')) },
       { name: 'frames', trouble: () => frames.trouble() },

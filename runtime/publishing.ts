@@ -1,11 +1,17 @@
 import { join } from 'node:path';
-import type { CameraHost, Clock, Log } from './contracts/host.ts';
+import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
+import type { Db } from './db/db.ts';
+import { listStreams } from './db/streams.repo.ts';
 import type { Part } from './lib/part.ts';
-import { createPushFile } from './media/push/memory.ts';
+import { createCipher } from './lib/secrets.ts';
 import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
+import { HlsKind } from './publish/hls.ts';
+import { createPushTable } from './publish/push-memory.ts';
+import { rtmpKind } from './publish/rtmp.ts';
+import { StreamBook } from './publish/streams.ts';
 
 export interface PublishingOptions {
   clock: Clock;
@@ -13,6 +19,10 @@ export interface PublishingOptions {
   dataDir: string;
   cameras: Pick<CameraHost, 'resolve'>;
   streams: PushStreams;
+  live: LiveHost;
+  db: Db;
+  /** what destinations and tokens are encrypted with */
+  key: Buffer;
   metrics: Metrics;
   settings: PublishingSettings;
 }
@@ -29,11 +39,13 @@ export interface PublishingSettings {
 /** What brings the server's cameras to others. */
 export interface Publishing extends Part {
   pushes: Pushes;
+  /** the streams by name, for the API */
+  streams: StreamBook;
 }
 
 /** Puts it together. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { clock, log, dataDir, cameras, streams, metrics, settings } = options;
+  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, settings } = options;
   const pushes = new Pushes({
     streams: async () => streams,
     clock,
@@ -41,12 +53,25 @@ export function createPublishing(options: PublishingOptions): Publishing {
     ffmpegPath: settings.FFMPEG_PATH,
     folder: join(dataDir, 'keys'),
     resolve: (camera) => cameras.resolve(camera),
-    memory: createPushFile(join(dataDir, 'pushes.json')),
+    memory: createPushTable(db, createCipher(key)),
     healthFile: settings.PUBLISHER_HEALTH_FILE ?? join(dataDir, 'publisher_health.json'),
     fallback: { url: settings.RTMP_URL, key: settings.STREAM_KEY, keyFile: settings.PUSH_KEY_FILE },
   });
   registerPushGauges(metrics, () => pushes.list());
-  return { pushes, start: () => pushes.start(), stop: () => pushes.stop() };
+  const hls = new HlsKind(live, db);
+  const book = new StreamBook({ db, kinds: { hls, rtmp: rtmpKind(pushes) }, missing: {} });
+  return {
+    pushes,
+    streams: book,
+    async start() {
+      await pushes.start();
+      hls.load((await listStreams(db)).filter(({ type }) => type === 'hls'));
+    },
+    async stop() {
+      hls.stop();
+      await pushes.stop();
+    },
+  };
 }
 
 /** Has the pushes measured whenever somebody asks. */

@@ -21,6 +21,7 @@ import type { Release } from './host.ts';
 import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
 import type { PairingClaim, PairingCode, PairingRegister, PairingState } from './pairing.ts';
+import type { StreamCreate, StreamRecord } from './published.ts';
 import type { RetentionReport, RetentionStatus, RetentionWork } from './retention.ts';
 import type { Roi, RoiSet } from './rois.ts';
 import type { AuditQuery, AuditRecord, User } from './users.ts';
@@ -160,6 +161,20 @@ export interface CommandService {
     args: Record<string, unknown>,
     options: { timeoutMs: number; signal?: AbortSignal; actor?: Actor; onProgress?: (data: unknown) => void },
   ): Promise<unknown>;
+}
+
+/** Stage `publish`: cameras brought to others, as named streams. */
+export interface StreamsService {
+  /** All of them, or a camera's, by id. */
+  list(camera?: string): Promise<StreamRecord[]>;
+  /** Throws `stream.not_found`. */
+  get(id: string): Promise<StreamRecord>;
+  /** Throws `stream.exists`, `stream.not_set_up`, `push.invalid`, `request.invalid`. */
+  create(camera: string, wish: StreamCreate, actor: Actor): Promise<StreamRecord>;
+  /** Switches it on or off; one that is so already stays as it is. Throws `stream.not_found`. */
+  turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord>;
+  /** Ends it and forgets it; throws `stream.not_found`. */
+  remove(id: string, actor: Actor): Promise<void>;
 }
 
 /** A person as stored: what the login needs besides `User`. */

@@ -12,6 +12,7 @@ import type {
   FramesService,
   JobsService,
   RetentionService,
+  StreamsService,
 } from '../contracts/services.ts';
 import type { User } from '../contracts/users.ts';
 import { Watchers } from '../lib/live/watchers.ts';
@@ -50,6 +51,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { pairingRoutes } from './routes/pairing.ts';
 import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { publishedRoutes } from './routes/streams.ts';
 import { userRoutes } from './routes/users.ts';
 import { scrapeRoutes } from './scrape.ts';
 
@@ -63,6 +65,8 @@ export interface HttpParts {
   jobs: JobsService;
   events: EventsService;
   retention: RetentionService;
+  /** cameras brought to others */
+  published: StreamsService;
   checks: readonly HealthCheck[];
   /** how the server itself is, and what is counted */
   operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
@@ -104,6 +108,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...jobRoutes(parts.jobs),
     ...retentionRoutes(parts.retention),
     ...streamRoutes(parts.events, parts.clock, parts.accounts?.people),
+    ...publishedRoutes(parts.published, parts.fleet, idempotency),
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
     ...liveApiRoutes({
       sessions: parts.live?.sessions ?? [],

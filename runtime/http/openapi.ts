@@ -83,7 +83,7 @@ function operation(route: RouteSpec, shapes: NamedShapes) {
   const query = Object.entries(route.query?.properties ?? {});
   const good = String(route.status ?? 200);
   return {
-    operationId: nameOf(route.method, route.path),
+    operationId: route.operation ?? nameOf(route.method, route.path),
     summary: route.summary,
     tags: [route.tag],
     'x-role': route.access,

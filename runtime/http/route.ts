@@ -44,6 +44,8 @@ export interface RouteSpec {
   access: Role | 'open';
   tag: string;
   summary: string;
+  /** what a program calls it, where the name made of method and path is another route's */
+  operation?: string;
   query?: TObject;
   body?: TSchema;
   /** status of the good answer, for the documentation */

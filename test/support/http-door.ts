@@ -37,6 +37,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     jobs: untouched('jobs'),
     events: untouched('events'),
     retention: untouched('retention'),
+    published: untouched('published'),
     checks: [],
     operations: { metrics, frames: createFrameCounts({ clock, metrics }), state: untouched('state') },
     ingest: { routes: (_req, _res, next) => next(), frame: untouched('frame') },

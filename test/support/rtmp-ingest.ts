@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -23,13 +23,12 @@ export class RtmpIngest {
     this.#folder = folder;
   }
 
-  /** Starts one that records what arrives, and refuses the key `refused`. */
-  static async start(): Promise<RtmpIngest> {
+  /** Starts one that refuses the key `refused`; `hook`: who else is asked about each publisher, by `?name=`. */
+  static async start(options: { hook?: string } = {}): Promise<RtmpIngest> {
     const folder = await temporaryFolder('rtmp');
     const [port = 0, web = 0] = await freePorts(2);
-    await mkdir(join(folder, 'records'));
     const http = `http { access_log off; server { listen 127.0.0.1:${web}; location / { if ($arg_name = refused) { return 403; } return 200; } } }`;
-    const rtmp = `application live { live on; wait_key on; wait_video on; notify_method get; record all; record_path ${folder}/records; record_unique on; on_publish http://127.0.0.1:${web}/; }`;
+    const rtmp = `application live { live on; wait_key on; wait_video on; notify_method get; on_publish ${options.hook ?? `http://127.0.0.1:${web}/`}; }`;
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
       (name) => `${name}_temp_path ${folder}/${name};`,
     );
@@ -80,6 +79,11 @@ export class RtmpIngest {
 
   thaw(): void {
     this.#child?.kill('SIGCONT');
+  }
+
+  /** Of its only process, while it runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   async kill(): Promise<void> {

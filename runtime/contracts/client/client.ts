@@ -57,6 +57,9 @@ import type {
   RoiSet,
   RoisAnswer,
   SessionRecordPage,
+  StreamCreate,
+  StreamList,
+  StreamRecord,
   StreamTokenAnswer,
   UserAccount,
   UserAccountPage,
@@ -345,6 +348,34 @@ export function createClient(send: Send) {
     /** Delete what the rules say, now; with dry_run only tell what that would be */
     postRetentionRun: (body: RetentionRun = {}, options?: CallOptions) =>
       send<RetentionReport>({ method: 'POST', path: 'api/v1/retention/run', body, options }),
+
+    /** What is brought to others, of all cameras you may see */
+    getStreams: (options?: CallOptions) =>
+      send<StreamList>({ method: 'GET', path: 'api/v1/streams', options }),
+
+    /** The streams of a camera */
+    getCameraStreams: (id: string | number, options?: CallOptions) =>
+      send<StreamList>({ method: 'GET', path: `api/v1/cameras/${part(id)}/streams`, options }),
+
+    /** Bring a camera to somebody else; several at once may be. Address and key are kept encrypted and never shown */
+    postCameraStreams: (id: string | number, body: StreamCreate, options?: CallOptions) =>
+      send<StreamRecord>({ method: 'POST', path: `api/v1/cameras/${part(id)}/streams`, body, options }),
+
+    /** One stream */
+    getStreamById: (id: string | number, options?: CallOptions) =>
+      send<StreamRecord>({ method: 'GET', path: `api/v1/streams/${part(id)}`, options }),
+
+    /** End a stream and forget it; one of a flow is known again at the next deploy, switched off */
+    deleteStream: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/streams/${part(id)}`, options }),
+
+    /** Switch a stream on, also one of a flow; one that is on stays as it is */
+    postStreamStart: (id: string | number, options?: CallOptions) =>
+      send<StreamRecord>({ method: 'POST', path: `api/v1/streams/${part(id)}/start`, options }),
+
+    /** Switch it off until it is started again */
+    postStreamStop: (id: string | number, options?: CallOptions) =>
+      send<StreamRecord>({ method: 'POST', path: `api/v1/streams/${part(id)}/stop`, options }),
 
     /** Ingest of the last hour, queue, disk, database, system; each figure with a limit says ok, watch or bad */
     getMetrics: (options?: CallOptions) =>

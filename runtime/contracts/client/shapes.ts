@@ -832,6 +832,67 @@ export type SettingRange = {
   max: number;
 };
 
+export type StreamCreate = {
+  type: "hls" | "rtmp" | "youtube" | "livekit";
+  /** its id from now on; made up when there is none */
+  name?: string;
+  /** begin at once */
+  started?: boolean;
+  /** rtmp: rtmp:// or rtmps:// address */
+  url?: string;
+  /** rtmp: key, when it is not the last part of the address */
+  key?: string;
+  /** default auto */
+  sound?: "auto" | "camera" | "silent" | "none";
+  /** rtmp: take a certificate that nobody vouches for */
+  insecure?: boolean;
+  /** livekit: default the camera */
+  room?: string;
+  /** default: the camera's id and the time */
+  title?: string;
+  description?: string;
+  /** default private */
+  privacy?: "private" | "unlisted" | "public";
+  /** default false */
+  made_for_kids?: boolean;
+  /** default low */
+  latency?: "normal" | "low" | "ultraLow";
+  /** viewers may go back; default true */
+  dvr?: boolean;
+  scheduled_at?: string;
+  /** the product that the video belongs to */
+  product_id?: number;
+};
+
+export type StreamList = {
+  items: StreamRecord[];
+  next: null;
+};
+
+export type StreamRecord = {
+  id: string;
+  type: "hls" | "rtmp" | "youtube" | "livekit";
+  camera: string;
+  state: "idle" | "connecting" | "live" | "stalled" | "waiting" | "failed";
+  /** why it is not live, or what is special */
+  reason: string | null;
+  /** it comes back by itself, also after a restart */
+  wanted: boolean;
+  /** where it goes, without the key, or where it is watched */
+  url: string | null;
+  made_by: string;
+  /** when the state began */
+  since: string | null;
+  retry_at: string | null;
+  bytes: number;
+  bits_per_second: number;
+  uptime_s: number;
+  restarts: number;
+  /** pictures left out because the other side is slower */
+  discarded: number;
+  viewers: number | null;
+};
+
 export type StreamTokenAnswer = {
   token: string;
   expires_at: string;

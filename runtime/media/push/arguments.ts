@@ -1,8 +1,8 @@
 import ffmpeg from 'fluent-ffmpeg';
 import type { Destination } from './destination.ts';
 
-/** Small, so that a destination that takes nothing any more is felt soon; half a second of 2 Mbit/s, doubled by Linux. */
-const SEND_BUFFER_BYTES = 65_536;
+/** Small, so that a destination that takes nothing any more is felt soon; a quarter of a second of 2 Mbit/s once Linux has doubled it. */
+const SEND_BUFFER_BYTES = 32_768;
 /** After so long without an answer ffmpeg gives up by itself, should nobody have ended it before. */
 const IO_TIMEOUT_US = 8_000_000;
 
@@ -31,7 +31,7 @@ export function pushArguments({ destination, presetFile, caFile }: PushArguments
     .outputOptions(['-fpre', presetFile])
     .format('flv');
   const quiet = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'error'];
-  return [...quiet, '-progress', 'pipe:3', '-stats_period', '0.5', ...command._getArguments()];
+  return [...quiet, '-progress', 'pipe:3', '-stats_period', '0.25', ...command._getArguments()];
 }
 
 /** What goes into the preset file: options of ffmpeg's RTMP, one a line. */

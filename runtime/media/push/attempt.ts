@@ -4,12 +4,13 @@ import type { PushSound } from '../../contracts/pushes.ts';
 import type { StreamFormat, StreamHost, StreamSubscription } from '../../contracts/streams.ts';
 import { sayHowToInstall } from '../ffmpeg.ts';
 import { FlvWriter, type SoundSource } from './flv-writer.ts';
+import { PacedFeed } from './paced-feed.ts';
 import type { Progress } from './progress.ts';
 import type { PushLaunch, PushProcess } from './push-process.ts';
 import { explainPush, isAbsent } from './reason.ts';
 
 /** A live destination takes pictures at least so often; with what socket buffers swallow a frozen one is found within 5 s. */
-const STALL_MS = 2000;
+const STALL_MS = 1500;
 /** Looking up, connecting, TLS and RTMP's handshakes. */
 const CONNECT_MS = 10_000;
 const LOOK_MS = 250;
@@ -50,12 +51,11 @@ export interface AttemptOptions {
  */
 export class Attempt {
   readonly #options: AttemptOptions;
+  readonly #feed: PacedFeed;
   #process: PushProcess | undefined;
   #subscription: StreamSubscription | undefined;
   #writer: FlvWriter | undefined;
   #generation: number | undefined;
-  /** written before the process was there */
-  #early: Buffer[] = [];
   #isOver = false;
   #cancelLook = () => {};
   #frames = 0;
@@ -71,6 +71,7 @@ export class Attempt {
 
   constructor(options: AttemptOptions) {
     this.#options = options;
+    this.#feed = new PacedFeed(options.clock);
     this.gone = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -126,7 +127,7 @@ export class Attempt {
 
   /** bytes on their way into the process */
   get #queued(): number {
-    return this.#early.reduce((sum, { length }) => sum + length, 0) + (this.#process?.backlog ?? 0);
+    return this.#feed.waiting + (this.#process?.backlog ?? 0);
   }
 
   #format(format: StreamFormat): void {
@@ -137,9 +138,8 @@ export class Attempt {
     }
     this.#generation = format.generation;
     this.#beganMs = this.#options.clock.monotonicMs();
-    this.#writer = new FlvWriter(format, soundOf(this.#options.sound, format), (bytes) => {
-      if (this.#process) this.#process.write(bytes);
-      else this.#early.push(bytes);
+    this.#writer = new FlvWriter(format, soundOf(this.#options.sound, format), (bytes, ms) => {
+      this.#feed.push(bytes, ms);
     });
     const { startProcess, launch, clock } = this.#options;
     this.#look();
@@ -166,7 +166,7 @@ export class Attempt {
     // It was given up while its key was being written.
     if (this.#isOver) process.kill();
     else {
-      for (const bytes of this.#early.splice(0)) process.write(bytes);
+      this.#feed.open((bytes) => process.write(bytes));
       this.#options.onChange();
     }
   }
@@ -229,6 +229,7 @@ export class Attempt {
   #close(how: 'end' | 'kill'): void {
     this.#isOver = true;
     this.#cancelLook();
+    this.#feed.close();
     this.#subscription?.close();
     if (this.#process) this.#process[how]();
     else if (this.#generation === undefined) this.#settle();

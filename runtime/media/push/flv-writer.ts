@@ -18,18 +18,18 @@ export type SoundSource = 'camera' | 'silent' | 'none';
  * gets each picture with its length in front and its own times, so nothing is guessed and nothing is throttled.
  */
 export class FlvWriter {
-  readonly #write: (bytes: Buffer) => void;
+  readonly #write: (bytes: Buffer, ms: number) => void;
   readonly #sound: SoundSource;
   readonly #silence = new Silence();
   #base: number | undefined;
 
   /** Writes file header, metadata and both decoder configs at once. */
-  constructor(format: StreamFormat, sound: SoundSource, write: (bytes: Buffer) => void) {
+  constructor(format: StreamFormat, sound: SoundSource, write: (bytes: Buffer, ms: number) => void) {
     this.#write = write;
     this.#sound = sound;
     const audio = sound === 'silent' ? SILENT_FORMAT : sound === 'camera' ? format.audio : undefined;
     // FLV 1, pictures, and sound where there is some; nine bytes of header; no tag before the first.
-    write(Buffer.from([0x46, 0x4c, 0x56, 1, audio ? 5 : 1, 0, 0, 0, 9, 0, 0, 0, 0]));
+    write(Buffer.from([0x46, 0x4c, 0x56, 1, audio ? 5 : 1, 0, 0, 0, 9, 0, 0, 0, 0]), 0);
     this.#tag(TAG.script, 0, [metadata(format, audio)]);
     this.#tag(TAG.video, 0, [Buffer.from([KEY_FRAME, 0, 0, 0, 0]), avcConfig(format.video)]);
     if (audio?.config) this.#tag(TAG.audio, 0, [Buffer.from([AAC, 0]), audio.config]);
@@ -66,7 +66,7 @@ export class FlvWriter {
     let at = TAG_HEADER_BYTES;
     for (const piece of pieces) at += piece.copy(bytes, at);
     bytes.writeUInt32BE(at, at);
-    this.#write(bytes);
+    this.#write(bytes, ms);
   }
 }
 

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { toAppError } from '../../contracts/errors.ts';
 import type { Log } from '../../contracts/host.ts';
 import type { PublisherHealth, PushStatus } from '../../contracts/pushes.ts';
@@ -32,7 +32,10 @@ export class HealthFile {
   write(health: PublisherHealth): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       try {
-        await writeFile(this.#path, `${JSON.stringify(health)}\n`, { mode: 0o644 });
+        // Whoever reads it finds the old one or the new one, never half of it.
+        const fresh = `${this.#path}.${process.pid}.tmp`;
+        await writeFile(fresh, `${JSON.stringify(health)}\n`, { mode: 0o644 });
+        await rename(fresh, this.#path);
         this.#isTrouble = false;
       } catch (error) {
         if (!this.#isTrouble)

@@ -1,4 +1,4 @@
-/** What ffmpeg says of its output, twice a second while it is not blocked. */
+/** What ffmpeg says of its output, four times a second while it is not blocked. */
 export interface Progress {
   /** pictures handed to the muxer */
   frames: number;

@@ -15,6 +15,7 @@ const LONGEST_PAUSE_MS = 30_000;
 const HEALTHY_MS = 60_000;
 /** While nobody listens at the destination, so often it is found out whether somebody does. */
 const KNOCK_MS = 1000;
+const MOST_ANSWERS = 3;
 
 /** Where a destination comes from. */
 export interface DestinationSource {
@@ -224,11 +225,14 @@ export class Push {
     });
     this.#retryAt = clock.now() + pauseMs;
     this.#show(end.kind === 'impossible' ? 'failed' : 'waiting', end.reason);
-    this.#pause(pauseMs, end.kind === 'absent');
+    this.#pause(pauseMs, end.kind);
   }
 
-  /** Waits; at an address where nobody listened it is tried as soon as somebody does. */
-  #pause(ms: number, isAbsent: boolean): void {
+  /**
+   * Waits. Meanwhile it is found out whether somebody listens at the address: where nobody did, the next try begins as soon as somebody
+   * does, however long the pause. A destination that is there and does not want the push is asked a few times only.
+   */
+  #pause(ms: number, kind: AttemptEnd['kind']): void {
     const { clock, knock } = this.#parts;
     const over = new AbortController();
     const cancels = [clock.after(ms, () => this.#try())];
@@ -237,19 +241,24 @@ export class Push {
       for (const cancel of cancels) cancel();
     };
     const destination = this.#destination;
-    if (!isAbsent || !destination) return;
-    const knockLater = () => {
-      cancels.push(
-        clock.after(KNOCK_MS, () => {
-          void knock(destination.host, destination.port, over.signal).then((isThere) => {
-            if (over.signal.aborted) return;
-            if (isThere) this.#try();
-            else knockLater();
-          });
-        }),
-      );
+    if (kind === 'impossible' || !destination) return;
+    let wasAbsent = kind === 'absent';
+    let answers = 0;
+    const ask = () => {
+      void knock(destination.host, destination.port, over.signal).then((isThere) => {
+        if (over.signal.aborted) return;
+        if (isThere && wasAbsent) {
+          this.#try();
+          return;
+        }
+        if (isThere) answers += 1;
+        else wasAbsent = true;
+        if (answers < MOST_ANSWERS || kind === 'stalled') cancels.push(clock.after(KNOCK_MS, ask));
+      });
     };
-    knockLater();
+    // At once: a server that was killed and is back within a second would not be missed otherwise.
+    if (wasAbsent) cancels.push(clock.after(KNOCK_MS, ask));
+    else ask();
   }
 
   #count(attempt: Attempt | undefined): void {

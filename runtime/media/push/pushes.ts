@@ -147,6 +147,11 @@ export class Pushes implements PushHost, Part {
     return statusOf(this.#of(name));
   }
 
+  /** Resolves once what was switched so far is written down. */
+  async written(): Promise<void> {
+    await this.#saving;
+  }
+
   list(): PushStatus[] {
     return [...this.#entries.values()].map(statusOf);
   }

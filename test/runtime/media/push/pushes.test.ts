@@ -8,6 +8,7 @@ import { Pushes, type PushesOptions } from '../../../../runtime/media/push/pushe
 import { childCommands } from '../../../support/children.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 import { ListLog } from '../../../support/list-log.ts';
+import { isTaken } from '../../../support/ports.ts';
 import { RtmpIngest, startTlsFront, type TlsFront } from '../../../support/rtmp-ingest.ts';
 import { type Clip, FakeStreams, recordClip } from '../../../support/stream-fixture.ts';
 import { until } from '../../../support/until.ts';
@@ -50,8 +51,8 @@ describe('pushes to a real RTMP server', function () {
   const sending = async () => (await childCommands()).filter((line) => line.includes('-progress pipe:3'));
 
   before(async () => {
-    // Noise, so that it has the bits of a camera: what is frozen is felt when the buffers in between are full.
-    clip = await recordClip({ width: 1280, height: 720, fps: 25, seconds: 2 });
+    // Large: a destination that is frozen is felt once the buffers in between are full.
+    clip = await recordClip({ width: 1920, height: 1080, seconds: 2 });
     withSound = await recordClip({ seconds: 2, audio: true });
     ingest = await RtmpIngest.start();
     front = await startTlsFront(ingest.port);
@@ -77,6 +78,8 @@ describe('pushes to a real RTMP server', function () {
     await pushes.stop();
     await pushes.stop();
     await streams.close();
+    // A test that failed may have left it so.
+    if (!(await isTaken(ingest.port))) await ingest.back();
     assert.deepEqual(await sending(), [], 'no ffmpeg is left');
     assert.deepEqual(await readdir(join(folder, 'keys')), [], 'no key is left');
   });
@@ -85,7 +88,7 @@ describe('pushes to a real RTMP server', function () {
     pushes.declare(spec());
     assert.equal(pushes.status('gate-out').state, 'idle');
     pushes.switchOn('gate-out');
-    await until('it is live', isLive);
+    await until('it is live', isLive, 30_000);
     const [line = ''] = await sending();
     assert.match(line, new RegExp(`rtmp://127.0.0.1:${ingest.port}/ *$`));
     const found = await ingest.probe(KEY);
@@ -93,7 +96,7 @@ describe('pushes to a real RTMP server', function () {
       found.map(({ codec_name, width, channels, sample_rate }) => [codec_name, width ?? channels, sample_rate]).sort(),
       [
         ['aac', 2, '44100'],
-        ['h264', 1280, undefined],
+        ['h264', 1920, undefined],
       ],
     );
     const { video, audio, complaints } = await ingest.play(KEY, 2);
@@ -118,7 +121,7 @@ describe('pushes to a real RTMP server', function () {
     pushes.declare(spec({ name: 'stranger', camera: 'porch', url: `rtmps://127.0.0.1:${front.port}/live`, key: 'x' }), {
       started: true,
     });
-    await until('both are live', () => isLive('tls') && isLive('plain'));
+    await until('both are live', () => isLive('tls') && isLive('plain'), 30_000);
     assert.ok(front.names.includes('localhost'), 'SNI');
     const [tls, plain] = await Promise.all([ingest.probe('by-tls'), ingest.probe('plain')]);
     for (const found of [tls, plain])
@@ -133,14 +136,14 @@ describe('pushes to a real RTMP server', function () {
 
   it('are back within 3 s after a destination that was killed is there again', async () => {
     pushes.declare(spec(), { started: true });
-    await until('it is live', isLive);
+    await until('it is live', isLive, 30_000);
     await ingest.kill();
     await until('it has tried in vain', () => (pushes.status('gate-out').retryAt ?? 0) - Date.now() > 2500, 20_000);
     assert.match(pushes.status('gate-out').reason ?? '', /connection refused/);
     assert.equal(JSON.parse(await readFile(join(folder, 'health.json'), 'utf8')).status, 'error');
     await ingest.back();
     const backMs = performance.now();
-    await until('it is live again', isLive);
+    await until('it is live again', isLive, 30_000);
     const tookMs = performance.now() - backMs;
     assert.ok(tookMs <= 3000, `${Math.round(tookMs)} ms`);
     assert.ok(pushes.status('gate-out').restarts >= 2);
@@ -150,27 +153,27 @@ describe('pushes to a real RTMP server', function () {
 
   it('find a frozen destination within 5 s and kill what is blocked by it', async () => {
     pushes.declare(spec(), { started: true });
-    await until('it is live', isLive);
+    await until('it is live', isLive, 30_000);
     await until('it has run a while', () => pushes.status('gate-out').bytes > 500_000);
     const { pid } = pushes.status('gate-out');
     ingest.freeze();
     const frozenMs = performance.now();
     try {
-      await until('it is found', () => seen.some(({ state }) => state === 'stalled'));
+      await until('it is found', () => seen.some(({ state }) => state === 'stalled'), 30_000);
       const tookMs = performance.now() - frozenMs;
       assert.ok(tookMs <= 5000, `${Math.round(tookMs)} ms`);
       await until('it is gone', async () => !(await alive(pid)), 1000);
     } finally {
       ingest.thaw();
     }
-    await until('it is live again', isLive);
+    await until('it is live again', isLive, 30_000);
     const states = seen.map(({ state }) => state).filter((state, at, all) => state !== all[at - 1]);
     assert.deepEqual(states.slice(0, 4), ['connecting', 'live', 'stalled', 'waiting'] satisfies PushState[]);
   });
 
   it('wait for a camera that is away, and go on with it', async () => {
     pushes.declare(spec(), { started: true });
-    await until('it is live', isLive);
+    await until('it is live', isLive, 30_000);
     streams.lose('gate');
     assert.deepEqual(
       [pushes.status('gate-out').state, pushes.status('gate-out').reason],
@@ -178,7 +181,7 @@ describe('pushes to a real RTMP server', function () {
     );
     const { pid } = pushes.status('gate-out');
     streams.back('gate');
-    await until('it is live again', isLive);
+    await until('it is live again', isLive, 30_000);
     assert.equal(pushes.status('gate-out').pid, pid, 'a short gap costs no connection');
   });
 
@@ -195,7 +198,7 @@ describe('pushes to a real RTMP server', function () {
 
   it('are not disturbed by a Deploy that changes nothing, and start over with one that does', async () => {
     const release = pushes.declare(spec(), { started: true });
-    await until('it is live', isLive);
+    await until('it is live', isLive, 30_000);
     const { pid } = pushes.status('gate-out');
     release();
     const again = pushes.declare(spec(), { started: true });
@@ -203,7 +206,7 @@ describe('pushes to a real RTMP server', function () {
     again();
     pushes.declare(spec({ key: 'another' }));
     assert.equal((await alive(pid)) && isLive(), false);
-    await until('it is live with the other key', isLive);
+    await until('it is live with the other key', isLive, 30_000);
     assert.notEqual(pushes.status('gate-out').pid, pid);
     assert.equal((await ingest.probe('another')).length, 2);
   });
@@ -214,16 +217,16 @@ describe('pushes to a real RTMP server', function () {
     pushes.declare(spec({ name: 'off', key: 'three' }), { started: true });
     pushes.switchOn('of-a-flow');
     pushes.switchOff('off');
-    await until('both are live', () => isLive('kept') && isLive('of-a-flow'));
+    await until('both are live', () => isLive('kept') && isLive('of-a-flow'), 30_000);
     await pushes.stop();
     assert.equal((await stat(join(folder, 'pushes.json'))).mode & 0o777, 0o600);
     await writeFile(join(folder, 'keys', 'left.ffpreset'), 'a key', { mode: 0o600 });
     pushes = make();
     await pushes.start();
-    await until('the kept one is live', () => isLive('kept'));
+    await until('the kept one is live', () => isLive('kept'), 30_000);
     pushes.declare(spec({ name: 'of-a-flow', key: 'two' }), { started: false });
     pushes.declare(spec({ name: 'off', key: 'three' }), { started: true });
-    await until('that of the flow is live', () => isLive('of-a-flow'));
+    await until('that of the flow is live', () => isLive('of-a-flow'), 30_000);
     assert.equal(pushes.status('off').state, 'idle');
     pushes.remove('kept');
     await until('it is off', async () => (await sending()).length === 1);
@@ -233,11 +236,11 @@ describe('pushes to a real RTMP server', function () {
     const keyFile = join(folder, 'ingress_key.txt');
     pushes.declare({ name: 'by-file', camera: 'gate', keyFile }, { started: true });
     pushes.declare(spec({ name: 'no-camera', camera: 'nowhere' }), { started: true });
-    await until('both have failed', () => pushes.list().every(({ state }) => state === 'failed'));
+    await until('both have failed', () => pushes.list().every(({ state }) => state === 'failed'), 30_000);
     assert.match(pushes.status('by-file').reason ?? '', /is not there/);
     assert.match(pushes.status('no-camera').reason ?? '', /no camera "nowhere"/);
     await writeFile(keyFile, `RTMP_URL=${ingest.url}\nSTREAM_KEY=${KEY}\n`);
-    await until('it is live', () => isLive('by-file'));
+    await until('it is live', () => isLive('by-file'), 30_000);
     assert.equal(pushes.status('by-file').url, ingest.url);
     await pushes.stop();
     pushes = make({ ffmpegPath: '/nowhere/ffmpeg' });

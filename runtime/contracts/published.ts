@@ -1,0 +1,72 @@
+import { type Static, Type } from 'typebox';
+import { ID_PATTERN } from './ids.ts';
+import { PUSH_SOUNDS } from './pushes.ts';
+import { nullable, time } from './schema.ts';
+
+/** How a camera is brought to others. */
+export const STREAM_TYPES = ['hls', 'rtmp', 'youtube', 'livekit'] as const;
+export type StreamType = (typeof STREAM_TYPES)[number];
+
+export const PRIVACIES = ['private', 'unlisted', 'public'] as const;
+export const LATENCIES = ['normal', 'low', 'ultraLow'] as const;
+
+/** What a YouTube broadcast is to be; what is not given has the default of the API named here. */
+export const BroadcastWish = Type.Object({
+  title: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 100, description: "default: the camera's id and the time" }),
+  ),
+  description: Type.Optional(Type.String({ maxLength: 5000 })),
+  privacy: Type.Optional(Type.Enum([...PRIVACIES], { description: 'default private' })),
+  made_for_kids: Type.Optional(Type.Boolean({ description: 'default false' })),
+  latency: Type.Optional(Type.Enum([...LATENCIES], { description: 'default low' })),
+  dvr: Type.Optional(Type.Boolean({ description: 'viewers may go back; default true' })),
+  scheduled_at: Type.Optional(time()),
+  product_id: Type.Optional(Type.Integer({ minimum: 1, description: 'the product that the video belongs to' })),
+});
+export type BroadcastWish = Static<typeof BroadcastWish>;
+
+/** `POST /api/v1/cameras/{id}/streams`. Address and key go in and never come out. */
+export const StreamCreate = Type.Object(
+  {
+    type: Type.Enum([...STREAM_TYPES]),
+    name: Type.Optional(
+      Type.String({ pattern: ID_PATTERN, description: 'its id from now on; made up when there is none' }),
+    ),
+    started: Type.Optional(Type.Boolean({ default: true, description: 'begin at once' })),
+    url: Type.Optional(Type.String({ maxLength: 2000, description: 'rtmp: rtmp:// or rtmps:// address' })),
+    key: Type.Optional(
+      Type.String({ maxLength: 900, description: 'rtmp: key, when it is not the last part of the address' }),
+    ),
+    sound: Type.Optional(Type.Enum([...PUSH_SOUNDS], { description: 'default auto' })),
+    insecure: Type.Optional(Type.Boolean({ description: 'rtmp: take a certificate that nobody vouches for' })),
+    room: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'livekit: default the camera' })),
+    ...BroadcastWish.properties,
+  },
+  { title: 'StreamCreate', additionalProperties: false },
+);
+export type StreamCreate = Static<typeof StreamCreate>;
+
+export const StreamRecord = Type.Object(
+  {
+    id: Type.String({ examples: ['gate-rtmp'] }),
+    type: Type.Enum([...STREAM_TYPES]),
+    camera: Type.String(),
+    state: Type.Enum(['idle', 'connecting', 'live', 'stalled', 'waiting', 'failed']),
+    reason: nullable(Type.String(), { description: 'why it is not live, or what is special' }),
+    wanted: Type.Boolean({ description: 'it comes back by itself, also after a restart' }),
+    url: nullable(Type.String(), { description: 'where it goes, without the key, or where it is watched' }),
+    made_by: Type.String({ examples: ['flow', 'user:anna'] }),
+    since: nullable(time(), { description: 'when the state began' }),
+    retry_at: nullable(time()),
+    bytes: Type.Integer(),
+    bits_per_second: Type.Integer(),
+    uptime_s: Type.Number(),
+    restarts: Type.Integer(),
+    discarded: Type.Integer({ description: 'pictures left out because the other side is slower' }),
+    viewers: nullable(Type.Integer()),
+  },
+  { title: 'StreamRecord' },
+);
+export type StreamRecord = Static<typeof StreamRecord>;
+
+export const StreamList = Type.Object({ items: Type.Array(StreamRecord), next: Type.Null() }, { title: 'StreamList' });

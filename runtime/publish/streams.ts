@@ -1,0 +1,119 @@
+import { AppError } from '../contracts/errors.ts';
+import type { StreamCreate, StreamRecord, StreamType } from '../contracts/published.ts';
+import type { Actor, StreamsService } from '../contracts/services.ts';
+import { writeAudit } from '../db/audit.repo.ts';
+import type { Db } from '../db/db.ts';
+import { listStreams, setStreamMaker } from '../db/streams.repo.ts';
+import type { StreamKind } from './kind.ts';
+
+const MOST_STREAMS = 64;
+
+export interface StreamBookOptions {
+  db: Db;
+  kinds: Partial<Record<StreamType, StreamKind>>;
+  /** why a kind is missing here, in words */
+  missing: Partial<Record<StreamType, string>>;
+}
+
+/** All streams of the host by name, whoever made them. */
+export class StreamBook implements StreamsService {
+  readonly #options: StreamBookOptions;
+  /** one change at a time: two with the same made-up name would be one */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: StreamBookOptions) {
+    this.#options = options;
+  }
+
+  async list(camera?: string): Promise<StreamRecord[]> {
+    const makers = await this.#makers();
+    const all = Object.entries(this.#options.kinds).flatMap(([type, kind]) =>
+      kind.names().map((name) => this.#record(type as StreamType, name, makers)),
+    );
+    const found = camera === undefined ? all : all.filter((record) => record.camera === camera);
+    return found.sort((one, other) => one.id.localeCompare(other.id));
+  }
+
+  async get(id: string): Promise<StreamRecord> {
+    const { type } = this.#of(id);
+    return this.#record(type, id, await this.#makers());
+  }
+
+  create(camera: string, wish: StreamCreate, actor: Actor): Promise<StreamRecord> {
+    return this.#inTurn(async () => {
+      const { type, started: wanted = true } = wish;
+      const kind = this.#options.kinds[type];
+      if (!kind) {
+        const why = this.#options.missing[type] ?? `streams of type ${type} are not set up here`;
+        throw new AppError('stream.not_set_up', why, { field: 'type' });
+      }
+      const names = this.#names();
+      if (names.size >= MOST_STREAMS)
+        throw new AppError('stream.exists', `there are ${MOST_STREAMS} streams already: delete one first`);
+      const name = wish.name ?? freeName(`${camera}-${type}`, names);
+      if (names.has(name))
+        throw new AppError('stream.exists', `there is a stream "${name}" already: start it, or choose another name`, {
+          field: 'name',
+        });
+      await kind.make({ name, camera, wish, wanted }, actor);
+      await setStreamMaker(this.#options.db, name, actor.name);
+      await this.#audit(actor, 'stream.create', name, { type, camera, wanted });
+      return this.get(name);
+    });
+  }
+
+  turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord> {
+    return this.#inTurn(async () => {
+      const { kind } = this.#of(id);
+      await kind.turn(id, wanted);
+      await this.#audit(actor, wanted ? 'stream.start' : 'stream.stop', id);
+      return this.get(id);
+    });
+  }
+
+  remove(id: string, actor: Actor): Promise<void> {
+    return this.#inTurn(async () => {
+      const { kind } = this.#of(id);
+      await kind.remove(id);
+      await this.#audit(actor, 'stream.delete', id);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work, work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  #names(): Set<string> {
+    return new Set(Object.values(this.#options.kinds).flatMap((kind) => kind.names()));
+  }
+
+  #of(id: string): { type: StreamType; kind: StreamKind } {
+    for (const [type, kind] of Object.entries(this.#options.kinds))
+      if (kind.names().includes(id)) return { type: type as StreamType, kind };
+    throw new AppError('stream.not_found', `there is no stream ${JSON.stringify(id)}`);
+  }
+
+  #record(type: StreamType, id: string, makers: Map<string, string>): StreamRecord {
+    const kind = this.#options.kinds[type];
+    if (!kind) throw new AppError('stream.not_found', `there is no stream ${JSON.stringify(id)}`);
+    return { id, type, made_by: makers.get(id) ?? 'flow', ...kind.figures(id) };
+  }
+
+  async #makers(): Promise<Map<string, string>> {
+    return new Map((await listStreams(this.#options.db)).map(({ name, createdBy }) => [name, createdBy]));
+  }
+
+  #audit(actor: Actor, action: string, id: string, details?: Record<string, unknown>): Promise<void> {
+    return writeAudit(this.#options.db, { actor: actor.name, action, object: `stream/${id}`, ip: actor.ip, details });
+  }
+}
+
+function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  const plain = wanted.slice(0, 58);
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? plain : `${plain}-${number}`;
+    if (!taken.has(name)) return name;
+  }
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { AppError } from '../../../runtime/contracts/errors.ts';
+import type { Db } from '../../../runtime/db/db.ts';
+import { listStreams } from '../../../runtime/db/streams.repo.ts';
+import { systemClock } from '../../../runtime/lib/clock.ts';
+import { silentLog } from '../../../runtime/lib/log.ts';
+import { createCipher } from '../../../runtime/lib/secrets.ts';
+import { Pushes } from '../../../runtime/media/push/pushes.ts';
+import { HlsKind } from '../../../runtime/publish/hls.ts';
+import { createPushTable } from '../../../runtime/publish/push-memory.ts';
+import { rtmpKind } from '../../../runtime/publish/rtmp.ts';
+import { StreamBook } from '../../../runtime/publish/streams.ts';
+import { describeOnBothDatabases } from '../../support/databases.ts';
+import { FakeHost } from '../../support/fake-host.ts';
+import { temporaryFolder } from '../../support/folders.ts';
+import { openDoor } from '../../support/http-door.ts';
+import { until } from '../../support/until.ts';
+
+const ANNA = { name: 'user:anna', ip: '10.0.0.7' };
+const RTMP = { type: 'rtmp', url: 'rtmps://live.example/app', key: 'k3y-of-anna' } as const;
+
+describeOnBothDatabases('streams to others', (database) => {
+  let db: Db;
+  let fake: FakeHost;
+  let pushes: Pushes;
+  let hls: HlsKind;
+  let book: StreamBook;
+  let folder: string;
+
+  /** A server's part, as after a start; no camera gives anything, so nothing is ever connected. */
+  const start = async () => {
+    fake = new FakeHost();
+    fake.cameras.ids = ['gate', 'porch'];
+    pushes = new Pushes({
+      streams: async () => {
+        throw new AppError('camera.unreachable', 'the camera is away');
+      },
+      clock: systemClock,
+      log: silentLog,
+      ffmpegPath: 'ffmpeg',
+      folder,
+      resolve: (camera) => fake.cameras.resolve(camera),
+      memory: createPushTable(db, createCipher(Buffer.alloc(32, 7))),
+      caFile: '/etc/ssl/cert.pem',
+    });
+    hls = new HlsKind(fake.live, db);
+    book = new StreamBook({ db, kinds: { hls, rtmp: rtmpKind(pushes) }, missing: { youtube: 'no account' } });
+    await pushes.start();
+    hls.load((await listStreams(db)).filter(({ type }) => type === 'hls'));
+  };
+  const end = async () => {
+    hls.stop();
+    await pushes.stop();
+  };
+
+  beforeEach(async () => {
+    db = await database.open();
+    folder = join(await temporaryFolder('streams'), 'keys');
+    await start();
+  });
+  afterEach(end);
+
+  it('are made several of one camera, with a name of their own, and stay over a restart as they were', async () => {
+    const first = await book.create('gate', { ...RTMP }, ANNA);
+    const second = await book.create('gate', { ...RTMP, started: false, sound: 'none' }, ANNA);
+    const third = await book.create('gate', { type: 'hls' }, ANNA);
+    assert.deepEqual([first.id, second.id, third.id], ['gate-rtmp', 'gate-rtmp-2', 'gate-hls']);
+    assert.deepEqual([first.wanted, second.wanted, third.wanted], [true, false, true]);
+    assert.deepEqual([first.url, first.made_by, first.camera], ['rtmps://live.example/app', 'user:anna', 'gate']);
+    assert.deepEqual(fake.live.kept(), ['gate hls']);
+    await end();
+    await start();
+    const found = await book.list('gate');
+    assert.deepEqual(
+      found.map(({ id, wanted, made_by }) => [id, wanted, made_by]),
+      [
+        ['gate-hls', true, 'user:anna'],
+        ['gate-rtmp', true, 'user:anna'],
+        ['gate-rtmp-2', false, 'user:anna'],
+      ],
+    );
+    assert.deepEqual(fake.live.kept(), ['gate hls']);
+    assert.deepEqual(await book.list('porch'), []);
+    await until('it tries', async () => (await book.get('gate-rtmp')).reason === 'the camera is away');
+  });
+
+  it('keep address and key encrypted, and give neither back', async () => {
+    const made = await book.create(
+      'gate',
+      { ...RTMP, url: 'rtmps://live.example/app/in-the-path', key: undefined },
+      ANNA,
+    );
+    const again = await book.create('gate', { ...RTMP }, ANNA);
+    const { rows } = await db.query(
+      "select s.*, (select string_agg(details::text, ',') from audit) as said from streams s",
+    );
+    const said = JSON.stringify([made, again, rows, await book.list()]);
+    assert.doesNotMatch(said, /k3y-of-anna|in-the-path/);
+  });
+
+  it('are those of flows too: the API switches what a flow has declared, and the flow hears of it', async () => {
+    const heard: string[] = [];
+    pushes.watch('gate-out', ({ state }) => heard.push(state));
+    const release = pushes.declare({ name: 'gate-out', camera: 'gate', url: 'rtmp://h/app/key' }, { started: false });
+    assert.deepEqual(
+      (await book.list()).map(({ id, made_by, wanted }) => [id, made_by, wanted]),
+      [['gate-out', 'flow', false]],
+    );
+    assert.equal((await book.turn('gate-out', true, ANNA)).wanted, true);
+    assert.equal(heard[0], 'connecting');
+    await end();
+    await start();
+    assert.deepEqual(await book.list(), [], 'it is there while its flow is');
+    pushes.declare({ name: 'gate-out', camera: 'gate', url: 'rtmp://h/app/key' }, { started: false });
+    assert.equal((await book.get('gate-out')).wanted, true, 'and on, since it was');
+    await book.turn('gate-out', false, ANNA);
+    assert.equal(pushes.status('gate-out').state, 'idle');
+    release();
+    const { rows } = await db.query<{ action: string }>(
+      `select action from audit where object = 'stream/gate-out' order by id`,
+    );
+    assert.deepEqual(
+      rows.map(({ action }) => action),
+      ['stream.start', 'stream.stop'],
+    );
+  });
+
+  it('refuse a name that is taken, a kind that is not set up, and what is no destination', async () => {
+    await book.create('gate', { ...RTMP, name: 'mine' }, ANNA);
+    const refused = async (work: Promise<unknown>, code: string) =>
+      assert.rejects(work, (error: AppError) => error.code === code, code);
+    await refused(book.create('porch', { ...RTMP, name: 'mine' }, ANNA), 'stream.exists');
+    await refused(book.create('gate', { type: 'youtube' }, ANNA), 'stream.not_set_up');
+    await refused(book.create('gate', { ...RTMP, url: 'file:///etc/passwd' }, ANNA), 'push.invalid');
+    await refused(book.create('gate', { type: 'rtmp' }, ANNA), 'request.invalid');
+    await refused(book.turn('nothing', true, ANNA), 'stream.not_found');
+    await book.remove('mine', ANNA);
+    await refused(book.get('mine'), 'stream.not_found');
+    assert.deepEqual(await listStreams(db), []);
+  });
+
+  it('are told and changed over HTTP by those who may see the camera', async () => {
+    const fleet = { camera: async (id: string) => ({ id }), deviceOfKey: async () => undefined };
+    const door = await openDoor({ published: book, fleet: fleet as never });
+    try {
+      const operator = await door.userToken('operator');
+      const viewer = await door.userToken('viewer');
+      const made = await door.call('POST', '/api/v1/cameras/gate/streams', { token: operator, body: RTMP });
+      assert.deepEqual([made.status, made.json.id, made.json.key], [201, 'gate-rtmp', undefined]);
+      const denied = await door.call('POST', '/api/v1/cameras/gate/streams', { token: viewer, body: RTMP });
+      assert.equal(denied.status, 403);
+      const unknown = { ...RTMP, key_file: '/etc/shadow' };
+      assert.equal(
+        (await door.call('POST', '/api/v1/cameras/gate/streams', { token: operator, body: unknown })).status,
+        400,
+      );
+      const listed = await door.call('GET', '/api/v1/cameras/gate/streams', { token: viewer });
+      assert.deepEqual([listed.json.items.length, listed.json.next], [1, null]);
+      const off = await door.call('POST', '/api/v1/streams/gate-rtmp/stop', { token: operator });
+      assert.deepEqual([off.status, off.json.wanted, off.json.state], [200, false, 'idle']);
+      assert.equal((await door.call('DELETE', '/api/v1/streams/gate-rtmp', { token: operator })).status, 204);
+      const gone = await door.call('GET', '/api/v1/streams/gate-rtmp', { token: viewer });
+      assert.deepEqual([gone.status, gone.json.code], [404, 'stream.not_found']);
+    } finally {
+      await door.close();
+    }
+  });
+});
