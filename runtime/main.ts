@@ -181,18 +181,6 @@ async function compose(
   const uplink = createUplink({ fleet, commands, metrics, clock, log: log.child('uplink') });
   const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl, uplink });
   const { cameras } = live;
-  const publishing = createPublishing({
-    clock,
-    log,
-    dataDir,
-    cameras: uplink.forNodes(cameras, live.pictures),
-    streams: live.streams,
-    live: live.host,
-    db,
-    key: secrets.urls,
-    metrics,
-    settings,
-  });
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
@@ -212,6 +200,18 @@ async function compose(
     fleet,
     isStreaming: (camera) => live.streams.isRunning(camera),
     timeoutMs: settings.SERVICE_TIMEOUT,
+  });
+  const publishing = createPublishing({
+    clock,
+    log,
+    dataDir,
+    cameras: uplink.forNodes(cameras, live.pictures, gallery),
+    streams: live.streams,
+    live: live.host,
+    db,
+    key: secrets.urls,
+    metrics,
+    settings,
   });
   const retention = createRetention({
     db,
