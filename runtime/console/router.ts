@@ -46,6 +46,12 @@ export const router = createRouter({
       component: () => import('./settings/settings-page.vue'),
       meta: { place: 'settings' },
     },
+    {
+      path: '/settings/users',
+      name: 'users',
+      component: () => import('./users/users-page.vue'),
+      meta: { place: 'settings' },
+    },
     { path: '/:rest(.*)*', name: 'not-found', component: () => import('./shell/not-found.vue') },
   ],
 });

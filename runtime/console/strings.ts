@@ -4,6 +4,7 @@ import { imageStrings } from './strings/images.ts';
 import { placeStrings } from './strings/places.ts';
 import { playerStrings } from './strings/player.ts';
 import { regionStrings } from './strings/regions.ts';
+import { userStrings } from './strings/users.ts';
 
 /** Every word the console says, in one catalogue: a translation replaces this object. */
 export const words = {
@@ -13,4 +14,5 @@ export const words = {
   devices: deviceStrings,
   regions: regionStrings,
   player: playerStrings,
+  users: userStrings,
 };

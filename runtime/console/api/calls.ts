@@ -36,6 +36,15 @@ export const calls = {
   event: client.getEvent,
   patchEvent: client.patchEvent,
 
+  pairDevice: client.postPairingClaim,
+  users: async () => (await client.getUsers()).items,
+  createUser: client.postUsers,
+  patchUser: client.patchUser,
+  deleteUser: client.deleteUser,
+  appPasswords: client.getUserCredentials,
+  createAppPassword: client.postUserCredentials,
+  deleteAppPassword: client.deleteUserCredential,
+
   changePassword: (current: string, next: string) =>
     client.postAuthPassword({ current_password: current, new_password: next }),
   /** Version and uptime of the server's process; it lies beside the API. */

@@ -5,6 +5,19 @@ import type { DeviceConfig } from '../../contracts/device-config.ts';
 export const deviceStrings = {
   title: 'Devices',
   add: 'Add a Pi',
+  pair: {
+    open: 'Pair by code',
+    title: 'Pair a device',
+    start: 'Start it on the Pi without a key; it shows a code',
+    code: 'Code on the device',
+    codeHint: 'Six letters and digits, good for ten minutes.',
+    name: 'Name',
+    namePlaceholder: 'Pantry',
+    submit: 'Pair',
+    busy: 'Pairing …',
+    done: (name: string) => `${name} is paired. It fetches its key and comes online by itself.`,
+    close: 'Done',
+  },
   states: {
     online: 'Online',
     offline: 'Offline',

@@ -153,7 +153,7 @@ export const placeStrings = {
     uptime: 'Server runs since',
     zone: 'Times are shown in',
     api: 'HTTP API',
-    apiLink: 'OpenAPI document',
+    apiLink: 'Every route, to read and to try',
   },
 
   help: {
