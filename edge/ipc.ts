@@ -1,8 +1,10 @@
 import type { CameraStatus } from '../runtime/contracts/cameras.ts';
+import type { FlowSlot } from '../runtime/contracts/deployments.ts';
 import type { ServedConfig } from '../runtime/contracts/device-config.ts';
 import { ERROR_CODES, type ErrorCode } from '../runtime/contracts/errors.ts';
 import type { Still } from '../runtime/contracts/frame.ts';
 import type { UploadStatus } from '../runtime/contracts/host.ts';
+import type { FlowElement } from '../runtime/flow-engine/flow-files.ts';
 
 /** The child says that it lives this often; an agent that hears nothing for `SILENCE_MS` ends it. */
 export const ALIVE_EVERY_MS = 5_000;
@@ -21,16 +23,32 @@ export interface LinkView {
   trouble?: string;
 }
 
+/** What the child is to run. */
+export interface FlowLoad {
+  slot: FlowSlot;
+  /** null: the tabs that the device was shipped with */
+  flows: FlowElement[] | null;
+  /** in clear, by node; null: those that are kept with the shipped tabs */
+  credentials: Record<string, unknown> | null;
+}
+
 /** What the child knows of itself. */
 export interface ChildView {
   cameras: CameraStatus[];
   flows: string;
+  /** why they do not run */
+  reason?: string;
+  /** nodes that failed while the flows started, in words */
+  startErrors?: string[];
   nodeTypes: string[];
   rssMb: number;
 }
 
 export type ToChild =
   | ({ type: 'view' } & Partial<AgentView>)
+  | ({ type: 'load' } & FlowLoad)
+  /** to be answered at once: is the event loop free? */
+  | { type: 'ping'; n: number }
   | { type: 'answer'; call: number; seq?: number }
   | { type: 'refusal'; call: number; code: ErrorCode; message: string }
   /** send this camera's stream as records, under this number */
@@ -50,6 +68,7 @@ export type CommandFromChild =
 export type ToAgent =
   | CommandFromChild
   | { type: 'alive' }
+  | { type: 'pong'; n: number }
   | ({ type: 'report' } & ChildView)
   | { type: 'spool'; call: number; still: Still }
   | { type: 'uplink-record'; id: number; record: Buffer }
@@ -67,6 +86,10 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { type } = message as { type?: unknown };
   if (type === 'alive') return { type };
+  if (type === 'pong') {
+    const { n } = message as { n?: unknown };
+    return Number.isSafeInteger(n) ? { type, n: Number(n) } : undefined;
+  }
   if (type === 'uplink-record' || type === 'uplink-end') return parseUplink(message as Record<string, unknown>);
   if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
   if (type === 'command-progress' || type === 'command-answer' || type === 'command-refusal')
@@ -109,8 +132,14 @@ function isChildView(view: Partial<ChildView>): boolean {
     Array.isArray(view.cameras) &&
     Array.isArray(view.nodeTypes) &&
     typeof view.flows === 'string' &&
+    (view.reason === undefined || typeof view.reason === 'string') &&
+    (view.startErrors === undefined || isTexts(view.startErrors)) &&
     Number.isFinite(view.rssMb)
   );
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
 }
 
 /** Bytes as they come out of the channel. */

@@ -82,6 +82,18 @@ export const EdgeSettings = Type.Object({
     default: false,
     description: 'let operators start the whole machine again from the server (command reboot)',
   }),
+  PROBATION_S: Type.Number({
+    default: 60,
+    minimum: 1,
+    maximum: 3600,
+    description: 'how long newly deployed flows must run well before they count as good',
+  }),
+  FLOWS_MAX_MB: Type.Integer({
+    default: 400,
+    minimum: 100,
+    maximum: 65_536,
+    description: 'memory that the process of the flows may take on probation, resident',
+  }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   RTMP_URL: Type.Optional(
     Type.String({

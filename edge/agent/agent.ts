@@ -24,6 +24,8 @@ import { identifyCommand } from './identify.ts';
 import { Link } from './link.ts';
 import { LogTail, logsCommand } from './log-tail.ts';
 import { rebootCommand, rebootMachine, restartCommand } from './power.ts';
+import { createRollout } from './rollout/create.ts';
+import type { Rollout } from './rollout/rollout.ts';
 import { ServerHttp } from './server-http.ts';
 import { ServerTime } from './server-time.ts';
 import { SessionNumber } from './session-number.ts';
@@ -64,6 +66,7 @@ export class Agent implements Part {
   readonly #uplinks: Uplinks;
   readonly #childCommands: ChildCommands;
   readonly #commands: Commands;
+  readonly #rollout: Rollout;
   readonly #startedAt: number;
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   #toTell: Partial<AgentView> = {};
@@ -106,7 +109,12 @@ export class Agent implements Part {
       clock,
       log: log.child('child'),
       onMessage: (message) => this.#hearChild(message),
-      onStart: () => this.#child.send({ type: 'view', ...this.#view() }),
+      onStart: () => {
+        this.#child.send({ type: 'view', ...this.#view() });
+        this.#child.send({ type: 'load', ...this.#rollout.load() });
+        this.#rollout.childStarted();
+      },
+      onEnd: (end) => this.#rollout.childEnded(end),
       onChange: () => {
         if (!this.#child.status().alive) {
           this.#uplinks.childIsGone();
@@ -138,6 +146,19 @@ export class Agent implements Part {
       onConfigDesired: () => this.#config.refresh(),
       onServerOnline: () => this.#serverIsBack(),
       onCommand: (name, body) => this.#commands.hear(name, body),
+      onFlowDesired: (body) => this.#rollout.hearDesired(body),
+      flowReport: () => this.#rollout.current(),
+    });
+    this.#rollout = createRollout({
+      settings,
+      call,
+      clock,
+      log: log.child('rollout'),
+      config: this.#config,
+      upload: () => this.#upload.status(),
+      childView: () => this.#childView,
+      child: this.#child,
+      link: this.#link,
     });
     this.#commands = this.#createCommands();
     this.#heartbeat = new HeartbeatLoop({
@@ -167,6 +188,7 @@ export class Agent implements Part {
     await this.#config.start();
     await this.#uplinks.start();
     await this.#commands.start();
+    await this.#rollout.start();
     await this.#child.start();
     await this.#upload.start();
     await this.#link.start();
@@ -177,6 +199,7 @@ export class Agent implements Part {
   async stop(): Promise<void> {
     await this.#uplinks.stop();
     await this.#commands.stop();
+    await this.#rollout.stop();
     await this.#child.stop();
     await this.#heartbeat.stop();
     await this.#upload.stop();
@@ -204,7 +227,10 @@ export class Agent implements Part {
       answer: (to, body) => this.#link.answer(to, body),
     });
     commands
-      .on('restart', restartCommand(this.#child, clock))
+      .on('restart', async (...given) => {
+        await this.#rollout.leaveSafe();
+        return restartCommand(this.#child, clock)(...given);
+      })
       .on('reboot', rebootCommand(settings.ALLOW_REBOOT, rebootMachine(log)))
       .on('logs', logsCommand(logTail, clock))
       .on('identify', identifyCommand({ clock, log }))
@@ -233,17 +259,20 @@ export class Agent implements Part {
       const { type: _type, ...view } = message;
       const typesBefore = this.#childView.nodeTypes.length;
       this.#childView = view;
+      this.#rollout.hearChild(view);
       this.#link.tellCameras();
       if (view.nodeTypes.length !== typesBefore) this.#link.tellInfo();
       return;
     }
     if (message.type !== 'spool') {
-      if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
+      if (message.type === 'pong') this.#rollout.pong();
+      else if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
       else this.#childCommands.hear(message);
       return;
     }
     const { call, still } = message;
     const { jpeg, ...meta } = still;
+    this.#rollout.noteFrame();
     this.#spool.add({ meta, jpeg }).then(
       ({ seq }) => this.#child.send({ type: 'answer', call, seq }),
       (thrown: unknown) => {
@@ -276,6 +305,7 @@ export class Agent implements Part {
   }
 
   #state(): DeviceStateMessage['state'] {
+    if (this.#rollout.isUpdating) return 'updating';
     // The first start takes a while and is no reason for concern.
     const { alive, starts } = this.#child.status();
     return alive || starts <= 1 ? 'online' : 'degraded';
@@ -288,6 +318,7 @@ export class Agent implements Part {
       platform: `${process.platform} ${process.arch}`,
       node_types: this.#childView.nodeTypes.slice(0, 500),
       cameras: this.#childView.cameras.map(({ id, driver, state }) => ({ id, driver, state })).slice(0, 64),
+      sealing_key: this.#rollout.sealingKey,
     };
   }
 

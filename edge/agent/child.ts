@@ -13,6 +13,14 @@ const FIRST_WORD_MS = 90_000;
 const HEALTHY_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 
+/** How one life of the child ended. */
+export interface ChildEnd {
+  /** in words: `by SIGKILL`, `with exit code 1` */
+  how: string;
+  /** its end was asked for */
+  wanted: boolean;
+}
+
 export interface ChildOptions {
   /** the module to fork */
   entry: string;
@@ -28,6 +36,8 @@ export interface ChildOptions {
   onStart: () => void;
   /** it spoke for the first time, or it is gone */
   onChange: () => void;
+  /** it is gone, while the agent goes on; another one is started after this */
+  onEnd?: (end: ChildEnd) => void;
   random?: () => number;
 }
 
@@ -76,14 +86,18 @@ export class Child implements Part {
     cancel();
   }
 
-  /** Ends the child (killed when it has not stopped within 10 s); a new one is started at once. */
-  restart(): void {
+  /** Ends the child (killed when it has not stopped within 10 s, or at once if `now`); a new one is started without a pause. */
+  restart(now = false): void {
     const child = this.#process;
     if (!child) {
       this.#pause.cut();
       return;
     }
     this.#wanted = true;
+    if (now) {
+      child.kill('SIGKILL');
+      return;
+    }
     this.send({ type: 'stop' });
     const cancel = this.#options.clock.after(STOP_TIMEOUT_MS, () => child.kill('SIGKILL'));
     child.once('exit', cancel);
@@ -114,8 +128,11 @@ export class Child implements Part {
       const how = await this.#life();
       const lived = clock.monotonicMs() - since;
       if (!this.#running) return;
-      if (this.#wanted) {
+      const wanted = this.#wanted;
+      this.#options.onEnd?.({ how, wanted });
+      if (wanted) {
         this.#wanted = false;
+        this.#backoff.reset();
         log.info('the flow process was ended to be started again', { how });
         continue;
       }

@@ -1,6 +1,7 @@
 import type { MqttClient } from 'mqtt';
 import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
 import type { CommandAnswer } from '../../runtime/contracts/commands.ts';
+import type { FlowReportedMessage } from '../../runtime/contracts/deployments.ts';
 import type { Clock, Log, Release } from '../../runtime/contracts/host.ts';
 import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../../runtime/contracts/mqtt-messages.ts';
 import { deviceTopics, serverStateTopic, TOPIC_ROOT } from '../../runtime/contracts/topics.ts';
@@ -32,6 +33,10 @@ export interface LinkOptions {
   onConfigDesired: () => void;
   /** a command came: `cmd/<name>` with its body */
   onCommand: (name: string, body: Record<string, unknown>) => void;
+  /** a deployment came: `flow/desired` */
+  onFlowDesired?: (body: Record<string, unknown>) => void;
+  /** what is said of deployments at each connect; none where there are no deployments */
+  flowReport?: () => Body<FlowReportedMessage>;
   /** the server is back, as far as the broker knows */
   onServerOnline: () => void;
   random?: () => number;
@@ -129,6 +134,11 @@ export class Link implements Part {
   /** Publishes what the device is made of, again. */
   tellInfo(): void {
     if (this.#connected) void this.#send(this.#topics.info, this.#options.info(), { retain: true, qos: 1 });
+  }
+
+  /** Says how far a deployment is. Without a connection it is said at the next one, as it is then. */
+  tellFlow(body: Body<FlowReportedMessage>): void {
+    if (this.#connected) void this.#send(this.#topics.flowReported, body, { retain: true, qos: 1 });
   }
 
   #publishState(): Promise<void> {
@@ -242,6 +252,8 @@ export class Link implements Part {
     await client.subscribeAsync([...filters, serverStateTopic(this.#site)], { qos: 1 });
     await this.#publishState();
     await this.#send(topics.info, this.#options.info(), { retain: true, qos: 1 });
+    const flow = this.#options.flowReport?.();
+    if (flow) await this.#send(topics.flowReported, flow, { retain: true, qos: 1 });
     this.#toldCameras.clear();
     this.#become(true);
     this.tellCameras();
@@ -260,6 +272,8 @@ export class Link implements Part {
       log.warn('MQTT message is no JSON object', { topic });
     } else if (topic === topics.configDesired) {
       onConfigDesired();
+    } else if (topic === topics.flowDesired) {
+      this.#options.onFlowDesired?.(body);
     } else if (topic === serverStateTopic(this.#site)) {
       if (body.state === 'online') onServerOnline();
     } else if (topic === topics.state) {

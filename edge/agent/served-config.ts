@@ -18,7 +18,7 @@ const parse = parser(
 
 /** Reads the answer of the config route, or a copy of one; throws `request.invalid` naming what is wrong. */
 export function parseServedConfig(value: unknown): ServedConfig {
-  const served = parse(value);
+  const served = parse(value) as Omit<ServedConfig, 'config'> & { config: DeviceConfig };
   const known = Object.keys(DeviceConfig.properties);
   const tunables = Object.fromEntries(Object.entries(served.config).filter(([name]) => known.includes(name)));
   return { ...served, config: withMilliseconds(tunables as DeviceConfig) };

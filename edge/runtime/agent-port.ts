@@ -2,7 +2,7 @@ import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Still } from '../../runtime/contracts/frame.ts';
 import type { Release, UploadStatus } from '../../runtime/contracts/host.ts';
-import type { AgentView, LinkView, ToAgent, ToChild } from '../ipc.ts';
+import type { AgentView, FlowLoad, LinkView, ToAgent, ToChild } from '../ipc.ts';
 import { CommandTable } from './commands.ts';
 
 /** The channel to the agent, as `process` has it in a forked child. */
@@ -24,6 +24,7 @@ export class AgentPort {
   readonly #configWatchers = new Set<(config: ServedConfig) => void>();
   readonly #uploadWatchers = new Set<(status: UploadStatus) => void>();
   readonly #ready: Promise<void>;
+  readonly #load: Promise<FlowLoad>;
   #view: AgentView = { config: undefined, upload: NOTHING_YET, link: { mqtt: 'disconnected' } };
   #lastCall = 0;
 
@@ -33,12 +34,16 @@ export class AgentPort {
   constructor(channel: Channel, onStop: () => void) {
     this.#channel = channel;
     this.commands = new CommandTable((message) => channel.send(message));
+    const load = Promise.withResolvers<FlowLoad>();
+    this.#load = load.promise;
     this.#ready = new Promise((resolve) => {
       channel.onMessage((message) => {
         if (message.type === 'view') {
           this.#see(message);
           resolve();
-        } else if (message.type === 'stop') onStop();
+        } else if (message.type === 'load') load.resolve(message);
+        else if (message.type === 'ping') channel.send({ type: 'pong', n: message.n });
+        else if (message.type === 'stop') onStop();
         else if (message.type === 'command' || message.type === 'command-cancel') this.commands.hear(message);
         else if (message.type === 'answer' || message.type === 'refusal') this.#settle(message);
         else this.onUplink(message);
@@ -49,6 +54,11 @@ export class AgentPort {
   /** Resolves when the agent has said for the first time how things are: flows start with the right configuration. */
   ready(): Promise<void> {
     return this.#ready;
+  }
+
+  /** What this process is to run, as long as it lives. */
+  load(): Promise<FlowLoad> {
+    return this.#load;
   }
 
   config(): ServedConfig | undefined {

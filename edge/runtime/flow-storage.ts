@@ -4,17 +4,35 @@ import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Log } from '../../runtime/contracts/host.ts';
 import { type FlowElement, parseFlowFile } from '../../runtime/flow-engine/flow-files.ts';
 import { createFlowStorage, type FlowStorage } from '../../runtime/flow-engine/storage.ts';
+import type { FlowLoad } from '../ipc.ts';
 
 /**
- * Flows of a device, as Node-RED asks for them: the tabs below `flowsDir`/edge, enabled. A file that cannot be read is named and left
- * out; the other tabs run. There is no editor here, so nothing is saved.
+ * Flows of a device, as Node-RED asks for them: what was deployed, or the tabs below `flowsDir`/edge, enabled. A file that cannot be read
+ * is named and left out; the other tabs run. There is no editor here, so nothing is saved, and deployed credentials stay in memory.
  */
-export function createEdgeStorage(options: { flowsDir: string; userDir: string; log: Log }): FlowStorage {
-  const { flowsDir, log } = options;
+export function createEdgeStorage(options: {
+  flowsDir: string;
+  userDir: string;
+  log: Log;
+  /** default: what the device was shipped with */
+  load?: () => Promise<Pick<FlowLoad, 'flows' | 'credentials'>>;
+}): FlowStorage {
+  const { flowsDir, load = async () => ({ flows: null, credentials: null }), log } = options;
+  const files = createFlowStorage(options);
   return {
-    ...createFlowStorage(options),
+    ...files,
     init: async () => undefined,
-    getFlows: () => readTabs(join(flowsDir, 'edge'), log),
+    async getFlows() {
+      const { flows } = await load();
+      return structuredClone(flows) ?? readTabs(join(flowsDir, 'edge'), log);
+    },
+    async getCredentials() {
+      const { credentials } = await load();
+      return structuredClone(credentials) ?? files.getCredentials();
+    },
+    async saveCredentials(credentials) {
+      if ((await load()).credentials === null) await files.saveCredentials(credentials);
+    },
     async saveFlows() {
       throw new AppError('flow.invalid', 'flows of a device come by deployment');
     },

@@ -24,6 +24,7 @@ import type { DeviceHealthPage } from './page-html.ts';
 import { Pages } from './pages.ts';
 import { PlayerFiles } from './player-files.ts';
 import { createEdgePushes } from './pushes.ts';
+import { StartErrors } from './start-errors.ts';
 import { StreamSender } from './stream-sender.ts';
 
 /** The child of the agent: Node-RED, the cameras and the HTTP port. It lives as long as its agent does, and no longer. */
@@ -114,19 +115,23 @@ const pages = new Pages({
   cameras: () => cameras.ids(),
 });
 const userDir = join(folder, 'node-red');
+const startErrors = new StartErrors(clock, report);
 const engine = createFlowEngine({
   userDir,
   flowsDir,
   nodesDir: join(SHIPPED, 'nodes'),
   host,
-  log: log.child('flow-engine'),
+  log: startErrors.listen(log.child('flow-engine')),
   editor: false,
   slim: true,
-  storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine') }),
+  storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine'), load: () => agent.load() }),
 });
 
 const alive = setInterval(report, ALIVE_EVERY_MS);
-engine.onState(report);
+engine.onState(({ state }) => {
+  if (state === 'running') startErrors.flowsRun();
+  report();
+});
 await cameras.start();
 try {
   cameras.define({ id: firstCameraOf(device), url: settings.CAMERA });
@@ -153,6 +158,8 @@ function report(): void {
     type: 'report',
     cameras: cameras.list(),
     flows: engine.state().state,
+    ...(engine.state().reason !== undefined && { reason: engine.state().reason }),
+    startErrors: startErrors.seen,
     nodeTypes: engine.state().state === 'stopped' ? [] : nodeTypes(),
     rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
   });

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import type { SigningKeys } from './deployments.ts';
 
 const seconds = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Number({ default: value, minimum, maximum, description: `${description}, in seconds` });
@@ -57,6 +58,8 @@ export interface ServedConfig {
   /** RFC 3339, null at rest */
   burst_until: string | null;
   mqtt: { url: string; root: string };
+  /** the key that deployments are signed with; none where there are none */
+  signing?: SigningKeys;
   config: DeviceConfig & { [name: `${string}_ms`]: number };
 }
 

@@ -20,6 +20,8 @@ export const DeviceInfoMessage = Type.Object({
   cameras: Type.Array(Type.Object({ id: Type.String(), driver: Type.String(), state: Type.String() }), {
     maxItems: 64,
   }),
+  /** X25519, base64url: credentials for the device's flows are sealed with it */
+  sealing_key: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })),
 });
 export type DeviceInfoMessage = Static<typeof DeviceInfoMessage>;
 

@@ -16,6 +16,9 @@ export const INDEX_FILE = '_index.json';
 /** Variable of a tab that says where it runs: shown for edge tabs, and set by whoever wants to move one. */
 export const RUNS_ON = 'RUNS_ON';
 
+/** Elements of a flow set that are no nodes: every Node-RED knows them. */
+export const STRUCTURE_TYPES: readonly string[] = ['tab', 'subflow', 'group', 'junction', 'global-config'];
+
 /** A part of the flow set that has a file of its own: a tab or subflow with all that is on it, or what is on none. */
 export interface FlowPart {
   /** id of the tab or subflow; empty for the rest */

@@ -1,0 +1,50 @@
+import type { Clock, Log } from '../../runtime/contracts/host.ts';
+import { NODE_TYPES } from '../../runtime/contracts/node-types.ts';
+
+const KEPT = 5;
+/** A script that a node runs at its start fails some turns after "flows started"; what injects at start sends comes 100 ms after it. */
+const AFTER_MS = 50;
+
+/**
+ * Nodes that fail while the flows start: Node-RED logs them and runs the rest, so nothing else tells of a script that throws. Nodes of
+ * ours are left out: a camera that is not there yet is no fault of the flow, and has a check of its own.
+ */
+export class StartErrors {
+  readonly seen: string[] = [];
+  readonly #clock: Clock;
+  readonly #onSeen: () => void;
+  #runSince: number | undefined;
+
+  constructor(clock: Clock, onSeen: () => void) {
+    this.#clock = clock;
+    this.#onSeen = onSeen;
+  }
+
+  /** "Flows started" was said. */
+  flowsRun(): void {
+    this.#runSince ??= this.#clock.monotonicMs();
+  }
+
+  /** The log for the engine: says everything on, and takes note. */
+  listen(log: Log): Log {
+    return {
+      debug: (message, fields) => log.debug(message, fields),
+      info: (message, fields) => log.info(message, fields),
+      warn: (message, fields) => log.warn(message, fields),
+      error: (message, fields) => {
+        log.error(message, fields);
+        this.#note(message, fields ?? {});
+      },
+      child: (scope) => log.child(scope),
+    };
+  }
+
+  #note(message: string, { node, type, name }: Record<string, unknown>): void {
+    if (typeof node !== 'string' || typeof type !== 'string' || Object.hasOwn(NODE_TYPES, type)) return;
+    const isLate = this.#runSince !== undefined && this.#clock.monotonicMs() - this.#runSince > AFTER_MS;
+    if (isLate || this.seen.length >= KEPT) return;
+    const who = typeof name === 'string' && name !== '' ? `${type} "${name}"` : `${type} ${node}`;
+    this.seen.push(`${who}: ${message}`.slice(0, 300));
+    this.#onSeen();
+  }
+}
