@@ -47,6 +47,7 @@ export const ServerSettings = Type.Object({
     },
   ),
   MQTT_PORT: port(1883, 'port of the built-in MQTT broker; 0 turns the port off (WebSocket at /mqtt stays)', 0),
+  MQTTS_PORT: port(0, 'port of the broker over TLS, with TLS_CERT and TLS_KEY; listens where HOST does; 0: none', 0),
   WEBRTC_UDP_PORT: port(8189, 'UDP port of WebRTC, for all viewers; 0 turns WebRTC off', 0),
   WEBRTC_HOSTS: list(
     'addresses or names under which viewers reach WEBRTC_UDP_PORT where they are not this machine’s own, as behind a router',
@@ -156,6 +157,9 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
     throw new AppError('setting.invalid', `${name}: TLS_CERT and TLS_KEY go together, and this one is missing`, {
       field: name,
     });
+  }
+  if (values.MQTTS_PORT !== 0 && values.TLS_CERT === undefined) {
+    throw new AppError('setting.invalid', 'MQTTS_PORT: TLS needs TLS_CERT and TLS_KEY', { field: 'MQTTS_PORT' });
   }
   if (!isLoopback(values.HOST) && values.TLS_CERT === undefined && !values.TRUST_LAN) {
     throw new AppError(

@@ -15,7 +15,14 @@ import { uuidv7 } from './lib/ids.ts';
 import { createCipher } from './lib/secrets.ts';
 
 export interface DevicesParts {
-  settings: { SITE: string; HOST: string; MQTT_PORT: number };
+  settings: {
+    SITE: string;
+    HOST: string;
+    MQTT_PORT: number;
+    MQTTS_PORT?: number;
+    TLS_CERT?: string | undefined;
+    TLS_KEY?: string | undefined;
+  };
   /** where MQTT without TLS is listened to: HOST, or only this machine */
   mqttHost: string;
   secrets: { pepper: Buffer; urls: Buffer };
@@ -60,6 +67,7 @@ export function createDevices(parts: DevicesParts): Devices {
     site: settings.SITE,
     host: mqttHost,
     port: settings.MQTT_PORT,
+    tls: tlsOf(settings),
     clock,
     log: log.child('broker'),
     async authenticate(username, password) {
@@ -130,8 +138,14 @@ async function userPrincipal(
   return rights && { kind: 'user', ...rights, stillValid: async () => JSON.stringify(await now()) === face };
 }
 
-/** Where devices find the broker: by its own port where that is as open as HTTP, else by WebSocket. */
+function tlsOf({ HOST: host, MQTTS_PORT: port = 0, TLS_CERT: certFile, TLS_KEY: keyFile }: DevicesParts['settings']) {
+  if (port === 0 || certFile === undefined || keyFile === undefined) return undefined;
+  return { host: host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1'), port, certFile, keyFile };
+}
+
+/** Where devices find the broker: by its own port over TLS, or without where that is as open as HTTP, else by WebSocket. */
 function mqttUrl({ settings, mqttHost, publicUrl }: DevicesParts): string {
+  if (tlsOf(settings)) return `mqtts://${publicUrl.hostname}:${settings.MQTTS_PORT}`;
   if (settings.MQTT_PORT > 0 && mqttHost === settings.HOST) return `mqtt://${publicUrl.hostname}:${settings.MQTT_PORT}`;
   const scheme = publicUrl.protocol === 'https:' ? 'wss' : 'ws';
   return `${scheme}://${publicUrl.host}${publicUrl.pathname.replace(/\/$/, '')}/mqtt`;

@@ -66,6 +66,7 @@ describe('settings of the server', () => {
   it('do not open the network without TLS or a clear word', () => {
     assert.match(refusal({ HOST: '0.0.0.0' }), /TLS_CERT and TLS_KEY, or TRUST_LAN=1/);
     assert.match(refusal({ TLS_CERT: '/c.pem' }), /^TLS_KEY: .*go together/);
+    assert.match(refusal({ MQTTS_PORT: '8883' }), /^MQTTS_PORT: TLS needs TLS_CERT and TLS_KEY/);
     assert.equal(readSettings({ HOST: '::1' }).HOST, '::1');
     assert.equal(readSettings({ HOST: '192.168.1.4', TLS_CERT: '/c.pem', TLS_KEY: '/k.pem' }).HOST, '192.168.1.4');
   });

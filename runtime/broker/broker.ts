@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type Client, type ConnectPacket, type PublishPacket } from 'aedes';
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log, Release } from '../contracts/host.ts';
@@ -26,6 +28,8 @@ export interface BrokerOptions {
   host: string;
   /** 0: no port of its own, WebSocket only; 'any': whatever is free (tests) */
   port: number | 'any';
+  /** a port over TLS (1.2 or newer) as well */
+  tls?: { host: string; port: number | 'any'; certFile: string; keyFile: string } | undefined;
   /** Who shows this user name and password; undefined for nobody. A throw is answered as "server unavailable". */
   authenticate: (username: string, password: Buffer) => Promise<Principal | undefined>;
   handlers: BrokerHandlers;
@@ -35,6 +39,16 @@ export interface BrokerOptions {
 }
 
 const STOP_MS = 2000;
+/** Somebody who opens a connection and says nothing holds no place for longer. */
+const HANDSHAKE_MS = 10_000;
+
+interface Listening {
+  setting: 'MQTT_PORT' | 'MQTTS_PORT';
+  host: string;
+  port: number | 'any';
+  certFile?: string;
+  keyFile?: string;
+}
 
 /** Builds the MQTT broker. Nothing in it outlives the process: what devices must know is sent again when they come back. */
 export function createBroker(options: BrokerOptions): Broker {
@@ -49,6 +63,7 @@ export class Broker implements Part, Publisher {
   readonly #door: Door;
   #aedes: Aedes | undefined;
   #server: Server | undefined;
+  #tlsServer: Server | undefined;
   #sessions = new Sessions();
   #inbox: Inbox;
   #stopping = false;
@@ -69,7 +84,9 @@ export class Broker implements Part, Publisher {
     const aedes = await this.#createAedes();
     this.#aedes = aedes;
     await this.publish(serverStateTopic(this.#options.site), this.#serverState('online'), { retain: true });
-    if (this.#options.port !== 0) this.#server = await this.#listen(this.#options.port);
+    const { host, port, tls } = this.#options;
+    if (port !== 0) this.#server = await this.#listen({ setting: 'MQTT_PORT', host, port });
+    if (tls) this.#tlsServer = await this.#listen({ ...tls, setting: 'MQTTS_PORT' });
     this.#lookAgainLater();
   }
 
@@ -88,11 +105,12 @@ export class Broker implements Part, Publisher {
     cancel.abort();
     this.#stopping = true;
     this.#aedes = undefined;
-    const closed = new Promise<void>((resolve) => {
-      if (this.#server) this.#server.close(() => resolve());
-      else resolve();
-    });
+    const listening = [this.#server, this.#tlsServer].filter((server) => server !== undefined);
+    const closed = Promise.all(
+      listening.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+    );
     this.#server = undefined;
+    this.#tlsServer = undefined;
     await new Promise<void>((resolve) => aedes.close(resolve));
     await closed;
     await this.#inbox.drained();
@@ -134,10 +152,12 @@ export class Broker implements Part, Publisher {
 
   /** `mqtt://host:port` as seen from this machine; `none` without a port. */
   url(): string {
-    const address = this.#server?.address();
-    if (typeof address !== 'object' || address === null) return 'none';
-    const host = ['0.0.0.0', '::'].includes(address.address) ? '127.0.0.1' : address.address;
-    return `mqtt://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+    return urlOf('mqtt', this.#server);
+  }
+
+  /** `mqtts://host:port` likewise. */
+  tlsUrl(): string {
+    return urlOf('mqtts', this.#tlsServer);
   }
 
   /** How many connections have shown a credential and are open. */
@@ -202,17 +222,31 @@ export class Broker implements Part, Publisher {
     return aedes;
   }
 
-  #listen(port: number | 'any'): Promise<Server> {
-    const { host } = this.#options;
+  #listen({ setting, host, port, certFile, keyFile }: Listening): Promise<Server> {
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      const onConnection = (socket: Socket) => {
         socket.on('error', (error) => this.#log.debug('MQTT socket failed', { error }));
         this.#accept(socket, socket.remoteAddress ?? '');
-      });
+      };
+      const common = { noDelay: true, keepAlive: true };
+      const server =
+        certFile === undefined || keyFile === undefined
+          ? createServer(common, onConnection)
+          : createTlsServer(
+              {
+                ...common,
+                cert: readFileSync(certFile),
+                key: readFileSync(keyFile),
+                minVersion: 'TLSv1.2',
+                handshakeTimeout: HANDSHAKE_MS,
+              },
+              onConnection,
+            );
+      server.on('tlsClientError', (error: Error) => this.#log.debug('MQTT over TLS failed', { reason: error.message }));
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const why = cause.code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${cause.code})`;
-        const message = `MQTT_PORT: ${host}:${port} ${why}; choose another one, or 0 for none`;
-        reject(new AppError('setting.invalid', message, { field: 'MQTT_PORT' }, { cause }));
+        const message = `${setting}: ${host}:${port} ${why}; choose another one, or 0 for none`;
+        reject(new AppError('setting.invalid', message, { field: setting }, { cause }));
       });
       server.listen(port === 'any' ? 0 : port, host, () => resolve(server));
     });
@@ -297,6 +331,13 @@ export class Broker implements Part, Publisher {
   #serverState(state: 'online' | 'offline'): object {
     return { v: 1, ts: this.#options.clock.now(), state };
   }
+}
+
+function urlOf(scheme: string, server: Server | undefined): string {
+  const address = server?.address();
+  if (typeof address !== 'object' || address === null) return 'none';
+  const host = ['0.0.0.0', '::'].includes(address.address) ? '127.0.0.1' : address.address;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 function cut(session: Session): void {
