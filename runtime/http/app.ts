@@ -25,6 +25,7 @@ import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
 import { dialectDoor, dialectNotFound } from './dialects/door.ts';
 import { InProcess } from './dialects/in-process.ts';
+import { MOVING_PATHS, movingPictures } from './dialects/moving.ts';
 import { editorDoor, editorLogout } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
@@ -199,6 +200,9 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   if (pictures) app.use(pictures.players);
   const flows = Router();
   flows.use(dialectDoor({ isOpen: opennessOf(openDialects), authenticate, remember }));
+  if (live?.pictures) {
+    flows.get(MOVING_PATHS, movingPictures({ pictures: live.pictures, watchers, clock, fleet: parts.fleet, caller }));
+  }
   flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet, remember }), parts.flows.node);
   flows.use(dialectNotFound);
   app.use(flows);

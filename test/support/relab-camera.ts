@@ -25,9 +25,9 @@ export class RelabCamera {
     this.#key = key;
   }
 
-  static async open(dialect: 'A' | 'B', key = 'CAM_pi-key'): Promise<RelabCamera> {
+  static async open(dialect: 'A' | 'B', key = 'CAM_pi-key', port = 0): Promise<RelabCamera> {
     const camera = new RelabCamera(dialect, key);
-    await new Promise<void>((resolve) => camera.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => camera.#server.listen(port, '127.0.0.1', resolve));
     return camera;
   }
 

@@ -75,7 +75,8 @@ export const dialectNotFound: RequestHandler = (req, res, next) => {
   refuse(res, found, new AppError('route.not_found', 'Not Found'));
 };
 
-function refuse(res: Response, { shape }: DialectPath, error: AppError): void {
+/** Answers an error as clients of the dialect know it. */
+export function refuse(res: Response, { shape }: DialectPath, error: AppError): void {
   const status = error.code === 'request.invalid' && shape === 'fastapi' ? 422 : error.status;
   if (error.details.retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(error.details.retryAfterS)));
   if (status === 401)

@@ -42,6 +42,11 @@ export class InProcess implements ApiHost {
     this.#askers.set(req, asker);
   }
 
+  /** The user who sent a request that was noted. */
+  userOf(req: object): User | undefined {
+    return this.#askers.get(req)?.user;
+  }
+
   /** The user in whose name a request of our own is made; undefined for one from outside. */
   actingUser(req: IncomingMessage): User | undefined {
     return this.#acting.get(req.socket);

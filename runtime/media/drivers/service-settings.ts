@@ -52,12 +52,19 @@ export function serviceControl(service: {
 }): SettingsFace {
   return {
     async read() {
-      const { exposure, gain, resolution, exposureRange = ANY, gainRange = ANY } = await service.settings();
+      const told = await service.settings();
+      const { exposure, gain, resolution, exposureRange = ANY, gainRange = ANY } = told;
       const ranges = { exposure: exposureRange, gain: gainRange };
       const size = resolution.width > 0 ? { resolution } : {};
-      return { exposure, gain, ...size, ranges, available_resolutions: [] };
+      // One alone is no choice. Several are told as the service tells them (S2.6), though only its own page takes one.
+      const sizes = told.availableResolutions.length > 1 ? told.availableResolutions : [];
+      return { exposure, gain, ...size, ranges, available_resolutions: sizes };
     },
     async apply(change) {
+      if (change.resolution) {
+        const words = 'the resolution of this camera is chosen at its own service';
+        throw new AppError('camera.setting_invalid', words, { field: 'resolution' });
+      }
       await service.change({ ...given('exposure', change), ...given('gain', change) });
       return 'done';
     },

@@ -1,0 +1,382 @@
+import assert from 'node:assert/strict';
+import sharp from 'sharp';
+import { CameraService } from '../support/camera-service.ts';
+import { freePorts } from '../support/ports.ts';
+import { RelabCamera } from '../support/relab-camera.ts';
+import { ADMIN_PASSWORD, ServerUnderTest } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+
+/** What came back. */
+interface Came {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, each looked at where it is expected
+  json: any;
+  bytes: Buffer;
+  headers: Headers;
+}
+
+const RELAB = '/plugins/rpi-cam/cameras';
+
+/** One server for all of them: closed for RELab, CompuCyto and MediaMTX, opened for uuplastination and PiVision. */
+describe('clients of the seed systems at the server', function () {
+  this.timeout(120_000);
+  let server: ServerUnderTest;
+  let service: CameraService;
+  let token = '';
+
+  before(async () => {
+    service = await CameraService.open({ dialect: 'seed' });
+    server = await ServerUnderTest.start({
+      CAMERA_URL_ALLOW: '127.0.0.0/8',
+      OPEN_DIALECTS: 'uuplastination,pivision@lan',
+      DIALECT_CAMERA: 'bench',
+      SERVICE_TIMEOUT: '1000',
+    });
+    await server.api.post('/cameras', { id: 'bench', name: 'Bench', url: 'sim:gradient?width=640&height=480&fps=10' });
+    await server.api.post('/cameras', { id: 'scope', name: 'Microscope', url: service.url });
+    token = await server.api.token();
+  });
+
+  after(async () => {
+    await server?.end();
+    await service?.stop();
+  });
+
+  async function ask(
+    method: string,
+    path: string,
+    options: { body?: unknown; bearer?: string | null } = {},
+  ): Promise<Came> {
+    const { body, bearer = token } = options;
+    const response = await fetch(server.url + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(bearer !== null && { Authorization: `Bearer ${bearer}` }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const isJson = response.headers.get('content-type')?.includes('json');
+    const json = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
+    return { status: response.status, json, bytes, headers: response.headers };
+  }
+  const plain = (method: string, path: string) => ask(method, path, { bearer: null });
+
+  describe('S2: the web page of CompuCyto', () => {
+    it('logs in, then captures through the camera service; the image is kept for its user', async () => {
+      const login = await ask('POST', '/api/v1/auth/login', {
+        bearer: null,
+        body: { email: 'admin', password: ADMIN_PASSWORD },
+      });
+      assert.deepEqual(
+        [login.status, typeof login.json.access_token, typeof login.json.user.id],
+        [200, 'string', 'number'],
+      );
+      assert.equal((await plain('POST', '/api/v1/camera/capture')).status, 401);
+      const { status, json } = await ask('POST', '/api/v1/camera/capture?camera=scope', { body: { exposure: 100 } });
+      assert.equal(status, 201);
+      assert.match(json.filename, /^capture_\d{8}_\d{6}_\d{3}/);
+      assert.deepEqual([json.success, json.settings.exposure, json.settings.gain], [true, 100, 1]);
+      assert.deepEqual(json.settings.resolution, { width: 640, height: 480 });
+      assert.deepEqual([json.image_info.format, json.image_info.size_bytes], ['JPG', json.fileSize]);
+      assert.deepEqual([json.exposureTime, json.gain, json.width, json.height], [100, 1, 640, 480]);
+      assert.deepEqual([typeof json.imageId, json.databaseSaved, json.warning], ['number', true, null]);
+      const { data, pagination } = (await ask('GET', '/api/v1/images?page=1&limit=10')).json;
+      assert.equal(data[0].id, json.imageId);
+      assert.equal(pagination.total, data.length);
+      assert.equal((await server.api.picture(data[0].image)).length, json.fileSize);
+    });
+
+    it('reads and changes settings, previews, asks for health', async () => {
+      const settings = (await ask('GET', '/api/v1/camera/settings?camera=scope')).json;
+      assert.deepEqual(
+        [settings.exposure, settings.gain, settings.connected, settings.streaming],
+        [100, 1, true, false],
+      );
+      assert.deepEqual(settings.available_resolutions, [
+        { width: 640, height: 480 },
+        { width: 1280, height: 1024 },
+        { width: 1920, height: 1080 },
+      ]);
+      const changed = await ask('PUT', '/api/v1/camera/settings?camera=scope', { body: { exposure: 150, gain: 2 } });
+      assert.deepEqual(
+        [changed.status, changed.json.exposure, changed.json.gain, service.exposure],
+        [200, 150, 2, 150],
+      );
+      await ask('PUT', '/api/v1/camera/settings?camera=scope', { body: { exposure: 100, gain: 1 } });
+      const wrong = await ask('PUT', '/api/v1/camera/settings?camera=scope', { body: { exposure: -1 } });
+      assert.deepEqual([wrong.status, wrong.json.statusCode, wrong.json.error], [400, 400, 'Bad Request']);
+      const { streamUrl } = (await ask('GET', '/api/v1/camera/preview')).json;
+      const ending = new AbortController();
+      const stream = await fetch(streamUrl, { signal: ending.signal });
+      assert.match(stream.headers.get('content-type') ?? '', /^multipart\/x-mixed-replace/);
+      ending.abort();
+      const health = (await ask('GET', '/api/v1/health')).json;
+      assert.deepEqual([health.status, health.service, typeof health.timestamp], ['ok', 'camera', 'string']);
+      const profile = (await ask('GET', '/api/v1/auth/profile')).json;
+      assert.deepEqual([profile.username, profile.role, profile.preferences], ['admin', 'admin', {}]);
+      assert.equal((await ask('POST', '/api/v1/camera/video/start')).status, 501);
+    });
+
+    it('is told exactly what S2.14 and S2.15 say when the service fails, and the next capture works', async () => {
+      const capture = () => ask('POST', '/api/v1/camera/capture?camera=scope', { body: {} });
+      const gone = { statusCode: 503, message: 'Camera service unavailable', error: 'Service Unavailable' };
+      for (const fault of ['hanging', 'crashing'] as const) {
+        service.fault = fault;
+        const { status, json } = await capture();
+        const { code, ...rest } = json;
+        assert.deepEqual([status, rest, code], [503, gone, 'camera.unreachable'], fault);
+      }
+      service.fault = 'disconnected';
+      const away = await capture();
+      assert.deepEqual([away.status, away.json.message], [503, 'Camera not connected']);
+      service.fault = 'no jpeg';
+      assert.equal((await capture()).status, 503);
+      await service.stop();
+      const { code, ...rest } = (await capture()).json;
+      assert.deepEqual(rest, gone);
+      assert.equal(code, 'camera.unreachable');
+      await service.start();
+      service.fault = 'none';
+      assert.equal((await capture()).status, 201);
+      assert.equal((await plain('GET', '/readyz')).status, 200, 'the server is untouched');
+    });
+  });
+
+  describe('S0: the web page of RELab, an arrow of its diagram at a time', () => {
+    let pi: RelabCamera;
+    let camera = '';
+    let product = 0;
+
+    after(async () => {
+      await pi?.stop();
+    });
+
+    it('User → Backend: register a camera; Backend → User: details and the key that Backend has made', async () => {
+      const [port = 0] = await freePorts(1);
+      const { status, json } = await ask('POST', RELAB, { body: { name: 'Lab Pi', url: `http://127.0.0.1:${port}` } });
+      assert.equal(status, 201);
+      assert.match(json.api_key, /^CAM_[A-Za-z0-9_-]{43}$/);
+      assert.deepEqual([json.name, json.auth_headers, json.url], ['Lab Pi', [], null]);
+      camera = json.id;
+      pi = await RelabCamera.open('A', json.api_key, port);
+      const listed = (await ask('GET', `${RELAB}?include_status=true`)).json.find(
+        ({ id }: { id: string }) => id === camera,
+      );
+      assert.ok(!JSON.stringify(listed).includes(json.api_key), 'the key is shown once');
+      assert.equal(typeof listed.status.connection, 'string');
+      for (const body of [{ name: 'x', url: 'http://pi' }, { name: 'no address' }, { name: 'bad', url: 'ftp://pi' }]) {
+        assert.equal((await ask('POST', RELAB, { body })).status, 422, JSON.stringify(body));
+      }
+    });
+
+    it('User → Backend → Pi → Camera: capture with the key; Pi → Backend: data and metadata', async () => {
+      product = (await server.api.post<{ id: number }>('/products', { name: 'Drill' })).id;
+      const { status, json } = await ask('POST', `${RELAB}/${camera}/image`, {
+        body: { product_id: product, description: 'front' },
+      });
+      assert.equal(status, 201);
+      assert.deepEqual([json.parent_id, json.parent_type, json.description], [product, 'product', 'front']);
+      assert.ok(pi.asked.some(({ path, key }) => path === '/images' && key?.startsWith('CAM_')));
+      // Backend → Database, Backend → User
+      const { items } = await server.api.get<{ items: { id: number; product_id: number; image: string }[] }>(
+        `/products/${product}/images`,
+      );
+      assert.deepEqual(
+        items.map(({ id }) => id),
+        [json.id],
+      );
+      const picture = await server.api.picture(new URL(json.image_url).pathname);
+      assert.equal((await sharp(picture).metadata()).width, 640);
+      assert.equal((await ask('POST', `${RELAB}/${camera}/image`, { body: { product_id: 0 } })).status, 422);
+      assert.equal((await ask('POST', `${RELAB}/${camera}/image`, { body: { product_id: 9999 } })).status, 404);
+    });
+
+    it('what the camera does wrong has the status of the platform, and the next capture works', async () => {
+      const capture = async () => {
+        const { status, json } = await ask('POST', `${RELAB}/${camera}/image`, { body: { product_id: product } });
+        return [status, json.code];
+      };
+      pi.fault = 'no jpeg';
+      assert.deepEqual(await capture(), [424, 'camera.bad_answer']);
+      pi.fault = 'hanging';
+      assert.deepEqual(await capture(), [503, 'camera.unreachable']);
+      pi.fault = 'none';
+      assert.equal((await capture())[0], 201);
+    });
+
+    it('User → Backend: preview; Backend → User: where to watch; stop ends it', async () => {
+      const preview = `${RELAB}/bench/stream/preview`;
+      assert.equal((await ask('GET', `${RELAB}/bench/stream/status`)).status, 404);
+      const { status, json } = await ask('POST', `${preview}/start`);
+      assert.deepEqual([status, json.mode, json.youtube_config], [201, 'local', null]);
+      assert.equal((await ask('POST', `${preview}/start`)).status, 409);
+      assert.equal((await ask('GET', `${RELAB}/bench/status`)).json.details.current_mode, 'video');
+      const manifest = await ask('GET', `${preview}/hls/master.m3u8`);
+      assert.equal(manifest.status, 307);
+      const playlist = await fetch(server.url + (manifest.headers.get('location') ?? ''));
+      assert.match(await playlist.text(), /^#EXTM3U/);
+      assert.equal((await ask('DELETE', `${preview}/stop`)).status, 204);
+      assert.equal((await ask('DELETE', `${preview}/stop`)).status, 404);
+    });
+
+    it('YouTube says what is missing, pairing that it is left out; a camera is deleted', async () => {
+      const record = await ask('POST', `${RELAB}/${camera}/stream/record/start`, { body: { product_id: product } });
+      assert.deepEqual([record.status, record.json.code], [503, 'youtube.unavailable']);
+      assert.equal(
+        (await ask('POST', '/plugins/rpi-cam/pairing/register', { body: {} })).json.code,
+        'dialect.left_out',
+      );
+      assert.equal((await ask('DELETE', `${RELAB}/${camera}`)).status, 204);
+      assert.equal((await ask('GET', `${RELAB}/${camera}`)).status, 404);
+      assert.equal((await plain('GET', RELAB)).status, 401);
+    });
+  });
+
+  describe('S4: the dashboard of PiVision, opened', () => {
+    it('asks for events, devices and figures', async () => {
+      const events = (await plain('GET', '/api/v1/admin/events?limit=5')).json;
+      assert.deepEqual([events.ok, Array.isArray(events.events)], [true, true]);
+      assert.deepEqual((await plain('GET', '/api/v1/admin/events?limit=x')).status, 400);
+      const { devices } = (await plain('GET', '/api/v1/admin/devices')).json;
+      assert.deepEqual(Object.keys(devices[0]).sort(), ['battery_mv', 'device_id', 'fw_version', 'last_seen', 'rssi']);
+      const ingest = (await plain('GET', '/api/v1/admin/metrics/ingest')).json;
+      assert.deepEqual([ingest.ok, ingest.series.length, typeof ingest.avg_latency_ms], [true, 12, 'number']);
+      for (const name of ['success_total', 'failure_total', 'success_60m', 'failure_60m']) {
+        assert.equal(typeof ingest[name], 'number', name);
+      }
+      const queue = (await plain('GET', '/api/v1/admin/metrics/queue')).json;
+      assert.deepEqual([queue.ok, typeof queue.depth], [true, 'number']);
+      assert.equal((await plain('GET', '/api/v1/admin/metrics/database')).json.connected, true);
+      const system = (await plain('GET', '/api/v1/admin/metrics/system')).json;
+      assert.deepEqual([typeof system.cpu, typeof system.memory, typeof system.uptime], ['number', 'number', 'number']);
+      const unknown = await plain('GET', '/api/v1/admin/metrics/weather');
+      assert.deepEqual([unknown.status, unknown.json.ok], [404, false]);
+      const health = await plain('GET', '/health');
+      assert.deepEqual([health.status, health.json.ok, typeof health.json.db.connected], [200, true, 'boolean']);
+    });
+  });
+
+  describe('S3: clients of MediaMTX and webrtc-cam-suite', () => {
+    it('list paths, sessions and configuration, with a login only', async () => {
+      const refused = await plain('GET', '/v3/paths/list');
+      assert.deepEqual([refused.status, refused.json.status], [401, 'error']);
+      assert.equal(refused.headers.get('www-authenticate'), 'Basic realm="mediamtx"');
+      const { itemCount, pageCount, items } = (await ask('GET', '/v3/paths/list?itemsPerPage=1&page=1')).json;
+      assert.deepEqual([itemCount, pageCount, items.length], [2, 2, 1]);
+      const path = (await ask('GET', '/v3/paths/get/bench')).json;
+      assert.deepEqual([path.name, path.confName, Array.isArray(path.readers)], ['bench', 'bench', true]);
+      for (const name of ['ready', 'available', 'online']) assert.equal(typeof path[name], 'boolean', name);
+      const missing = await ask('GET', '/v3/paths/get/roof');
+      assert.deepEqual([missing.status, missing.json.status], [404, 'error']);
+      assert.equal((await ask('GET', '/v3/webrtcsessions/list')).json.itemCount, 0);
+      assert.equal((await ask('GET', '/v3/webrtcsessions/get/none')).status, 404);
+      assert.equal((await ask('POST', '/v3/webrtcsessions/kick/none')).status, 404);
+      assert.equal((await ask('GET', '/v3/config/global/get')).json.webrtc, true);
+      assert.equal((await ask('GET', '/v3/config/get')).status, 404);
+      assert.deepEqual((await ask('POST', '/v3/config/paths/add/x', { body: {} })).json.code, 'dialect.left_out');
+      assert.equal((await ask('GET', '/v3/config/paths/get/bench')).json.name, 'bench');
+      const whep = await fetch(`${server.url}/bench/whep`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'text/plain' },
+      });
+      assert.deepEqual([whep.status, whep.headers.get('www-authenticate')?.startsWith('Basic')], [401, true]);
+    });
+
+    it("the suite's login is the console's: a cookie that nobody can make", async () => {
+      const body = { username: 'admin', password: 'changeme' };
+      const wrong = await ask('POST', '/api/auth/login', { bearer: null, body });
+      assert.deepEqual([wrong.status, wrong.json.success, wrong.json.isLocked], [401, false, false]);
+      assert.equal((await ask('POST', '/api/auth/login', { bearer: null, body: {} })).status, 400);
+      const right = await ask('POST', '/api/auth/login', { bearer: null, body: { ...body, password: ADMIN_PASSWORD } });
+      assert.deepEqual([right.status, right.json.success, typeof right.json.expiresAt], [200, true, 'string']);
+      const cookies = right.headers.getSetCookie();
+      assert.ok(cookies.every((cookie) => /HttpOnly/i.test(cookie)) && cookies.length > 0);
+      const Cookie = cookies.map((cookie) => cookie.split(';')[0]).join('; ');
+      const session = async (headers: Record<string, string>) =>
+        (await fetch(`${server.url}/api/auth/session`, { headers })).json();
+      assert.deepEqual(await session({ Cookie }), { authenticated: true, username: 'admin' });
+      const forged = 'site_session=authenticated; site_session_data={"username":"admin"}';
+      assert.equal(((await session({ Cookie: forged })) as { authenticated: boolean }).authenticated, false);
+    });
+  });
+
+  describe('S1: the dashboard of uuplastination, opened', () => {
+    it('asks for camera, machine and rooms, also below /secure', async () => {
+      const { status, json } = await plain('GET', '/secure/camera/status');
+      assert.equal(status, 200);
+      assert.deepEqual(
+        [json.camera_num, json.resolution, json.available, json.publisher.status],
+        [0, '640x480', true, 'missing'],
+      );
+      assert.deepEqual([typeof json.running, typeof json.framerate, json.stream], ['boolean', 'number', null]);
+      assert.deepEqual((await plain('POST', '/camera/start')).json, { status: 'started' });
+      const ending = new AbortController();
+      const stream = await fetch(`${server.url}/camera/stream.mjpg`, { signal: ending.signal });
+      assert.equal(stream.headers.get('content-type'), 'multipart/x-mixed-replace; boundary=FRAME');
+      assert.equal(stream.headers.get('x-accel-buffering'), 'no');
+      ending.abort();
+      assert.deepEqual((await plain('POST', '/camera/stop')).json, { status: 'stopped' });
+      const snapshot = await plain('GET', '/camera/snapshot');
+      assert.equal((await sharp(snapshot.bytes).metadata()).format, 'jpeg');
+      const stats = (await plain('GET', '/api/stats')).json;
+      assert.deepEqual(Object.keys(stats).sort(), [
+        'cpu',
+        'memory',
+        'network',
+        'os',
+        'ports',
+        'services',
+        'timestamp',
+        'uptime_seconds',
+      ]);
+      const metrics = (await plain('GET', '/api/system/metrics')).json;
+      assert.match(metrics.uptime, /^\d+d \d+h \d+m$/);
+      assert.ok(metrics.memoryTotal > metrics.memoryUsage);
+      const config = await plain('GET', '/webrtc/config');
+      assert.deepEqual([config.status, config.json.disabled], [200, true]);
+      const rooms = await plain('GET', '/webrtc/token?room=plastination');
+      assert.deepEqual([rooms.status, rooms.json.code], [503, 'livekit.unavailable']);
+      assert.equal((await plain('GET', '/api/metrics')).status, 404);
+    });
+
+    it('moves the motor as its tables say', async () => {
+      const motor = async (method: string, path: string) => {
+        const { status, json } = await plain(method, `/api/stepper/${path}`);
+        return [status, json];
+      };
+      assert.deepEqual(await motor('GET', 'healthz'), [200, { status: 'ok' }]);
+      const [, status] = (await motor('GET', 'status')) as [number, Record<string, unknown>];
+      assert.deepEqual(
+        [status.enabled, status.moving, status.steps_per_rev, status.default_rpm],
+        [false, false, 200, 60],
+      );
+      // The node lets five commands pass a second, and says so to more.
+      const late = (method: string, path: string) =>
+        until('the motor takes a command', async () => {
+          const answer = await motor(method, path);
+          return answer[0] !== 429 && answer;
+        });
+      assert.equal((await late('POST', 'step?steps=10'))[0], 409);
+      assert.deepEqual(await late('POST', 'enable'), [200, { result: 'enabled' }]);
+      assert.equal((await late('POST', 'step?steps=many'))[0], 422);
+      assert.deepEqual(await late('POST', 'step?steps=400&rpm=60&direction=fwd'), [
+        200,
+        { result: 'moving', requested_steps: 400, rpm: 60 },
+      ]);
+      assert.equal((await late('POST', 'open'))[0], 409);
+      assert.equal((await motor('POST', 'disable'))[0], 409);
+      assert.deepEqual(await motor('POST', 'abort'), [200, { result: 'aborted' }]);
+      assert.deepEqual(await motor('GET', 'valve/position'), [200, { position: 45 }]);
+      assert.deepEqual(await late('POST', 'open'), [200, { result: 'moving-open', steps: 200 }]);
+      assert.deepEqual(await motor('POST', 'abort'), [200, { result: 'aborted' }]);
+      const valve = await until('the valve opens', async () => {
+        const answer = await plain('POST', '/api/valve/open');
+        return answer.status !== 429 && answer;
+      });
+      assert.deepEqual([valve.status, valve.json], [200, 'OK']);
+    });
+  });
+});
