@@ -214,7 +214,8 @@ export interface UserStore {
   list(): Promise<StoredUser[]>;
   update(id: number, change: UserChange): Promise<StoredUser | UserTrouble>;
   remove(id: number): Promise<'removed' | UserTrouble>;
-  setPassword(id: number, passwordHash: string, mustChange: boolean): Promise<void>;
+  /** `given`: by somebody else. */
+  setPassword(id: number, passwordHash: string, mustChange: boolean, given?: boolean): Promise<void>;
   addRefresh(token: { hash: Buffer; family: string; userId: number; expiresAt: number }): Promise<void>;
   /** Marks the token as used and says what it was before; undefined for an unknown one. */
   useRefresh(

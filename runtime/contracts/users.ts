@@ -15,6 +15,8 @@ export interface User {
   cameras: string[] | null;
   mayEditFlows: boolean;
   mustChangePassword: boolean;
+  /** somebody else chose the password: nothing is answered before it is changed */
+  passwordGiven?: boolean | undefined;
 }
 
 export const LoginBody = Type.Object(
@@ -55,7 +57,11 @@ export const UserCreate = Type.Object(
     may_edit_flows: Type.Optional(Type.Boolean({ description: 'flows are code; an admin may always' })),
     long_token: Type.Optional(Type.Boolean({ description: 'tokens of 12 h, for clients that cannot refresh' })),
     password: Type.Optional(password()),
-    must_change_password: Type.Optional(Type.Boolean({ description: 'at the next login; default: yes' })),
+    must_change_password: Type.Optional(
+      Type.Boolean({
+        description: 'before anything else is answered; default: only where the password is made up or reset',
+      }),
+    ),
   },
   { title: 'UserCreate', additionalProperties: false },
 );

@@ -18,6 +18,7 @@ interface UserRow {
   role: Role;
   password_hash: string;
   must_change_password: boolean;
+  password_given: boolean;
   may_edit_flows: boolean;
   cameras: string[] | null;
   disabled_at: Date | null;
@@ -25,7 +26,7 @@ interface UserRow {
 }
 
 const COLUMNS =
-  'id, name, email, role, password_hash, must_change_password, may_edit_flows, cameras, disabled_at, long_token';
+  'id, name, email, role, password_hash, must_change_password, password_given, may_edit_flows, cameras, disabled_at, long_token';
 
 /** Locked, all and in one order, so that of two administrators who would take each other out one stays. */
 const ADMINS = "admins as (select id from users where role = 'admin' and disabled_at is null order by id for update)";
@@ -54,8 +55,8 @@ export function createUserStore(db: Db | Queryable): UserStore {
     async create(user) {
       // A name that is another's address would make the login ambiguous.
       const { rows } = await db.query<UserRow>(
-        `insert into users (name, email, role, password_hash, must_change_password, may_edit_flows, cameras, long_token)
-         select $1::text, $2::text, $3::text, $4::text, $5::boolean, $6::boolean, $7::text[], $8::boolean
+        `insert into users (name, email, role, password_hash, must_change_password, may_edit_flows, cameras, long_token, password_given)
+         select $1::text, $2::text, $3::text, $4::text, $5::boolean, $6::boolean, $7::text[], $8::boolean, $9::boolean
           where not exists (select 1 from users where lower(name) in (lower($1), lower($2)) or lower(email) in (lower($1), lower($2)))
          on conflict do nothing returning ${COLUMNS}`,
         [
@@ -67,6 +68,7 @@ export function createUserStore(db: Db | Queryable): UserStore {
           user.mayEditFlows,
           user.cameras,
           user.longToken ?? false,
+          user.passwordGiven ?? false,
         ],
       );
       return rows[0] && fromRow(rows[0]);
@@ -112,12 +114,11 @@ export function createUserStore(db: Db | Queryable): UserStore {
       );
       return rowCount > 0 ? 'removed' : why(id, true);
     },
-    async setPassword(id, passwordHash, mustChange) {
-      await db.query('update users set password_hash = $2, must_change_password = $3 where id = $1', [
-        id,
-        passwordHash,
-        mustChange,
-      ]);
+    async setPassword(id, passwordHash, mustChange, given = false) {
+      await db.query(
+        'update users set password_hash = $2, must_change_password = $3, password_given = $4 where id = $1',
+        [id, passwordHash, mustChange, given],
+      );
     },
     async addRefresh({ hash, family, userId, expiresAt }) {
       await db.query('delete from refresh_tokens where user_id = $1 and expires_at < now()', [userId]);
@@ -176,6 +177,7 @@ function fromRow(row: UserRow): StoredUser {
     cameras: row.cameras,
     mayEditFlows: row.may_edit_flows || row.role === 'admin',
     mustChangePassword: row.must_change_password,
+    passwordGiven: row.password_given,
     passwordHash: row.password_hash,
     disabled: row.disabled_at !== null,
     longToken: row.long_token,

@@ -49,9 +49,9 @@ export function memoryUsers(): UserStore & {
       users.splice(users.indexOf(user), 1);
       return 'removed';
     },
-    async setPassword(id, passwordHash, mustChange) {
+    async setPassword(id, passwordHash, mustChange, given = false) {
       const user = users.find((one) => one.id === id);
-      if (user) Object.assign(user, { passwordHash, mustChangePassword: mustChange });
+      if (user) Object.assign(user, { passwordHash, mustChangePassword: mustChange, passwordGiven: given });
     },
     async addRefresh({ hash, family, userId, expiresAt }) {
       tokens.set(hash.toString('hex'), { family, userId, expiresAt, used: false });

@@ -932,7 +932,7 @@ export type UserCreate = {
   /** tokens of 12 h, for clients that cannot refresh */
   long_token?: boolean;
   password?: string;
-  /** at the next login; default: yes */
+  /** before anything else is answered; default: only where the password is made up or reset */
   must_change_password?: boolean;
 };
 

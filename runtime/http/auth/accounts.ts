@@ -245,9 +245,9 @@ export function userRecord(user: User): UserRecord {
   };
 }
 
-/** Throws `auth.password_change` for somebody whose password was given by somebody else. */
+/** Throws `auth.password_change` for somebody whose password somebody else chose. */
 export function requireOwnPassword(user: User): void {
-  if (user.mustChangePassword)
+  if (user.passwordGiven)
     throw new AppError('auth.password_change', 'set a password of your own first: POST /api/v1/auth/password');
 }
 

@@ -35,6 +35,7 @@ export class People {
   /** Adds a user. Without a password one is made up and stands in the answer, once. Throws `user.exists`. */
   async create(body: UserCreate, actor: Actor): Promise<UserAccount> {
     const made = body.password === undefined ? randomBytes(12).toString('base64url') : undefined;
+    const mustChange = body.must_change_password ?? made !== undefined;
     const passwordHash = await hashPassword(body.password ?? made ?? '');
     const user = await this.#store.tx(async (store) => {
       const created = await store.create({
@@ -44,7 +45,8 @@ export class People {
         cameras: body.cameras ?? null,
         mayEditFlows: body.may_edit_flows ?? false,
         longToken: body.long_token ?? false,
-        mustChangePassword: body.must_change_password ?? true,
+        mustChangePassword: mustChange,
+        passwordGiven: mustChange,
         passwordHash,
       });
       if (!created) throw exists();
@@ -65,7 +67,7 @@ export class People {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
     const user = await this.#store.tx(async (store) => {
       const changed = settled(await store.update(id, { ...rest, mayEditFlows: may_edit_flows, longToken: long_token }));
-      if (passwordHash !== undefined) await store.setPassword(id, passwordHash, mustChange);
+      if (passwordHash !== undefined) await store.setPassword(id, passwordHash, mustChange, mustChange);
       if (passwordHash !== undefined || body.disabled === true) await store.revokeAll(id);
       const details = { ...body, ...(password !== undefined && { password: 'reset' }) };
       await store.audit({ ...traced(actor, 'user.patch', changed), details });

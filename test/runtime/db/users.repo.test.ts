@@ -13,6 +13,7 @@ const someone = {
   cameras: ['porch'],
   mayEditFlows: false,
   mustChangePassword: true,
+  passwordGiven: true,
   passwordHash: 'x',
 };
 const hashOf = (text: string) => createHash('sha256').update(text).digest();
