@@ -50,15 +50,15 @@ describe('users over HTTP', () => {
   });
 
   it('are served at once where they chose the password themselves, where it was agreed on, and after the first start', async () => {
-    await call('POST', '/users', { name: 'bo', role: 'operator', password: PASSWORD });
+    await call('POST', '/users', { name: 'bo', role: 'admin', password: PASSWORD });
     const { json: agreed } = await login('bo', PASSWORD);
-    assert.equal((await call('GET', '/devices', undefined, agreed.access_token)).status, 200);
+    assert.equal((await call('GET', '/users', undefined, agreed.access_token)).status, 200);
     await call('PATCH', `/users/${agreed.user.id}`, { password: 'reset by an admin' });
     const { json: reset } = await login('bo', 'reset by an admin');
-    assert.equal((await call('GET', '/devices', undefined, reset.access_token)).status, 403);
+    assert.equal((await call('GET', '/users', undefined, reset.access_token)).status, 403);
     // The first password was shown to nobody but whoever started the server: the console asks for another one.
     Object.assign(door.users.users[0] ?? {}, { mustChangePassword: true });
-    assert.equal((await call('GET', '/devices')).status, 200);
+    assert.equal((await call('GET', '/users')).status, 200);
   });
 
   it('may log out before they have changed their password', async () => {
