@@ -78,6 +78,9 @@ export const ServerSettings = Type.Object({
     'file that is kept with the state of all pushes (default: DATA_DIR/publisher_health.json)',
     { aliases: ['HEALTH_FILE'] },
   ),
+  YOUTUBE_CLIENT_ID: text('OAuth client of a Google project with the YouTube Data API, for streams to YouTube'),
+  YOUTUBE_CLIENT_SECRET: text('its secret', { secret: true }),
+  YOUTUBE_API_URL: text('a stand-in for the YouTube API, for tests', { pattern: '^https?://[^\\s]+$' }),
   ADMIN_PASSWORD: text(
     "the first start's password of the user admin, at least 12 characters; without it a random one is printed once",
     {

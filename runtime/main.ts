@@ -211,6 +211,7 @@ async function compose(
     db,
     key: secrets.urls,
     metrics,
+    publicUrl,
     settings,
   });
   const retention = createRetention({

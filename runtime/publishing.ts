@@ -12,6 +12,9 @@ import { HlsKind } from './publish/hls.ts';
 import { createPushTable } from './publish/push-memory.ts';
 import { rtmpKind } from './publish/rtmp.ts';
 import { StreamBook } from './publish/streams.ts';
+import { YoutubeAccount } from './publish/youtube/account.ts';
+import { QUOTA, YoutubeCalls } from './publish/youtube/calls.ts';
+import { YoutubeKind } from './publish/youtube.ts';
 
 export interface PublishingOptions {
   clock: Clock;
@@ -24,6 +27,8 @@ export interface PublishingOptions {
   /** what destinations and tokens are encrypted with */
   key: Buffer;
   metrics: Metrics;
+  /** under which browsers reach this server */
+  publicUrl: URL;
   settings: PublishingSettings;
 }
 
@@ -34,6 +39,9 @@ export interface PublishingSettings {
   STREAM_KEY?: string | undefined;
   PUSH_KEY_FILE?: string | undefined;
   PUBLISHER_HEALTH_FILE?: string | undefined;
+  YOUTUBE_CLIENT_ID?: string | undefined;
+  YOUTUBE_CLIENT_SECRET?: string | undefined;
+  YOUTUBE_API_URL?: string | undefined;
 }
 
 /** What brings the server's cameras to others. */
@@ -45,7 +53,7 @@ export interface Publishing extends Part {
 
 /** Puts it together. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, settings } = options;
+  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, settings } = options;
   const pushes = new Pushes({
     streams: async () => streams,
     clock,
@@ -59,16 +67,43 @@ export function createPublishing(options: PublishingOptions): Publishing {
   });
   registerPushGauges(metrics, () => pushes.list());
   const hls = new HlsKind(live, db);
-  const book = new StreamBook({ db, kinds: { hls, rtmp: rtmpKind(pushes) }, missing: {} });
+  const base = publicUrl.href.replace(/\/$/, '');
+  const account = new YoutubeAccount({
+    db,
+    cipher: createCipher(key),
+    clock,
+    clientId: settings.YOUTUBE_CLIENT_ID,
+    clientSecret: settings.YOUTUBE_CLIENT_SECRET,
+    redirectUrl: `${base}/api/v1/youtube/callback`,
+    apiUrl: settings.YOUTUBE_API_URL,
+  });
+  const calls = new YoutubeCalls(() => account.api(), clock);
+  const onRevoked = (reason: string) => account.revoked(reason);
+  const youtube = new YoutubeKind({ db, calls, pushes, clock, log: log.child('youtube'), onRevoked }, account);
+  const book = new StreamBook({
+    db,
+    kinds: { hls, rtmp: rtmpKind(pushes), youtube },
+    missing: { livekit: 'streams into LiveKit are not made by this version: push to its ingress with type rtmp' },
+    youtube: {
+      status: async () => ({ ...(await account.status()), units_today: calls.unitsToday, units_limit: QUOTA }),
+      begin: (by) => account.begin(by),
+      finish: (state, code, by) => account.finish(state, code, by),
+      disconnect: () => account.disconnect(),
+      page: `${base}/streams`,
+    },
+  });
   return {
     pushes,
     streams: book,
     async start() {
       await pushes.start();
-      hls.load((await listStreams(db)).filter(({ type }) => type === 'hls'));
+      const rows = await listStreams(db);
+      hls.load(rows.filter(({ type }) => type === 'hls'));
+      youtube.load(rows.filter(({ type }) => type === 'youtube'));
     },
     async stop() {
       hls.stop();
+      await youtube.stop();
       await pushes.stop();
     },
   };

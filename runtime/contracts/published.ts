@@ -70,3 +70,28 @@ export const StreamRecord = Type.Object(
 export type StreamRecord = Static<typeof StreamRecord>;
 
 export const StreamList = Type.Object({ items: Type.Array(StreamRecord), next: Type.Null() }, { title: 'StreamList' });
+
+/** `GET /api/v1/youtube`: how it stands with the Google account. */
+export const YoutubeStatus = Type.Object(
+  {
+    state: Type.Enum(['not_set_up', 'not_connected', 'connected', 'revoked']),
+    account: nullable(Type.String()),
+    reason: nullable(Type.String()),
+    units_today: Type.Integer({ description: 'of the quota of the YouTube API, as far as this process used them' }),
+    units_limit: Type.Integer(),
+  },
+  { title: 'YoutubeStatus' },
+);
+export type YoutubeStatus = Static<typeof YoutubeStatus>;
+
+/** The Google account that broadcasts are made with. */
+export interface YoutubeService {
+  status(): Promise<YoutubeStatus>;
+  /** Where the browser is sent to, for this person; throws `stream.not_set_up`. */
+  begin(by: string): Promise<string>;
+  /** The browser came back; throws `auth.invalid`. */
+  finish(state: string, code: string, by: string): Promise<void>;
+  disconnect(): Promise<void>;
+  /** the console's page on streams */
+  page: string;
+}

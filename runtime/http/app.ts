@@ -5,6 +5,7 @@ import { dialectAt } from '../contracts/dialects.ts';
 import type { GalleryService } from '../contracts/gallery.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
+import type { YoutubeService } from '../contracts/published.ts';
 import type {
   CommandService,
   EventsService,
@@ -54,6 +55,7 @@ import { retentionRoutes } from './routes/retention.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { publishedRoutes } from './routes/streams.ts';
 import { userRoutes } from './routes/users.ts';
+import { youtubeRoutes } from './routes/youtube.ts';
 import { scrapeRoutes } from './scrape.ts';
 
 export interface HttpParts {
@@ -67,7 +69,7 @@ export interface HttpParts {
   events: EventsService;
   retention: RetentionService;
   /** cameras brought to others */
-  published: StreamsService;
+  published: StreamsService & { youtube: YoutubeService };
   checks: readonly HealthCheck[];
   /** how the server itself is, and what is counted */
   operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
@@ -110,6 +112,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...retentionRoutes(parts.retention),
     ...streamRoutes(parts.events, parts.clock, parts.accounts?.people),
     ...publishedRoutes(parts.published, parts.fleet, idempotency),
+    ...youtubeRoutes(() => parts.published.youtube),
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
     ...liveApiRoutes({
       sessions: parts.live?.sessions ?? [],

@@ -1,5 +1,5 @@
 import { AppError } from '../contracts/errors.ts';
-import type { StreamCreate, StreamRecord, StreamType } from '../contracts/published.ts';
+import type { StreamCreate, StreamRecord, StreamType, YoutubeService } from '../contracts/published.ts';
 import type { Actor, StreamsService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Db } from '../db/db.ts';
@@ -13,16 +13,19 @@ export interface StreamBookOptions {
   kinds: Partial<Record<StreamType, StreamKind>>;
   /** why a kind is missing here, in words */
   missing: Partial<Record<StreamType, string>>;
+  youtube: YoutubeService;
 }
 
 /** All streams of the host by name, whoever made them. */
 export class StreamBook implements StreamsService {
+  readonly youtube: YoutubeService;
   readonly #options: StreamBookOptions;
   /** one change at a time: two with the same made-up name would be one */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: StreamBookOptions) {
     this.#options = options;
+    this.youtube = options.youtube;
   }
 
   async list(camera?: string): Promise<StreamRecord[]> {

@@ -68,6 +68,8 @@ import type {
   UserRecord,
   VideoList,
   VideoRecord,
+  YoutubeLogin,
+  YoutubeStatus,
 } from './shapes.ts';
 
 /** One request, for whoever carries it: `path` is below the server's own address, without a slash before it. */
@@ -376,6 +378,18 @@ export function createClient(send: Send) {
     /** Switch it off until it is started again */
     postStreamStop: (id: string | number, options?: CallOptions) =>
       send<StreamRecord>({ method: 'POST', path: `api/v1/streams/${part(id)}/stop`, options }),
+
+    /** How it stands with the Google account, and with its quota */
+    getYoutube: (options?: CallOptions) =>
+      send<YoutubeStatus>({ method: 'GET', path: 'api/v1/youtube', options }),
+
+    /** Forget the Google account */
+    deleteYoutube: (options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: 'api/v1/youtube', options }),
+
+    /** Where to send the browser to connect a Google account; good for ten minutes, once, for you */
+    postYoutubeConnect: (options?: CallOptions) =>
+      send<YoutubeLogin>({ method: 'POST', path: 'api/v1/youtube/connect', options }),
 
     /** Ingest of the last hour, queue, disk, database, system; each figure with a limit says ok, watch or bad */
     getMetrics: (options?: CallOptions) =>

@@ -987,3 +987,16 @@ export type VideoRecordPage = {
   /** null at the end */
   next: string | null;
 };
+
+export type YoutubeLogin = {
+  url: string;
+};
+
+export type YoutubeStatus = {
+  state: "not_set_up" | "not_connected" | "connected" | "revoked";
+  account: string | null;
+  reason: string | null;
+  /** of the quota of the YouTube API, as far as this process used them */
+  units_today: number;
+  units_limit: number;
+};

@@ -45,7 +45,12 @@ describeOnBothDatabases('streams to others', (database) => {
       caFile: '/etc/ssl/cert.pem',
     });
     hls = new HlsKind(fake.live, db);
-    book = new StreamBook({ db, kinds: { hls, rtmp: rtmpKind(pushes) }, missing: { youtube: 'no account' } });
+    book = new StreamBook({
+      db,
+      kinds: { hls, rtmp: rtmpKind(pushes) },
+      missing: { youtube: 'no account' },
+      youtube: {} as never,
+    });
     await pushes.start();
     hls.load((await listStreams(db)).filter(({ type }) => type === 'hls'));
   };

@@ -1,0 +1,290 @@
+import { AppError } from '../../contracts/errors.ts';
+import type { Clock, Log, Release } from '../../contracts/host.ts';
+import type { BroadcastWish, StreamRecord } from '../../contracts/published.ts';
+import type { PushHost } from '../../contracts/pushes.ts';
+import {
+  type BroadcastRow,
+  insertBroadcast,
+  lastIngest,
+  openBroadcast,
+  updateBroadcast,
+} from '../../db/broadcasts.repo.ts';
+import type { Db } from '../../db/db.ts';
+import { upsertVideo } from '../../db/videos.repo.ts';
+import type { Ingest, YoutubeCalls } from './calls.ts';
+import { issuesInWords, troubleOf } from './trouble.ts';
+
+/** Until it is live; each look costs a unit or two of 10,000 a day. */
+const START_LOOK_MS = 10_000;
+const LIVE_LOOK_MS = 60_000;
+/** A broadcast that could not be ended is tried again after so long. */
+const END_AGAIN_MS = 60_000;
+/** Auto-start is given so many looks after the picture is there; then it is started by hand. */
+const PATIENCE = 2;
+
+export interface BroadcastParts {
+  db: Db;
+  calls: YoutubeCalls;
+  pushes: PushHost;
+  clock: Clock;
+  log: Log;
+  /** Google takes the account's token no more. */
+  onRevoked(reason: string): Promise<void>;
+}
+
+/**
+ * One stream to YouTube: begun in steps that are written down before the next one, so that a crash between any two leaves nothing
+ * that is not taken up, or taken back, at the next start. Switching is idempotent.
+ */
+export class Broadcast {
+  readonly name: string;
+  readonly camera: string;
+  readonly #wish: BroadcastWish & { sound?: 'auto' };
+  readonly #parts: BroadcastParts;
+  #state: StreamRecord['state'] = 'idle';
+  #reason: string | undefined;
+  #url: string | undefined;
+  #title: string | undefined;
+  #since: number;
+  #wanted = false;
+  #looks = 0;
+  #cancel: Release = () => undefined;
+  #release: Release = () => undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(name: string, camera: string, wish: BroadcastWish, parts: BroadcastParts) {
+    this.name = name;
+    this.camera = camera;
+    this.#wish = wish;
+    this.#parts = parts;
+    this.#since = parts.clock.now();
+  }
+
+  /** name of the push that feeds it */
+  get push(): string {
+    return `youtube.${this.name}`;
+  }
+
+  status() {
+    const { state, reason, url, since, wanted } = {
+      state: this.#state,
+      reason: this.#reason,
+      url: this.#url,
+      since: this.#since,
+      wanted: this.#wanted,
+    };
+    return { state, reason, url, since, wanted };
+  }
+
+  /** Begins or goes on with it; resolves when the push is on its way, or it has failed (its status says why). */
+  start(): Promise<void> {
+    if (this.#wanted) return this.#work;
+    this.#wanted = true;
+    return this.#inTurn(() => this.#begin());
+  }
+
+  /** Ends the broadcast at YouTube first, then the push; what could not be ended is tried again. */
+  stop(): Promise<void> {
+    this.#wanted = false;
+    this.#cancel();
+    return this.#inTurn(() => this.#end());
+  }
+
+  /** The server stops: nothing is ended, the next start goes on with it. */
+  async leave(): Promise<void> {
+    this.#wanted = false;
+    this.#cancel();
+    this.#release();
+    await this.#work;
+    this.#cancel();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work
+      .then(work)
+      .catch((error) => this.#parts.log.error('a broadcast went wrong', { stream: this.name, error }));
+    return this.#work;
+  }
+
+  async #begin(): Promise<void> {
+    const { db, calls, clock } = this.#parts;
+    this.#show('connecting', 'telling YouTube');
+    let row = await openBroadcast(db, this.name);
+    if (row?.state === 'ending') {
+      await this.#end();
+      row = await openBroadcast(db, this.name);
+      if (row) return;
+    }
+    row ??= await insertBroadcast(db, {
+      stream: this.name,
+      camera: this.camera,
+      title: this.#wish.title ?? `${this.camera} ${new Date(clock.now()).toISOString().slice(0, 16).replace('T', ' ')}`,
+      config: this.#wish,
+      createdAt: new Date(this.#wish.scheduled_at ?? clock.now()),
+    });
+    let made: string | undefined = row.broadcastId ?? undefined;
+    try {
+      // It may have been made just before a crash.
+      made ??= await calls.findBroadcast(row.createdAt);
+      made ??= await calls.insertBroadcast(row.title, row.createdAt, this.#wish);
+      this.#url = `https://youtube.com/watch?v=${made}`;
+      await updateBroadcast(db, row.id, { broadcastId: made, url: this.#url });
+      const ingest = await this.#ingest(row);
+      await updateBroadcast(db, row.id, { ingestId: ingest.id });
+      if (row.liveAt === null) await calls.bind(made, ingest.id);
+      this.#title = row.title;
+      this.#feed(ingest);
+      this.#looks = 0;
+      this.#show('connecting', 'waiting for the picture to reach YouTube');
+      this.#lookLater(row.id, made, ingest.id, row.liveAt !== null);
+    } catch (error) {
+      await this.#takeBack(row, made, error);
+    }
+  }
+
+  /** The camera's ingest from the last time, as long as it is there: YouTube wants them reused. */
+  async #ingest(row: BroadcastRow): Promise<Ingest> {
+    const { db, calls } = this.#parts;
+    const known = row.ingestId ?? (await lastIngest(db, this.camera));
+    return (
+      (known === undefined ? undefined : await calls.findIngest(known)) ??
+      (await calls.insertIngest(`Redeye ${this.camera}`))
+    );
+  }
+
+  #feed({ url, key }: Ingest): void {
+    const { pushes } = this.#parts;
+    const before = this.#release;
+    this.#release = pushes.declare({ name: this.push, camera: this.camera, url, key, sound: 'auto' });
+    before();
+    pushes.switchOn(this.push);
+  }
+
+  /** What was half done is undone: no broadcast stays behind that nobody feeds. */
+  async #takeBack(row: BroadcastRow, made: string | undefined, thrown: unknown): Promise<void> {
+    const { db, calls, log, pushes, onRevoked, clock } = this.#parts;
+    const trouble =
+      thrown instanceof AppError ? { words: thrown.message, code: thrown.code, isRevoked: false } : troubleOf(thrown);
+    log.warn('a broadcast could not be begun', { stream: this.name, reason: trouble.words, code: trouble.code });
+    if (trouble.isRevoked) await onRevoked(trouble.words);
+    pushes.forget(this.push);
+    if (made !== undefined && row.liveAt === null)
+      await calls
+        .deleteBroadcast(made)
+        .catch((error) => log.warn('a broadcast is left at YouTube', { id: made, reason: troubleOf(error).words }));
+    await updateBroadcast(db, row.id, { state: 'failed', reason: trouble.words, endedAt: new Date(clock.now()) });
+    this.#url = undefined;
+    this.#show('failed', trouble.words);
+  }
+
+  #lookLater(row: number, broadcast: string, ingest: string, isLive: boolean): void {
+    this.#cancel = this.#parts.clock.after(isLive ? LIVE_LOOK_MS : START_LOOK_MS, () => {
+      void this.#inTurn(async () => {
+        if (!this.#wanted) return;
+        const live = await this.#look(row, broadcast, ingest, isLive).catch(async (error: unknown) => {
+          const trouble = troubleOf(error);
+          if (trouble.isRevoked) await this.#parts.onRevoked(trouble.words);
+          // It goes on without being looked after: the push does not depend on this.
+          this.#show(this.#state, trouble.words);
+          return isLive;
+        });
+        if (this.#wanted && live !== undefined) this.#lookLater(row, broadcast, ingest, live);
+      });
+    });
+  }
+
+  /** Answers whether it is live; undefined: over. Only `active` counts as a picture that arrives: `ready` means none has yet. */
+  async #look(row: number, broadcast: string, ingest: string, isLive: boolean): Promise<boolean | undefined> {
+    const { calls, db, clock, pushes } = this.#parts;
+    const { status, issues } = await calls.health(ingest);
+    const lifeCycle = status === 'active' || isLive ? await calls.lifeCycle(broadcast) : 'ready';
+    if (lifeCycle === undefined || lifeCycle === 'complete' || lifeCycle === 'revoked') {
+      pushes.forget(this.push);
+      const reason =
+        lifeCycle === 'revoked' ? 'YouTube has taken the broadcast down' : 'the broadcast was ended at YouTube';
+      await updateBroadcast(db, row, { state: 'complete', reason, endedAt: new Date(clock.now()) });
+      this.#show('failed', reason);
+      return undefined;
+    }
+    if (status !== 'active') {
+      const { reason } = pushes.status(this.push);
+      this.#show(isLive ? 'stalled' : 'connecting', reason ?? 'no picture reaches YouTube');
+      return isLive;
+    }
+    if (lifeCycle === 'live') {
+      if (!isLive) {
+        const liveAt = new Date(clock.now());
+        await updateBroadcast(db, row, { state: 'live', liveAt });
+        await this.#video(broadcast, liveAt);
+      }
+      this.#show('live', issuesInWords(issues));
+      return true;
+    }
+    this.#looks += 1;
+    this.#show('connecting', 'YouTube has the picture and is about to go live');
+    if (this.#looks > PATIENCE)
+      await calls.transition(broadcast, 'live').catch((error: unknown) => {
+        if (troubleOf(error).code !== 'redundantTransition') throw error;
+      });
+    return false;
+  }
+
+  async #end(): Promise<void> {
+    const { db, calls, clock, pushes, log } = this.#parts;
+    const row = await openBroadcast(db, this.name);
+    if (row) {
+      await updateBroadcast(db, row.id, { state: 'ending' });
+      this.#show('waiting', 'telling YouTube the end');
+      try {
+        const made = row.broadcastId ?? (await calls.findBroadcast(row.createdAt));
+        if (made !== undefined) await this.#complete(made);
+        await updateBroadcast(db, row.id, { state: 'complete', endedAt: new Date(clock.now()) });
+        if (made !== undefined && row.liveAt) await this.#video(made, row.liveAt, new Date(clock.now()));
+      } catch (error) {
+        const { words } = troubleOf(error);
+        log.warn('a broadcast could not be ended', { stream: this.name, reason: words });
+        pushes.forget(this.push);
+        this.#show('waiting', `off the air, but YouTube was not told: ${words}`);
+        this.#cancel = clock.after(END_AGAIN_MS, () => void (!this.#wanted && this.#inTurn(() => this.#end())));
+        return;
+      }
+    }
+    pushes.forget(this.push);
+    this.#release();
+    this.#show('idle');
+  }
+
+  /** What was live is completed, which keeps the recording; what never was is deleted. */
+  async #complete(broadcast: string): Promise<void> {
+    const { calls } = this.#parts;
+    const lifeCycle = await calls.lifeCycle(broadcast);
+    if (lifeCycle === undefined || lifeCycle === 'complete' || lifeCycle === 'revoked') return;
+    if (lifeCycle !== 'live' && lifeCycle !== 'liveStarting') return calls.deleteBroadcast(broadcast);
+    await calls.transition(broadcast, 'complete').catch((error: unknown) => {
+      if (troubleOf(error).code !== 'redundantTransition') throw error;
+    });
+  }
+
+  async #video(broadcast: string, startedAt: Date | null, endedAt: Date | null = null): Promise<void> {
+    const { db, clock } = this.#parts;
+    await upsertVideo(db, {
+      url: `https://youtube.com/watch?v=${broadcast}`,
+      title: this.#title ?? null,
+      description: this.#wish.description ?? null,
+      camera: this.camera,
+      productId: this.#wish.product_id ?? null,
+      userId: null,
+      youtubeId: broadcast,
+      metadata: { stream: this.name },
+      startedAt,
+      endedAt,
+      at: new Date(clock.now()),
+    });
+  }
+
+  #show(state: StreamRecord['state'], reason?: string): void {
+    if (state !== this.#state) this.#since = this.#parts.clock.now();
+    this.#state = state;
+    this.#reason = reason;
+  }
+}

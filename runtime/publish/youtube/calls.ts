@@ -1,0 +1,138 @@
+import type { youtube_v3 } from 'googleapis/build/src/apis/youtube/index.js';
+import type { Clock } from '../../contracts/host.ts';
+import type { BroadcastWish } from '../../contracts/published.ts';
+
+/** Units a day that Google gives a project. */
+export const QUOTA = 10_000;
+const WRITE = 50;
+const READ = 1;
+/** Google's day begins at midnight in Los Angeles; winter time is near enough for a figure that is shown. */
+const DAY_SHIFT_MS = 8 * 3600_000;
+
+/** Where an ingest takes what is pushed. */
+export interface Ingest {
+  id: string;
+  url: string;
+  key: string;
+}
+
+export interface IngestHealth {
+  status: string;
+  issues: youtube_v3.Schema$LiveStreamConfigurationIssue[];
+}
+
+/** The calls of the YouTube Live API that broadcasts need, and what they have cost today. */
+export class YoutubeCalls {
+  readonly #api: () => Promise<youtube_v3.Youtube>;
+  readonly #clock: Clock;
+  #spent = { day: 0, units: 0 };
+
+  constructor(api: () => Promise<youtube_v3.Youtube>, clock: Clock) {
+    this.#api = api;
+    this.#clock = clock;
+  }
+
+  /** units used since the last midnight there, of those that this process used */
+  get unitsToday(): number {
+    return this.#spent.day === this.#day() ? this.#spent.units : 0;
+  }
+
+  /** Makes a broadcast; `startsAt` also names it, should the answer be lost. */
+  async insertBroadcast(title: string, startsAt: Date, wish: BroadcastWish): Promise<string> {
+    const api = await this.#spend(WRITE);
+    const { data } = await api.liveBroadcasts.insert({
+      part: ['snippet', 'status', 'contentDetails'],
+      requestBody: {
+        snippet: { title, description: wish.description ?? '', scheduledStartTime: startsAt.toISOString() },
+        status: { privacyStatus: wish.privacy ?? 'private', selfDeclaredMadeForKids: wish.made_for_kids ?? false },
+        contentDetails: {
+          enableAutoStart: true,
+          // A push that is away for a while must not end it; who ends it is the operator.
+          enableAutoStop: false,
+          enableDvr: wish.dvr ?? true,
+          latencyPreference: wish.latency ?? 'low',
+          monitorStream: { enableMonitorStream: false },
+        },
+      },
+    });
+    return data.id ?? '';
+  }
+
+  /** The broadcast that was made for that moment, if it was. */
+  async findBroadcast(startsAt: Date): Promise<string | undefined> {
+    const api = await this.#spend(READ);
+    const { data } = await api.liveBroadcasts.list({ part: ['id', 'snippet'], mine: true, maxResults: 50 });
+    const found = data.items?.find(
+      ({ snippet }) => Date.parse(snippet?.scheduledStartTime ?? '') === startsAt.getTime(),
+    );
+    return found?.id ?? undefined;
+  }
+
+  /** `created ready testing live complete …`; undefined when it is not there any more. */
+  async lifeCycle(broadcast: string): Promise<string | undefined> {
+    const api = await this.#spend(READ);
+    const { data } = await api.liveBroadcasts.list({ part: ['status'], id: [broadcast] });
+    return data.items?.[0]?.status?.lifeCycleStatus ?? undefined;
+  }
+
+  async deleteBroadcast(broadcast: string): Promise<void> {
+    const api = await this.#spend(WRITE);
+    await api.liveBroadcasts.delete({ id: broadcast });
+  }
+
+  /** The ingest of that id; undefined when it is not there any more. */
+  async findIngest(id: string): Promise<Ingest | undefined> {
+    const api = await this.#spend(READ);
+    const { data } = await api.liveStreams.list({ part: ['cdn', 'status'], id: [id] });
+    return ingestOf(data.items?.[0]);
+  }
+
+  async insertIngest(title: string): Promise<Ingest> {
+    const api = await this.#spend(WRITE);
+    const { data } = await api.liveStreams.insert({
+      part: ['snippet', 'cdn', 'contentDetails', 'status'],
+      requestBody: {
+        snippet: { title },
+        cdn: { ingestionType: 'rtmp', resolution: 'variable', frameRate: 'variable' },
+        contentDetails: { isReusable: true },
+      },
+    });
+    const ingest = ingestOf(data);
+    if (!ingest) throw new Error('YouTube gave an ingest without an address');
+    return ingest;
+  }
+
+  async bind(broadcast: string, ingest: string): Promise<void> {
+    const api = await this.#spend(WRITE);
+    await api.liveBroadcasts.bind({ part: ['id', 'contentDetails'], id: broadcast, streamId: ingest });
+  }
+
+  async transition(broadcast: string, to: 'live' | 'complete'): Promise<void> {
+    const api = await this.#spend(WRITE);
+    await api.liveBroadcasts.transition({ part: ['status'], id: broadcast, broadcastStatus: to });
+  }
+
+  async health(ingest: string): Promise<IngestHealth> {
+    const api = await this.#spend(READ);
+    const { data } = await api.liveStreams.list({ part: ['status'], id: [ingest] });
+    const status = data.items?.[0]?.status;
+    return { status: status?.streamStatus ?? 'gone', issues: status?.healthStatus?.configurationIssues ?? [] };
+  }
+
+  async #spend(units: number): Promise<youtube_v3.Youtube> {
+    const api = await this.#api();
+    this.#spent = { day: this.#day(), units: this.unitsToday + units };
+    return api;
+  }
+
+  #day(): number {
+    return Math.floor((this.#clock.now() - DAY_SHIFT_MS) / 86_400_000);
+  }
+}
+
+/** The address that YouTube gives, over TLS where it has one; it is never made up. */
+function ingestOf(stream: youtube_v3.Schema$LiveStream | undefined): Ingest | undefined {
+  const { rtmpsIngestionAddress, ingestionAddress, streamName } = stream?.cdn?.ingestionInfo ?? {};
+  const url = rtmpsIngestionAddress ?? ingestionAddress;
+  return stream?.id && url && streamName ? { id: stream.id, url, key: streamName } : undefined;
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import type { AppError } from '../../../runtime/contracts/errors.ts';
+import type { Db } from '../../../runtime/db/db.ts';
+import { listStreams } from '../../../runtime/db/streams.repo.ts';
+import { createCipher } from '../../../runtime/lib/secrets.ts';
+import { YoutubeAccount } from '../../../runtime/publish/youtube/account.ts';
+import { YoutubeCalls } from '../../../runtime/publish/youtube/calls.ts';
+import { YoutubeKind } from '../../../runtime/publish/youtube.ts';
+import { describeOnBothDatabases } from '../../support/databases.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeHost } from '../../support/fake-host.ts';
+import { ListLog } from '../../support/list-log.ts';
+import { until } from '../../support/until.ts';
+import { YoutubeStandIn } from '../../support/youtube.ts';
+
+const ANNA = { name: 'user:anna' };
+
+describeOnBothDatabases('a stream to YouTube', (database) => {
+  let db: Db;
+  let clock: FakeClock;
+  let youtube: YoutubeStandIn;
+  let fake: FakeHost;
+  let account: YoutubeAccount;
+  let kind: YoutubeKind;
+  let log: ListLog;
+
+  const start = async () => {
+    fake = new FakeHost();
+    log = new ListLog();
+    account = new YoutubeAccount({
+      db,
+      cipher: createCipher(Buffer.alloc(32, 3)),
+      clock,
+      clientId: 'id',
+      clientSecret: 'hidden',
+      redirectUrl: 'http://127.0.0.1/api/v1/youtube/callback',
+      apiUrl: youtube.url,
+    });
+    const calls = new YoutubeCalls(() => account.api(), clock);
+    const onRevoked = (reason: string) => account.revoked(reason);
+    kind = new YoutubeKind({ db, calls, pushes: fake.pushes, clock, log, onRevoked }, account);
+    kind.load((await listStreams(db)).filter(({ type }) => type === 'youtube'));
+  };
+  const connect = async () => {
+    const url = new URL(await account.begin('user:anna'));
+    youtube.challenge = url.searchParams.get('code_challenge') ?? undefined;
+    await account.finish(url.searchParams.get('state') ?? '', 'good-code', 'user:anna');
+    return url;
+  };
+  const make = (wish: object = {}) =>
+    kind.make({ name: 'gate-youtube', camera: 'gate', wish: { type: 'youtube', ...wish }, wanted: true }, ANNA);
+  const figures = () => kind.figures('gate-youtube');
+  /** Lets the next look at YouTube happen, and waits until it says what is expected. */
+  const look = async (state: string) => {
+    await until(
+      `it is ${state}`,
+      async () => {
+        await clock.advance(10_000);
+        return figures().state === state;
+      },
+      15_000,
+    );
+  };
+  const spec = () => fake.pushes.specs.get('youtube.gate-youtube');
+
+  beforeEach(async () => {
+    db = await database.open();
+    clock = new FakeClock();
+    youtube = await new YoutubeStandIn().start();
+    await start();
+  });
+  afterEach(async () => {
+    await kind.stop();
+    await youtube.stop();
+  });
+
+  it('needs an account, which is connected with offline access, a state and PKCE, and kept encrypted', async () => {
+    await assert.rejects(make(), (error: AppError) => error.code === 'stream.not_set_up');
+    const url = await connect();
+    assert.deepEqual(
+      ['access_type', 'prompt', 'code_challenge_method'].map((name) => url.searchParams.get(name)),
+      ['offline', 'consent', 'S256'],
+    );
+    assert.equal((await account.status()).state, 'connected');
+    const { rows } = await db.query('select * from oauth_tokens');
+    assert.ok(!JSON.stringify(rows).includes(youtube.refreshToken));
+    const state = url.searchParams.get('state') ?? '';
+    for (const [given, by] of [
+      [state, 'user:anna'],
+      ['made-up', 'user:anna'],
+    ] as const)
+      await assert.rejects(account.finish(given, 'good-code', by), (error: AppError) => error.code === 'auth.invalid');
+    const other = new URL(await account.begin('user:anna')).searchParams.get('state') ?? '';
+    await assert.rejects(
+      account.finish(other, 'good-code', 'user:eve'),
+      (error: AppError) => error.code === 'auth.invalid',
+    );
+  });
+
+  it('is begun, live once the picture is there, and completed before the push ends; the ingest is used again', async () => {
+    await connect();
+    await make({ title: 'At the gate', privacy: 'unlisted' });
+    const [broadcast] = youtube.broadcasts.values();
+    assert.deepEqual([broadcast?.title, broadcast?.status], ['At the gate', 'ready']);
+    assert.equal(spec()?.url, 'rtmps://a.rtmps.stand-in.example:443/live2');
+    assert.equal(spec()?.key, youtube.streams.get('s2')?.name);
+    assert.ok(fake.pushes.on.has('youtube.gate-youtube'));
+    await kind.turn('gate-youtube', true);
+    assert.equal(youtube.broadcasts.size, 1, 'a second start is the same one');
+    await clock.advance(30_000);
+    assert.equal(figures().state, 'connecting', 'ready is not active');
+    youtube.active.add('s2');
+    await look('live');
+    const { rows } = await db.query('select url, title, camera_id from videos');
+    assert.deepEqual(rows, [{ url: 'https://youtube.com/watch?v=b1', title: 'At the gate', camera_id: 'gate' }]);
+    await kind.turn('gate-youtube', false);
+    assert.deepEqual([broadcast?.status, figures().state, spec()], ['complete', 'idle', undefined]);
+    await kind.turn('gate-youtube', false);
+    youtube.active.clear();
+    await kind.turn('gate-youtube', true);
+    assert.deepEqual([youtube.broadcasts.size, youtube.streams.size], [2, 1]);
+    assert.doesNotMatch(JSON.stringify([figures(), log.lines]), /key-/);
+  });
+
+  it('is started by hand where auto-start does not come', async () => {
+    await connect();
+    await make();
+    for (const one of youtube.broadcasts.values()) one.autoStart = false;
+    youtube.active.add('s2');
+    await look('live');
+    assert.ok(youtube.calls.includes('POST liveBroadcasts/transition'));
+  });
+
+  it('leaves nothing behind when a step fails, and says why in words', async () => {
+    await connect();
+    for (const [call, reason, words] of [
+      ['POST liveBroadcasts', 'liveStreamingNotEnabled', /not enabled for this channel/],
+      ['POST liveStreams', 'quotaExceeded', /quota/],
+      ['POST liveBroadcasts/bind', 'liveBroadcastBindingNotAllowed', /stand-in/],
+    ] as const) {
+      youtube.failing.set(call, { status: 403, reason });
+      if (kind.names().length === 0) await make();
+      else await kind.turn('gate-youtube', true);
+      assert.deepEqual([figures().state, youtube.broadcasts.size, spec()], ['failed', 0, undefined], reason);
+      assert.match(figures().reason ?? '', words);
+    }
+    await kind.turn('gate-youtube', true);
+    assert.equal(figures().state, 'connecting');
+  });
+
+  it('asks for the account again when access was withdrawn', async () => {
+    await connect();
+    youtube.refreshToken = 'another';
+    await make();
+    assert.equal(figures().state, 'failed');
+    assert.equal((await account.status()).state, 'revoked');
+    await assert.rejects(account.api(), /has to be connected again/);
+  });
+
+  it('is taken up after a crash, whenever that came', async () => {
+    await connect();
+    await make();
+    // As if the answer to the insert had been lost with the process.
+    await kind.stop();
+    await db.query('update broadcasts set broadcast_id = null, ingest_id = null');
+    await start();
+    await until('it is taken up', () => spec() !== undefined);
+    assert.equal(youtube.broadcasts.size, 1);
+    youtube.active.add('s2');
+    youtube.active.add('s3');
+    await look('live');
+    await kind.stop();
+    await start();
+    await until('it is taken up again', () => spec() !== undefined);
+    assert.equal(youtube.broadcasts.size, 1);
+    // Half ended: nobody wants it any more, and YouTube does not know.
+    await kind.stop();
+    await db.query(`update streams set wanted = false`);
+    await start();
+    await until('it is ended', () => [...youtube.broadcasts.values()].every(({ status }) => status === 'complete'));
+  });
+});
