@@ -113,7 +113,10 @@ describe('who may do what: every route of the document by every role', () => {
         counts: async () => ({ queued: 0 }),
       }),
       events: stage({ subscribe: () => () => undefined }),
-      published: stage({ list: async () => [THING], youtube: stage({ page: '/', status: async () => ({}) }) }),
+      published: stage({
+        list: async () => [THING],
+        youtube: stage({ page: '/', status: async () => ({}), begin: async () => 'https://x' }),
+      }),
       // Of the whole site, without a camera's name.
       retention: stage({ status: async () => ({}), run: async () => ({}) }),
       operations: { metrics, frames: createFrameCounts({ clock: systemClock, metrics }), state },
