@@ -112,6 +112,9 @@ export const ServerSettings = Type.Object({
   DIALECT_CAMERA: text('id of the camera that dialects of one camera mean; without it the only or first one', {
     pattern: ID_PATTERN,
   }),
+  SIGNING_KEY_FILE: text(
+    'file with the key that signs flows for devices (default: DATA_DIR/signing-key.json, made at the first start); empty: deployments wait for signatures of npm run sign, made elsewhere',
+  ),
   CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
@@ -146,7 +149,13 @@ export const ServerSettings = Type.Object({
 });
 
 type Values = Static<typeof ServerSettings>;
-export type Settings = Readonly<Omit<Values, 'FLOWS_DIR'> & { FLOWS_DIR: string }>;
+export type Settings = Readonly<
+  Omit<Values, 'FLOWS_DIR' | 'SIGNING_KEY_FILE'> & {
+    FLOWS_DIR: string;
+    /** empty: signatures are made elsewhere */
+    SIGNING_KEY_FILE: string;
+  }
+>;
 
 /**
  * The server's settings: schema + environment → one typed, frozen object; folders are absolute. A wrong value throws
@@ -172,9 +181,12 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
     );
   }
   const flowsDir = values.FLOWS_DIR ?? 'flows';
+  const signingKey = env.SIGNING_KEY_FILE?.trim() === '' ? '' : values.SIGNING_KEY_FILE;
   return Object.freeze({
     ...values,
     DATA_DIR: dataDir,
+    SIGNING_KEY_FILE:
+      signingKey === undefined ? resolve(dataDir, 'signing-key.json') : signingKey && resolve(cwd, signingKey),
     FLOWS_DIR: isAbsolute(flowsDir) ? flowsDir : values.FLOWS_DIR ? resolve(cwd, flowsDir) : resolve(dataDir, flowsDir),
   });
 }

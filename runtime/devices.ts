@@ -1,3 +1,4 @@
+import { join, sep } from 'node:path';
 import { type Broker, createBroker } from './broker/broker.ts';
 import type { UserPrincipal } from './broker/rights.ts';
 import type { CameraState } from './contracts/cameras.ts';
@@ -8,6 +9,9 @@ import type { ConfigDesiredMessage } from './contracts/mqtt-messages.ts';
 import { deviceTopics } from './contracts/topics.ts';
 import type { Db } from './db/db.ts';
 import { Commands } from './fleet/commands/commands.ts';
+import { BundleFiles } from './fleet/deployments/bundle-files.ts';
+import { Deployments, type DeploymentsOptions } from './fleet/deployments/deployments.ts';
+import { SigningKeys } from './fleet/deployments/signing-keys.ts';
 import { createFleet, type Fleet } from './fleet/fleet.ts';
 import type { Accounts } from './http/auth/accounts.ts';
 import { AppPasswords } from './http/auth/app-passwords.ts';
@@ -22,6 +26,9 @@ export interface DevicesParts {
     MQTTS_PORT?: number;
     TLS_CERT?: string | undefined;
     TLS_KEY?: string | undefined;
+    DATA_DIR: string;
+    FLOWS_DIR: string;
+    SIGNING_KEY_FILE: string;
   };
   /** where MQTT without TLS is listened to: HOST, or only this machine */
   mqttHost: string;
@@ -43,6 +50,7 @@ export interface Devices {
   fleet: Fleet;
   broker: Broker;
   commands: Commands;
+  deployments: Deployments;
 }
 
 /** The register of devices, what they are told to do, and the broker they come to, each told of what the others see. The caller starts them. */
@@ -60,6 +68,7 @@ export function createDevices(parts: DevicesParts): Devices {
     reservedCameraIds,
     mqttUrl: () => mqttUrl(parts),
     localCameraState,
+    signing: () => deployments.signing(),
     notifyConfig: (device, version) => tellConfig(device, version),
     onRevoked: (device) => broker.disconnect(device),
   });
@@ -88,7 +97,9 @@ export function createDevices(parts: DevicesParts): Devices {
         await fleet.markOffline(device);
       },
       onCommandsWanted: (device) => commands.deviceListens(device),
+      onFlowWanted: (device) => deployments.deviceListens(device),
       async onMessage(device, { kind, topic, body }) {
+        if (kind === 'flow-reported') await deployments.hear(device, body);
         if (kind !== 'response') return;
         await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
       },
@@ -114,7 +125,37 @@ export function createDevices(parts: DevicesParts): Devices {
   });
   // Its programs come back with the rights of now, or not at all.
   accounts.people.onRights(({ name }) => broker.disconnectUser(name));
-  return { fleet, broker, commands };
+  const deployments = createDeployments(parts, (device, body) =>
+    broker.publish(deviceTopics(settings.SITE, device).flowDesired, body),
+  );
+  return { fleet, broker, commands, deployments };
+}
+
+/** Flows for devices: the key and the bundles lie in the data folder, unless the key is elsewhere. */
+function createDeployments(
+  { settings, secrets, db, clock, log }: DevicesParts,
+  publish: DeploymentsOptions['publish'],
+): Deployments {
+  const { DATA_DIR, FLOWS_DIR, SIGNING_KEY_FILE: file } = settings;
+  const own = log.child('deployments');
+  return new Deployments({
+    db,
+    clock,
+    log: own,
+    newId: uuidv7,
+    files: new BundleFiles(join(DATA_DIR, 'bundles')),
+    keys: new SigningKeys({
+      db,
+      clock,
+      log: own,
+      file: file === '' ? undefined : file,
+      mayMake: file.startsWith(DATA_DIR + sep),
+    }),
+    flowsDir: FLOWS_DIR,
+    userDir: join(DATA_DIR, 'node-red'),
+    secret: secrets.pepper,
+    publish,
+  });
 }
 
 /** The program behind a user's app password: it reads what the user may see and, for an operator, writes `set`. Undefined for nobody. */

@@ -165,7 +165,7 @@ async function compose(
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
   // Those who may log in, and their programs.
   const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
-  const { fleet, broker, commands } = createDevices({
+  const { fleet, broker, commands, deployments } = createDevices({
     accounts,
     settings,
     mqttHost: plainMqttHost(settings),
@@ -250,6 +250,7 @@ async function compose(
   await fleet.forgetSessions();
   await run('fleet', fleet);
   await run('commands', commands);
+  await run('deployments', deployments);
   await run('segments', store);
   await replayFrames({ db, store, nodeId, log: log.child('frames') });
   await run('frames', intake);
@@ -313,6 +314,7 @@ async function compose(
     accounts,
     fleet,
     commands,
+    deployments,
     frames,
     gallery,
     jobs,

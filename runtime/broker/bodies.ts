@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import { CommandAnswer } from '../contracts/commands.ts';
+import { FlowReportedMessage } from '../contracts/deployments.ts';
 import { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../contracts/mqtt-messages.ts';
 import { parser } from '../lib/validate.ts';
 import type { PublicationKind } from './rights.ts';
@@ -14,7 +15,7 @@ const SCHEMAS: Record<PublicationKind, TSchema> = {
   info: DeviceInfoMessage,
   heartbeat: HeartbeatMessage,
   response: CommandAnswer,
-  'flow-reported': Enveloped,
+  'flow-reported': FlowReportedMessage,
   event: Enveloped,
   'camera-state': Enveloped,
   'camera-motion': Motion,
@@ -31,6 +32,7 @@ const CLOSED: Partial<Record<PublicationKind, readonly string[]>> = {
   state: Object.keys(DeviceStateMessage.properties),
   info: Object.keys(DeviceInfoMessage.properties),
   heartbeat: Object.keys(HeartbeatMessage.properties),
+  'flow-reported': Object.keys(FlowReportedMessage.properties),
 };
 
 /** The body of a message of that kind; throws in words what is wrong with it. */

@@ -210,6 +210,7 @@ export class Broker implements Part, Publisher {
       const topics = deviceTopics(this.#options.site, id);
       const wants = (wanted: string) => subscriptions.some(({ topic, qos }) => topic === wanted && Number(qos) !== 128);
       if (wants(topics.configDesired)) this.#tell(id, 'config', (handlers) => handlers.onConfigWanted(id));
+      if (wants(topics.flowDesired)) this.#tell(id, 'flow', (handlers) => handlers.onFlowWanted?.(id));
       if (wants(topics.commands)) this.#tell(id, 'commands', (handlers) => handlers.onCommandsWanted?.(id));
     });
     const lost = (client: Client, error: Error) => {

@@ -13,6 +13,8 @@ export interface BrokerHandlers {
   onConfigWanted(device: string): Answer;
   /** it listens to its commands now: say those that it may have missed */
   onCommandsWanted?(device: string): Answer;
+  /** it listens to `flow/desired` now: say what it is to run */
+  onFlowWanted?(device: string): Answer;
   onState(device: string, message: DeviceStateMessage): Answer;
   onInfo(device: string, message: DeviceInfoMessage): Answer;
   onHeartbeat(device: string, message: HeartbeatMessage): Answer;

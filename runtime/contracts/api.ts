@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { DeviceFlow } from './deployments.ts';
 import { DeviceConfig, DeviceConfigPatch } from './device-config.ts';
 import { ID_PATTERN } from './ids.ts';
 import { anything, nullable, time } from './schema.ts';
@@ -91,6 +92,8 @@ const deviceFields = {
   fw_version: nullable(Type.String()),
   health: anything(),
   info: anything(),
+  groups: Type.Array(Type.String(), { description: 'names under which deployments reach it together with others' }),
+  flow: DeviceFlow,
   disabled: Type.Boolean(),
   created_at: time(),
 };
@@ -125,6 +128,7 @@ export type DeviceCreate = Static<typeof DeviceCreate>;
 export const DevicePatch = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    groups: Type.Optional(Type.Array(Type.String({ pattern: ID_PATTERN }), { maxItems: 50, uniqueItems: true })),
     disabled: Type.Optional(Type.Boolean()),
   },
   { title: 'DevicePatch', additionalProperties: false, minProperties: 1 },

@@ -13,6 +13,7 @@ import type {
   Page,
 } from './api.ts';
 import type { CommandCreate, CommandRecord, CommandUpdate } from './commands.ts';
+import type { DeploymentCreate, DeploymentRecord, SigningAnswer, SigningRequest } from './deployments.ts';
 import type { DetectionPlan } from './detection.ts';
 import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from './device-config.ts';
 import type { EventMessage, EventPatch, EventRecord, EventType, ImageRole } from './events.ts';
@@ -175,6 +176,28 @@ export interface StreamsService {
   turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord>;
   /** Ends it and forgets it; throws `stream.not_found`. */
   remove(id: string, actor: Actor): Promise<void>;
+}
+
+/** Stage `fleet`: flows for devices. */
+export interface DeploymentService {
+  /**
+   * The edge tabs as they are now, for the devices of the target; sent at once, ring by ring, or when signed. Throws
+   * `deployment.no_devices`, `flow.invalid` (a node that its target cannot run), `deployment.no_sealing_key`.
+   */
+  create(body: DeploymentCreate, actor: Actor): Promise<DeploymentRecord>;
+  list(query: { limit: number; cursor?: string }): Promise<Page<DeploymentRecord>>;
+  /** Throws `deployment.not_found`. */
+  get(id: string): Promise<DeploymentRecord>;
+  /** Nobody else is told of it; who has begun goes on. Throws `deployment.over`. */
+  abort(id: string, actor: Actor): Promise<DeploymentRecord>;
+  /** A new deployment of what its devices ran before. Throws `deployment.over`, `bundle.gone`. */
+  rollback(id: string, actor: Actor): Promise<DeploymentRecord>;
+  /** What is to be signed elsewhere. Throws `deployment.not_waiting`. */
+  signingRequest(id: string): Promise<SigningRequest>;
+  /** Throws `deployment.not_waiting`, `deployment.signature_invalid`. */
+  sign(id: string, answer: SigningAnswer, actor: Actor): Promise<DeploymentRecord>;
+  /** Bytes `[from, to)` of one of the device's own bundles, and its size. Throws `bundle.gone`. */
+  bundlePart(device: string, sha256: string, from: number, to: number): Promise<{ bytes: Buffer; size: number }>;
 }
 
 /** A person as stored: what the login needs besides `User`. */

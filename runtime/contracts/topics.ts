@@ -86,6 +86,22 @@ export const DEVICE_TOPICS: readonly {
     meaning: 'the answer',
   },
   {
+    topic: 'flow/desired',
+    direction: 'to the device',
+    retained: false,
+    body: '{v, ts, generation, id, url, sha256, size, signature, key_id}',
+    meaning:
+      'flows to run: a signed pointer to a bundle, fetched by HTTP; sent at each connect and change; the generation rises',
+  },
+  {
+    topic: 'flow/reported',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, generation, phase, revision, slot?, reason?, code?}',
+    meaning:
+      'fetching, verifying, staged, switching, probation, active, rejected or rolled_back; and the revision of what runs',
+  },
+  {
     topic: 'cfg/desired',
     direction: 'to the device',
     retained: false,

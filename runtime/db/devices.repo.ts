@@ -1,3 +1,4 @@
+import type { FlowReportedMessage } from '../contracts/deployments.ts';
 import type { Queryable } from './db.ts';
 
 export interface DeviceRow {
@@ -23,15 +24,28 @@ export interface DeviceRow {
   config_version: number | null;
   /** fields that an operator has set */
   config: Record<string, unknown> | null;
+  groups: string[];
+  /** highest generation of flows given out for it */
+  flow_generation: number | null;
+  /** what it is to run */
+  flow_revision: string | null;
+  /** a deployment wants something of it */
+  flow_wanted: boolean;
+  flow_reported: FlowReportedMessage | null;
+  flow_reported_at: Date | null;
 }
 
 const LIVING = `
   select d.id, d.name, d.last_seq, d.last_seen_at, d.last_frame_at, d.last_config_at, d.state, d.session, d.burst_until,
          d.burst_ready_at, d.info, d.health, d.rssi, d.battery_mv, d.fw_version, d.disabled_at, d.created_at,
          array(select c.id from cameras c where c.device_id = d.id and c.deleted_at is null order by c.position, c.id) as cameras,
-         v.version as config_version, v.config
+         v.version as config_version, v.config, d.groups, t.generation as flow_generation, f.revision as flow_revision,
+         coalesce(t.signature is not null and t.ended_at is null, false) as flow_wanted,
+         f.reported as flow_reported, f.reported_at as flow_reported_at
     from devices d
     left join device_configs v on v.device_id = d.id and v.active
+    left join desired_flows f on f.device_id = d.id
+    left join deployment_targets t on t.deployment_id = f.deployment_id and t.device_id = d.id
    where d.deleted_at is null`;
 
 /** Every device that is registered, by id. */
@@ -85,15 +99,15 @@ export async function lockDevice(q: Queryable, id: string): Promise<boolean> {
 export async function updateDevice(
   q: Queryable,
   id: string,
-  change: { name?: string | undefined; disabled?: boolean | undefined; at: Date },
+  change: { name?: string | undefined; disabled?: boolean | undefined; groups?: string[] | undefined; at: Date },
 ): Promise<void> {
   await q.query(
     `update devices
-        set name = coalesce($2, name),
+        set name = coalesce($2, name), groups = coalesce($5::text[], groups),
             disabled_at = case when $3::boolean is null then disabled_at
                                when $3 then coalesce(disabled_at, $4::timestamptz) end
       where id = $1 and deleted_at is null`,
-    [id, change.name ?? null, change.disabled ?? null, change.at],
+    [id, change.name ?? null, change.disabled ?? null, change.at, change.groups ?? null],
   );
 }
 

@@ -66,6 +66,7 @@ export class Configuration {
     if (row === undefined) throw unknown(id);
     await this.#note(id);
     const { mode, burst_until } = deviceRecord(row, clock.now());
+    const signing = this.#context.signing?.();
     return {
       ok: true,
       device_id: id,
@@ -74,6 +75,7 @@ export class Configuration {
       mode,
       burst_until,
       mqtt: { url: this.#context.mqttUrl(), root: siteRoot(this.#context.site) },
+      ...(signing && { signing }),
       config: withMilliseconds(fullConfig(row.config)),
     };
   }

@@ -1,6 +1,7 @@
 import type { DeviceRecord } from '../contracts/api.ts';
 import { type DeviceConfig, defaultDeviceConfig } from '../contracts/device-config.ts';
 import type { DeviceRow } from '../db/devices.repo.ts';
+import { deviceFlow } from './deployments/device-flow.ts';
 
 /** A device that speaks HTTP only is taken for gone when nothing came for so long, or for three looks at its configuration. */
 const SILENCE_MS = 60_000;
@@ -25,6 +26,8 @@ export function deviceRecord(row: DeviceRow, now: number): DeviceRecord {
     fw_version: row.fw_version,
     health: row.health,
     info: row.info,
+    groups: row.groups,
+    flow: deviceFlow(row),
     disabled: row.disabled_at !== null,
     created_at: row.created_at.toISOString(),
   };

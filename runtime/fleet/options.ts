@@ -1,3 +1,4 @@
+import type { SigningKeys } from '../contracts/deployments.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { Db } from '../db/db.ts';
 
@@ -14,6 +15,8 @@ export interface FleetOptions {
   mqttUrl: () => string;
   /** keeps camera URLs, which may hold passwords, unreadable in the database */
   urlCipher: { seal(text: string): string; open(text: string): string };
+  /** the keys that flows are signed with, for devices to pin */
+  signing?: () => SigningKeys | undefined;
   /** throws `camera.url_invalid` for what is no camera's URL, or lies where the server must not reach */
   checkUrl: (url: string) => Promise<void> | void;
   /** ids that no camera may have: first path segments in use */

@@ -1,3 +1,4 @@
+import { TARGET_PATTERN } from '../contracts/deployments.ts';
 import { AppError } from '../contracts/errors.ts';
 import type { Side } from '../contracts/node-types.ts';
 
@@ -13,7 +14,10 @@ export interface FlowElement {
 export const GLOBAL_FILE = '_global.json';
 /** The order of a folder's files. */
 export const INDEX_FILE = '_index.json';
-/** Variable of a tab that says where it runs: shown for edge tabs, and set by whoever wants to move one. */
+/**
+ * Variable of a tab that says where it runs: `edge` (every device), or `edge: ` with targets between commas, as
+ * `edge: group/entrance, device/pi-7`. Shown for edge tabs, and set by whoever wants to move one; targets are kept in the file.
+ */
 export const RUNS_ON = 'RUNS_ON';
 
 /** Elements of a flow set that are no nodes: every Node-RED knows them. */
@@ -61,7 +65,10 @@ export function asLoaded(elements: FlowElement[], side: Side): FlowElement[] {
   if (side === 'server') return elements;
   const tab = elements.find((element) => element.type === 'tab');
   return elements.map((element) => {
-    if (element.type === 'tab') return { ...element, disabled: true, env: [...envOf(element), EDGE_MARK] };
+    if (element.type === 'tab') {
+      const mark = markOf(element) === undefined ? [EDGE_MARK] : [];
+      return { ...element, disabled: true, env: [...envOf(element, true), ...mark] };
+    }
     return tab && (element.z === undefined || element.z === '') ? { ...element, z: tab.id } : element;
   });
 }
@@ -113,14 +120,40 @@ function checked(value: unknown): FlowElement {
   return element;
 }
 
+const TARGET = new RegExp(TARGET_PATTERN);
 const EDGE_MARK = { name: RUNS_ON, value: 'edge', type: 'str' };
 
 function sideOf(tab: FlowElement): Side {
-  return envOf(tab, true).some((entry) => entry.name === RUNS_ON && entry.value === 'edge') ? 'edge' : 'server';
+  return markOf(tab) === undefined ? 'server' : 'edge';
+}
+
+/** What RUNS_ON says after `edge`; undefined where it says nothing of the edge. */
+function markOf(tab: FlowElement): string | undefined {
+  for (const { name, value } of envOf(tab, true)) {
+    const found = name === RUNS_ON ? /^edge(?::(.*))?$/s.exec(String(value)) : null;
+    if (found) return (found[1] ?? '').trim();
+  }
+  return undefined;
+}
+
+/** Whom an edge tab is meant for: `all`, `device/<id>`, `group/<name>`. Throws `flow.invalid` for what is none. */
+export function targetsOf(tab: FlowElement): string[] {
+  const targets = (markOf(tab) ?? '')
+    .split(',')
+    .map((target) => target.trim())
+    .filter((target) => target !== '');
+  for (const target of targets)
+    if (!TARGET.test(target))
+      throw new AppError('flow.invalid', `tab "${labelOf(tab)}": ${RUNS_ON} names ${JSON.stringify(target)}`, {
+        field: tab.id,
+      });
+  return targets.length > 0 ? targets : ['all'];
 }
 
 function withoutMarks({ disabled: _disabled, env: _env, ...tab }: FlowElement): FlowElement {
-  const env = envOf({ ...tab, env: _env });
+  // Which devices is part of the tab; that it is the edge at all, the folder says.
+  const isNamed = (markOf({ ...tab, env: _env }) ?? '') !== '';
+  const env = envOf({ ...tab, env: _env }, isNamed);
   return env.length > 0 ? { ...tab, env } : tab;
 }
 
@@ -129,7 +162,8 @@ function envOf(tab: FlowElement, withMark = false): { name?: unknown; value?: un
   return withMark ? env : env.filter((entry) => entry?.name !== RUNS_ON);
 }
 
-function labelOf(tab: FlowElement): string {
+/** A tab's name for people. */
+export function labelOf(tab: FlowElement): string {
   return typeof tab.label === 'string' && tab.label !== '' ? tab.label : tab.id;
 }
 

@@ -8,6 +8,7 @@ import type { ServerState } from '../contracts/metrics.ts';
 import type { YoutubeService } from '../contracts/published.ts';
 import type {
   CommandService,
+  DeploymentService,
   EventsService,
   FleetService,
   FramesService,
@@ -24,6 +25,7 @@ import { StreamTokens } from './auth/stream-tokens.ts';
 import { viewerDoor } from './auth/viewers.ts';
 import { authenticator } from './authenticate.ts';
 import { corsFor } from './cors.ts';
+import { deviceBundles } from './device-bundles.ts';
 import { dialectDoor, dialectNotFound } from './dialects/door.ts';
 import { InProcess } from './dialects/in-process.ts';
 import { MOVING_PATHS, movingPictures } from './dialects/moving.ts';
@@ -44,6 +46,7 @@ import { cameraControlRoutes } from './routes/camera-control.ts';
 import { cameraRoutes } from './routes/cameras.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { commandRoutes } from './routes/commands.ts';
+import { deploymentRoutes } from './routes/deployments.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { galleryRoutes } from './routes/gallery.ts';
@@ -63,6 +66,7 @@ export interface HttpParts {
   accounts: Accounts;
   fleet: FleetService;
   commands: CommandService;
+  deployments: DeploymentService;
   frames: FramesService;
   gallery: GalleryService;
   jobs: JobsService;
@@ -103,6 +107,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...deviceRoutes(parts.fleet, idempotency),
     ...pairingRoutes(parts.fleet, idempotency),
     ...commandRoutes(parts.commands, parts.fleet, idempotency),
+    ...deploymentRoutes(parts.deployments, idempotency),
     ...cameraRoutes(parts.fleet, idempotency, parts.live?.test),
     ...cameraControlRoutes(parts.gallery, idempotency),
     ...captureRoutes(parts.frames),
@@ -145,6 +150,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   app.use(corsFor(parts.corsOrigins));
   // First, and without what pages need: this is the busiest path, and it is no browser that comes.
   app.use('/api/v1', parts.ingest.routes);
+  app.use('/api/v1', deviceBundles(parts));
   app.use(requestId);
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
   app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));

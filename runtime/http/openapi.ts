@@ -38,6 +38,13 @@ const DEVICE_ROUTES = [
     content: undefined,
     answers: { 200: 'the configuration', 304: 'as you have it' },
   },
+  {
+    method: 'get',
+    path: '/device/bundles/{sha256}',
+    summary: 'Flows that were deployed to the device: its own bundles, whole or by Range',
+    content: undefined,
+    answers: { 200: 'the bundle', 206: 'a part of it', 404: 'none of this device' },
+  },
 ] as const;
 
 /** The OpenAPI 3.1 document, made from the route table. */

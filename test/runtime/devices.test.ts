@@ -38,7 +38,14 @@ function devicesBench() {
       const [port = 0] = await freePorts(1);
       const devices = createDevices({
         accounts,
-        settings: { SITE: 'home', HOST: '127.0.0.1', MQTT_PORT: port },
+        settings: {
+          SITE: 'home',
+          HOST: '127.0.0.1',
+          MQTT_PORT: port,
+          DATA_DIR: '/nowhere',
+          FLOWS_DIR: '/nowhere/flows',
+          SIGNING_KEY_FILE: '',
+        },
         mqttHost: '127.0.0.1',
         secrets: { pepper: Buffer.alloc(32, 2), urls: Buffer.alloc(32, 3) },
         db,

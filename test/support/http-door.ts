@@ -32,6 +32,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     accounts,
     fleet: untouched('fleet'),
     commands: untouched('commands'),
+    deployments: untouched('deployments'),
     frames: untouched('frames'),
     gallery: untouched('gallery'),
     jobs: untouched('jobs'),

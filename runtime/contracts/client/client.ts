@@ -21,6 +21,9 @@ import type {
   CommandRecord,
   CommandRecordPage,
   ConfigAnswer,
+  DeploymentCreate,
+  DeploymentRecord,
+  DeploymentRecordPage,
   DeviceConfigPatch,
   DeviceCreate,
   DevicePatch,
@@ -57,6 +60,8 @@ import type {
   RoiSet,
   RoisAnswer,
   SessionRecordPage,
+  SigningAnswer,
+  SigningRequest,
   StreamCreate,
   StreamList,
   StreamRecord,
@@ -210,6 +215,34 @@ export function createClient(send: Send) {
     /** What became of a command */
     getCommand: (id: string | number, options?: CallOptions) =>
       send<CommandRecord>({ method: 'GET', path: `api/v1/commands/${part(id)}`, options }),
+
+    /** What was deployed to devices: who, what, and what became of it */
+    getDeployments: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<DeploymentRecordPage>({ method: 'GET', path: 'api/v1/deployments', query, options }),
+
+    /** Send the edge tabs, as they are now, to devices */
+    postDeployments: (body: DeploymentCreate, options?: CallOptions) =>
+      send<DeploymentRecord>({ method: 'POST', path: 'api/v1/deployments', body, options }),
+
+    /** One deployment with its devices */
+    getDeployment: (id: string | number, options?: CallOptions) =>
+      send<DeploymentRecord>({ method: 'GET', path: `api/v1/deployments/${part(id)}`, options }),
+
+    /** Tell nobody else of it; devices that have begun go on */
+    postDeploymentAbort: (id: string | number, options?: CallOptions) =>
+      send<DeploymentRecord>({ method: 'POST', path: `api/v1/deployments/${part(id)}/abort`, options }),
+
+    /** Deploy what its devices ran before */
+    postDeploymentRollback: (id: string | number, options?: CallOptions) =>
+      send<DeploymentRecord>({ method: 'POST', path: `api/v1/deployments/${part(id)}/rollback`, options }),
+
+    /** What `npm run sign` signs elsewhere, where the key is not on this server */
+    getDeploymentSigningRequest: (id: string | number, options?: CallOptions) =>
+      send<SigningRequest>({ method: 'GET', path: `api/v1/deployments/${part(id)}/signing-request`, options }),
+
+    /** Hand in signatures that were made elsewhere; the deployment begins */
+    postDeploymentSignatures: (id: string | number, body: SigningAnswer, options?: CallOptions) =>
+      send<DeploymentRecord>({ method: 'POST', path: `api/v1/deployments/${part(id)}/signatures`, body, options }),
 
     /** All cameras you may see */
     getCameras: (options?: CallOptions) =>

@@ -239,6 +239,70 @@ export type ConfigAnswer = {
   config: DeviceConfig;
 };
 
+export type DeploymentCreate = {
+  target: string;
+  /** who comes first: shares of the devices so far (0.1, 0.5), or targets; the rest comes last */
+  rings?: (number | string)[];
+  /** between two rings; default 0 */
+  pause_s?: number;
+  /** stop when more than this share of the devices told so far failed; default 0 */
+  abort_share?: number;
+  /** a ring does not wait longer for a device; default 900 */
+  timeout_s?: number;
+  env?: Record<string, string>;
+  gates?: {
+    /** default: the device's own */
+    probation_s?: number;
+    /** frames must come on when they came before; default true */
+    expect_frames?: boolean;
+    /** frames a second that must come */
+    min_fps?: number;
+  };
+  note?: string;
+};
+
+export type DeploymentRecord = {
+  id: string;
+  target: string;
+  state: "unsigned" | "running" | "done" | "failed" | "aborted";
+  reason: string | null;
+  actor: string;
+  note: string | null;
+  commit: string | null;
+  rollback_of: string | null;
+  /** the one under way, from 0 */
+  ring: number;
+  rings: number;
+  counts: {
+    total: number;
+    active: number;
+    /** rejected or rolled back */
+    failed: number;
+    open: number;
+  };
+  created_at: string;
+  finished_at: string | null;
+  devices: DeploymentTarget[];
+};
+
+export type DeploymentRecordPage = {
+  items: DeploymentRecord[];
+  /** null at the end */
+  next: string | null;
+};
+
+export type DeploymentTarget = {
+  device: string;
+  ring: number;
+  state: "waiting" | "sent" | "fetching" | "verifying" | "staged" | "switching" | "probation" | "active" | "rejected" | "rolled_back" | "superseded" | "aborted";
+  generation: number;
+  revision: string;
+  reason: string | null;
+  diff: FlowDiff;
+  sent_at: string | null;
+  ended_at: string | null;
+};
+
 export type DeviceConfig = {
   /** time between two frames at rest, in seconds */
   capture_interval_s: number;
@@ -297,8 +361,22 @@ export type DeviceCreate = {
   signed?: boolean;
 };
 
+export type DeviceFlow = {
+  /** of the last deployment for it; 0: none */
+  generation: number;
+  desired_revision: string | null;
+  revision: string | null;
+  phase: "fetching" | "verifying" | "staged" | "switching" | "probation" | "active" | "rejected" | "rolled_back" | null;
+  slot: "own" | "A" | "B" | "safe" | null;
+  reason: string | null;
+  /** it runs something else than it should, and is not on the way there */
+  drift: boolean;
+  reported_at: string | null;
+};
+
 export type DevicePatch = {
   name?: string;
+  groups?: string[];
   disabled?: boolean;
 };
 
@@ -320,6 +398,9 @@ export type DeviceRecord = {
   fw_version: string | null;
   health: Record<string, unknown>;
   info: Record<string, unknown>;
+  /** names under which deployments reach it together with others */
+  groups: string[];
+  flow: DeviceFlow;
   disabled: boolean;
   created_at: string;
 };
@@ -355,6 +436,9 @@ export type DeviceWithKey = {
   fw_version: string | null;
   health: Record<string, unknown>;
   info: Record<string, unknown>;
+  /** names under which deployments reach it together with others */
+  groups: string[];
+  flow: DeviceFlow;
   disabled: boolean;
   created_at: string;
   api_key: string;
@@ -411,6 +495,12 @@ export type EventRecordPage = {
   items: EventRecord[];
   /** null at the end */
   next: string | null;
+};
+
+export type FlowDiff = {
+  added: string[];
+  changed: string[];
+  removed: string[];
 };
 
 export type GraphRecord = {
@@ -830,6 +920,36 @@ export type SessionRecordPage = {
 export type SettingRange = {
   min: number;
   max: number;
+};
+
+export type SigningAnswer = {
+  v: 1;
+  deployment: string;
+  key: {
+    key_id: string;
+    public_key: string;
+    signed_by?: string;
+    signature?: string;
+  };
+  signatures: {
+    sha256: string;
+    signature: string;
+  }[];
+};
+
+export type SigningRequest = {
+  v: 1;
+  deployment: string;
+  bundles: {
+    statement: {
+      device: string;
+      generation: number;
+      id: string;
+      sha256: string;
+      size: number;
+    };
+    bundle: string;
+  }[];
 };
 
 export type StreamCreate = {

@@ -1,0 +1,158 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { FlowDiff } from '../../contracts/deployments.ts';
+import { AppError } from '../../contracts/errors.ts';
+import { NODE_TYPES, runsOn } from '../../contracts/node-types.ts';
+import {
+  type FlowElement,
+  INDEX_FILE,
+  labelOf,
+  parseFlowFile,
+  STRUCTURE_TYPES,
+  targetsOf,
+} from '../../flow-engine/flow-files.ts';
+import { HEAVY_NODES } from '../../flow-engine/settings.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import { ifThere } from '../../lib/files.ts';
+import { type Candidate, isMeant } from './rings.ts';
+
+/** The flows meant for devices, as they lie in a folder at one moment. */
+export interface EdgeFlows {
+  /** tabs with what is on them */
+  tabs: { tab: FlowElement; elements: FlowElement[]; targets: string[] }[];
+  /** config nodes and groups of no tab */
+  shared: FlowElement[];
+  subflows: Map<string, FlowElement[]>;
+}
+
+/** Reads the edge tabs of a flows folder, and the subflows of both sides. Throws `flow.invalid` with the file. */
+export async function readEdgeFlows(flowsDir: string): Promise<EdgeFlows> {
+  const flows: EdgeFlows = { tabs: [], shared: [], subflows: new Map() };
+  const seen = new Set<string>();
+  for (const elements of await filesIn(join(flowsDir, 'edge'))) {
+    for (const { id } of elements) {
+      if (seen.has(id)) throw new AppError('flow.invalid', `two files in edge/ hold the node ${id}`);
+      seen.add(id);
+    }
+    noteSubflows(flows, elements);
+    for (const tab of elements.filter(({ type }) => type === 'tab'))
+      flows.tabs.push({ tab, elements: elements.filter(({ z }) => z === tab.id), targets: targetsOf(tab) });
+    const own = new Set(elements.filter(({ type }) => type === 'tab' || type === 'subflow').map(({ id }) => id));
+    flows.shared.push(...elements.filter(({ id, z }) => !own.has(id) && (z === undefined || z === '')));
+  }
+  for (const elements of await filesIn(join(flowsDir, 'server'))) noteSubflows(flows, elements);
+  return flows;
+}
+
+/** What a device is to run: the enabled tabs meant for it, the config nodes, and the subflows that they use. */
+export function flowsFor(flows: EdgeFlows, device: Candidate): FlowElement[] {
+  const mine = flows.tabs.filter(({ targets }) => targets.some((target) => isMeant(target, device)));
+  const chosen = mine.flatMap(({ tab, elements }) => [tab, ...elements]);
+  const used = new Set<string>();
+  const follow = (elements: readonly FlowElement[]) => {
+    for (const { type } of elements) {
+      const id = type.startsWith('subflow:') ? type.slice('subflow:'.length) : '';
+      const inside = flows.subflows.get(id);
+      if (!inside || used.has(id)) continue;
+      used.add(id);
+      follow(inside);
+    }
+  };
+  follow(chosen);
+  const subflows = [...used].sort().flatMap((id) => flows.subflows.get(id) ?? []);
+  return [...chosen, ...flows.shared, ...subflows];
+}
+
+/**
+ * Refuses flows with a node that their target cannot run, naming node and tab: `flow.invalid`. `known` are the types that the device said
+ * it has; none where it never did.
+ */
+export function checkFlows(elements: readonly FlowElement[], device: string, known: readonly string[]): void {
+  const there = new Set([...known, ...STRUCTURE_TYPES, ...Object.values(HEAVY_NODES).flat()]);
+  const homes = new Map(elements.map((element) => [element.id, element]));
+  for (const element of elements) {
+    const { id, name, type, z = '' } = element;
+    const isSubflow = homes.get(type.replace(/^subflow:/, ''))?.type === 'subflow' && type.startsWith('subflow:');
+    const isOurs = Object.hasOwn(NODE_TYPES, type);
+    const fits = isSubflow || (runsOn(type, 'edge') && (known.length === 0 || there.has(type)));
+    if (fits) continue;
+    const home = homes.get(z);
+    const who = typeof name === 'string' && name !== '' ? `"${name}"` : id;
+    const where = home ? ` on tab "${labelOf(home)}"` : '';
+    const why = isOurs && !runsOn(type, 'edge') ? 'runs on the server only' : `is not available on ${device}`;
+    throw new AppError('flow.invalid', `node ${who} (${type})${where} ${why}`, { field: id, tab: z, device });
+  }
+}
+
+/** What changes, by the names of tabs. Without an earlier content everything is new. */
+export function diffOf(before: readonly FlowElement[] | null, after: readonly FlowElement[] | null): FlowDiff {
+  const old = tabsOf(before ?? []);
+  const fresh = tabsOf(after ?? []);
+  const names = (ids: string[], tabs: Map<string, { label: string }>) => ids.map((id) => tabs.get(id)?.label ?? id);
+  return {
+    added: names(
+      [...fresh.keys()].filter((id) => !old.has(id)),
+      fresh,
+    ),
+    changed: names(
+      [...fresh.keys()].filter((id) => old.has(id) && old.get(id)?.face !== fresh.get(id)?.face),
+      fresh,
+    ),
+    removed: names(
+      [...old.keys()].filter((id) => !fresh.has(id)),
+      old,
+    ),
+  };
+}
+
+/** The commit that a flows folder is at; undefined where it is no git checkout. */
+export async function commitOf(flowsDir: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['-C', flowsDir, 'rev-parse', 'HEAD'], { timeout: 5000 });
+    return /^[0-9a-f]{40,64}$/.exec(stdout.trim())?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tabs and subflows with a text that changes when anything of them does; what belongs to none is one more, without a name. */
+function tabsOf(elements: readonly FlowElement[]): Map<string, { label: string; face: string }> {
+  const heads = elements.filter(({ type }) => type === 'tab' || type === 'subflow');
+  const tabs = new Map(heads.map((head) => [head.id, { label: labelOf(head), face: canonicalJson(head) }]));
+  for (const element of elements) {
+    const home = tabs.get(element.z ?? '');
+    if (home) home.face += canonicalJson(element);
+    else if (!tabs.has(element.id)) {
+      const rest = tabs.get('') ?? { label: 'shared config nodes', face: '' };
+      tabs.set('', { ...rest, face: rest.face + canonicalJson(element) });
+    }
+  }
+  return tabs;
+}
+
+function noteSubflows(flows: EdgeFlows, elements: FlowElement[]): void {
+  for (const { id, type } of elements) {
+    if (type !== 'subflow' || flows.subflows.has(id)) continue;
+    flows.subflows.set(
+      id,
+      elements.filter((element) => element.id === id || element.z === id),
+    );
+  }
+}
+
+async function filesIn(folder: string): Promise<FlowElement[][]> {
+  const names = ((await ifThere(() => readdir(folder))) ?? []).sort();
+  const files: FlowElement[][] = [];
+  for (const name of names) {
+    if (!name.endsWith('.json') || name.startsWith('.') || name === INDEX_FILE) continue;
+    try {
+      files.push(parseFlowFile(await readFile(join(folder, name), 'utf8')));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new AppError('flow.invalid', `${name} ${why}`, {}, { cause });
+    }
+  }
+  return files;
+}

@@ -1,0 +1,39 @@
+import type { DeploymentRecord } from '../../contracts/deployments.ts';
+import type { DeploymentRow, TargetRow } from '../../db/deployments.repo.ts';
+import { time } from '../device-record.ts';
+
+/** A deployment as the API shows it. */
+export function deploymentRecord(row: DeploymentRow, targets: readonly TargetRow[]): DeploymentRecord {
+  const count = (...states: string[]) => targets.filter(({ state }) => states.includes(state)).length;
+  return {
+    id: row.id,
+    target: row.target,
+    state: row.state,
+    reason: row.reason,
+    actor: row.actor,
+    note: row.note,
+    commit: row.commit,
+    rollback_of: row.rollback_of,
+    ring: row.ring,
+    rings: row.rings,
+    counts: {
+      total: targets.length,
+      active: count('active'),
+      failed: count('rejected', 'rolled_back'),
+      open: targets.filter(({ ended_at }) => ended_at === null).length,
+    },
+    created_at: row.created_at.toISOString(),
+    finished_at: time(row.finished_at),
+    devices: targets.map((target) => ({
+      device: target.device_id,
+      ring: target.ring,
+      state: target.state,
+      generation: target.generation,
+      revision: target.revision,
+      reason: target.reason,
+      diff: target.diff,
+      sent_at: time(target.sent_at),
+      ended_at: time(target.ended_at),
+    })),
+  };
+}
