@@ -24,8 +24,11 @@ export const MAX_BUNDLE_BYTES = 8 * 1024 * 1024;
 
 const SHA256 = '^[0-9a-f]{64}$';
 const BASE64URL = '^[A-Za-z0-9_-]+$';
-const sha256 = () => Type.String({ pattern: SHA256 });
+const sha256 = () =>
+  Type.String({ pattern: SHA256, examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'] });
 const uuid = () => Type.String({ pattern: '^[0-9a-f-]{36}$', examples: ['019a9f3e-7c00-7000-8000-000000000000'] });
+const keyId = () => Type.String({ pattern: '^[0-9a-f]{16}$', examples: ['1f2e3d4c5b6a7980'] });
+const signatureText = () => Type.String({ pattern: '^[A-Za-z0-9_-]{86}$', examples: ['A'.repeat(86)] });
 const generation = () => Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
 /** What a signature vouches for. The bundle's content follows from its hash; device and generation say for whom and when. */
@@ -125,11 +128,11 @@ export type FlowBundle = Static<typeof FlowBundle>;
 
 /** A public signing key, and the word of the one before it. */
 export const SigningKeyRecord = Type.Object({
-  key_id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  key_id: keyId(),
   /** 32 bytes, base64url */
-  public_key: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
-  signed_by: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
-  signature: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' })),
+  public_key: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', examples: ['A'.repeat(43)] }),
+  signed_by: Type.Optional(keyId()),
+  signature: Type.Optional(signatureText()),
 });
 export type SigningKeyRecord = Static<typeof SigningKeyRecord>;
 
@@ -253,10 +256,7 @@ export const SigningAnswer = Type.Object(
     v: Type.Literal(1),
     deployment: uuid(),
     key: SigningKeyRecord,
-    signatures: Type.Array(
-      Type.Object({ sha256: sha256(), signature: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }) }),
-      { maxItems: 10_000 },
-    ),
+    signatures: Type.Array(Type.Object({ sha256: sha256(), signature: signatureText() }), { maxItems: 10_000 }),
   },
   { title: 'SigningAnswer', additionalProperties: false },
 );

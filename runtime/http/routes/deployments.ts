@@ -20,19 +20,17 @@ const Paging = Type.Object(
   { additionalProperties: false },
 );
 
-/** Flows for devices. They are code: who changes what runs needs the right to edit flows. */
+/** Flows for devices. They are code, and reach every camera of a device: only an admin of all cameras sends them. */
 export function deploymentRoutes(deployments: DeploymentService, idempotency: IdempotencyCache): RouteSpec[] {
   const tag = 'deployments';
-  const requireEditor = (user: User) => {
-    if (!user.mayEditFlows) throw new AppError('auth.forbidden', 'this needs the right to edit flows');
-  };
   const requireAll = (user: User) => {
     if (user.cameras !== null) throw new AppError('auth.forbidden', 'deployments are about all cameras of a device');
   };
-  const one = { tag, access: 'operator' as const, answer: DeploymentRecord };
+  const one = { tag, access: 'admin' as const, answer: DeploymentRecord };
   return [
     {
       ...one,
+      access: 'operator',
       method: 'get',
       path: '/deployments',
       summary: 'What was deployed to devices: who, what, and what became of it',
@@ -55,7 +53,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       errors: ['deployment.no_devices', 'deployment.no_sealing_key', 'flow.invalid'],
       idempotent: true,
       handle: (context) => {
-        requireEditor(context.user);
+        requireAll(context.user);
         return idempotency.run(
           context,
           async () => new Answer(201, await deployments.create(context.body as DeploymentCreate, context.actor)),
@@ -64,6 +62,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
     },
     {
       ...one,
+      access: 'operator',
       method: 'get',
       path: '/deployments/:id',
       summary: 'One deployment with its devices',
@@ -80,7 +79,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       summary: 'Tell nobody else of it; devices that have begun go on',
       errors: ['deployment.not_found', 'deployment.over'],
       handle({ actor, params, user }) {
-        requireEditor(user);
+        requireAll(user);
         return deployments.abort(params.id ?? '', actor);
       },
     },
@@ -92,7 +91,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       status: 201,
       errors: ['deployment.not_found', 'deployment.over', 'bundle.gone'],
       async handle({ actor, params, user }) {
-        requireEditor(user);
+        requireAll(user);
         return new Answer(201, await deployments.rollback(params.id ?? '', actor));
       },
     },
@@ -104,7 +103,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       answer: SigningRequest,
       errors: ['deployment.not_found', 'deployment.not_waiting', 'bundle.gone'],
       handle({ params, user }) {
-        requireEditor(user);
+        requireAll(user);
         return deployments.signingRequest(params.id ?? '');
       },
     },
@@ -116,7 +115,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       body: SigningAnswer,
       errors: ['deployment.not_found', 'deployment.not_waiting', 'deployment.signature_invalid'],
       handle({ actor, body, params, user }) {
-        requireEditor(user);
+        requireAll(user);
         return deployments.sign(params.id ?? '', body as SigningAnswer, actor);
       },
     },

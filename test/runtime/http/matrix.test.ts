@@ -98,6 +98,7 @@ describe('who may do what: every route of the document by every role', () => {
     door = await openDoor({
       fleet: stage({ devices: async () => [THING], cameras: async () => [THING], pairing: stage() }),
       commands: stage({ list: async () => [THING] }),
+      deployments: stage(),
       frames: stage(),
       gallery: stage({
         async product(_id: number, who: { cameras: string[] | null }) {
