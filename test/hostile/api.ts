@@ -231,8 +231,9 @@ function mayBe(name: string, value: unknown): boolean {
   const isText = typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
   if (name === 'note' && (value === null || isText)) return true;
   if (name === 'verdict' && (value === null || value === true)) return true;
-  if (['keep', 'reviewed', 'disabled', 'dry_run'].includes(name) && value === true) return true;
-  if (name === 'rois' && Array.isArray(value) && value.length === 0) return true;
+  if (['keep', 'reviewed', 'disabled', 'dry_run', 'signed', 'end_old'].includes(name) && value === true) return true;
+  if ((name === 'rois' || name === 'headers') && Array.isArray(value) && value.length === 0) return true;
+  if (name === 'key' && value === null) return true;
   return (
     typeof value === 'number' &&
     Number.isFinite(value) &&

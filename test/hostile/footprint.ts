@@ -40,7 +40,9 @@ export async function rowsOf(db: pg.Client): Promise<Record<string, string>> {
     [[...Object.keys(digested), 'audit', ...OWN_BUSINESS]],
   );
   for (const { name: table } of tables) {
-    const { rows } = await db.query<{ rows: string }>(`select count(*) as rows from ${table}`);
+    // What a device that connects is asked by the server itself is no change of anybody's.
+    const whose = table === 'commands' ? `where actor like 'user:%'` : '';
+    const { rows } = await db.query<{ rows: string }>(`select count(*) as rows from ${table} ${whose}`);
     found[table] = `${rows[0]?.rows} rows`;
   }
   return found;

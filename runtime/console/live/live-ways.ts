@@ -6,7 +6,7 @@ import { toApiError } from '../api/client.ts';
 import { usePoll } from '../shell/poll.ts';
 import { words } from '../strings.ts';
 
-const ASK_EVERY_MS = 60_000;
+const ASK_EVERY_MS = 15_000;
 
 /** Whether a camera can be watched live, and what its player tells (`onState`). A server without live pictures has stills only. */
 export function useLiveWays(camera: string) {

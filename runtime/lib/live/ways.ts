@@ -37,6 +37,8 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
   if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [], iceServers: [] };
   if ('refusal' in status) return byPictures(status.refusal, hasPictures, now);
   const { state, reason, format } = status;
+  // Nobody reads it, and it could not be read: there is nothing to try before that changes.
+  if (state === 'idle' && reason !== undefined) return { state: 'none', reason, now, ways: [], iceServers: [] };
   const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
   const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
     name,
