@@ -83,7 +83,7 @@ describe('the console in a browser', function () {
     await page.keyboard.press('g');
     await page.keyboard.press('l');
     const tile = page.getByRole('link', { name: `Device ${DEVICE}` });
-    await tile.getByText('Live', { exact: true }).waitFor();
+    await tile.getByText('Live', { exact: true }).first().waitFor();
     assert.ok(await tile.locator('redeye-player').isVisible());
     await page.keyboard.press('1');
     await page.waitForURL(`**/live/${CAMERA}`);
