@@ -38,7 +38,7 @@ export function deviceBundles({ fleet, deployments, clock, log }: DeviceBundlesO
         }
         res.writeHead(range ? 206 : 200, {
           ...headers,
-          'Content-Type': 'application/json; charset=utf-8',
+          'Content-Type': 'application/octet-stream',
           'Content-Length': bytes.length,
           'X-Content-Type-Options': 'nosniff',
           ...(range && { 'Content-Range': `bytes ${from}-${from + bytes.length - 1}/${size}` }),
