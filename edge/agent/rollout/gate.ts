@@ -31,6 +31,8 @@ export interface GateOptions {
   /** frames handed over so far, since whenever */
   frames: () => number;
   upload: () => UploadStatus;
+  /** flows run: the time counts from now on */
+  onRunning?: () => void;
   /** asks the process for a sign of life */
   ping: (n: number) => void;
   /** Once: undefined when it stood, else why not. */
@@ -91,6 +93,7 @@ export class Gate {
     this.#runningSince = clock.monotonicMs();
     this.#answeredAt = this.#runningSince;
     this.#framesAtStart = frames();
+    this.#options.onRunning?.();
     this.#look();
   }
 

@@ -257,6 +257,7 @@ export class Rollout implements Part {
         frames: () => this.#frames,
         upload,
         ping,
+        onRunning: () => this.#say(this.#slots.pointer.generation, 'probation'),
         onVerdict: resolve,
       });
     });
@@ -265,7 +266,6 @@ export class Rollout implements Part {
   async #probation(verdict: Promise<string | undefined>): Promise<void> {
     const { log } = this.#options;
     const { generation } = this.#slots.pointer;
-    this.#say(generation, 'probation');
     const failure = await verdict;
     if (this.#ending.signal.aborted) return;
     if (failure === undefined) {
