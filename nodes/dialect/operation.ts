@@ -29,9 +29,8 @@ export interface Reply {
 /** What operations work with. */
 export interface Tools {
   readonly host: Host;
-  /** What the product API answers to the asker; a refusal is thrown as `Refusal`. */
-  // biome-ignore lint/suspicious/noExplicitAny: shapes of other operations' answers, each read with care where it is used
-  api(method: ApiRequest['method'], path: string, body?: unknown): Promise<any>;
+  /** What the product API answers to the asker, for the caller to read; a refusal is thrown as `Refusal`. */
+  api(method: ApiRequest['method'], path: string, body?: unknown): Promise<unknown>;
   /** The same with status and headers, good or bad. */
   raw(request: ApiRequest): Promise<ApiAnswer>;
   /** The camera that is meant: `?camera=`, else DIALECT_CAMERA, else the first one that the asker may see. */

@@ -31,6 +31,7 @@ const KEY_FLAG = 1;
 const MOST_REORDER_MS = 60_000;
 const MOST_REASON_BYTES = 600;
 
+/** What a decoder has to know: SPS and PPS, and the sound's where there is some. */
 export function encodeFormat({ video, audio }: Pick<StreamFormat, 'video' | 'audio'>): Buffer {
   const parts = [head(KIND.format), sized(video.sps), sized(video.pps)];
   if (audio) {
@@ -55,6 +56,7 @@ export function encodeUnit({ annexB, isKey, dts, pts }: Omit<AccessUnit, 'arrive
   return record;
 }
 
+/** One frame of sound with its time. */
 export function encodeAudio({ data, pts }: AudioUnit): Buffer {
   const record = Buffer.allocUnsafe(AUDIO_HEAD + data.length);
   record.writeUInt8(RECORD_VERSION, 0);
@@ -64,10 +66,12 @@ export function encodeAudio({ data, pts }: AudioUnit): Buffer {
   return record;
 }
 
+/** The camera is away; the reason for people, cut at 600 bytes. */
 export function encodeGap(reason: string): Buffer {
   return Buffer.concat([head(KIND.gap), Buffer.from(reason).subarray(0, MOST_REASON_BYTES)]);
 }
 
+/** Nothing to tell, but still here. */
 export function encodeAlive(): Buffer {
   return head(KIND.alive);
 }

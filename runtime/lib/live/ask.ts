@@ -30,6 +30,7 @@ export function cameraIn(text: string | undefined): string {
   return text;
 }
 
+/** Sets them all; nothing is sent yet. */
 export function setHeaders(res: ServerResponse, headers: Record<string, string>): void {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
 }
