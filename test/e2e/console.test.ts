@@ -21,7 +21,7 @@ const NEXT_EVENT_MS = 45_000;
 /** Chromium writes every refused request into the console; these are the tests' own doing. */
 const WANTED = /401 \(Unauthorized\).*\/auth\/login|409 \(Conflict\).*\/rois/;
 /** What a browser writes while a server is away. */
-const UNREACHABLE = /net::ERR_|50\d \(/;
+const UNREACHABLE = /net::ERR_|50\d \(|404 .*\/whep\/\S+\)$/;
 
 buildConsoleIfOld();
 
@@ -327,9 +327,8 @@ describe('the console in a browser', function () {
     await assertAccessible(page, 'connection lost');
     await server.start();
     await banner.waitFor({ state: 'detached', timeout: 40_000 });
-    const picture = page.getByRole('img', { name: `Newest picture of Device ${DEVICE}` });
-    const before = await picture.getAttribute('src');
-    await until('pictures follow again', async () => (await picture.getAttribute('src')) !== before, 30_000);
+    const tile = page.getByRole('link', { name: `Device ${DEVICE}` });
+    await tile.getByText('Live', { exact: true }).first().waitFor({ timeout: 60_000 });
     troubles.splice(0, troubles.length, ...troubles.filter((trouble) => !UNREACHABLE.test(trouble)));
   });
 
