@@ -147,11 +147,12 @@ export class RetentionBench {
       ids.push(...(await Promise.all(seqs.map(accept))));
     }
     const at = new Date(this.clock.now() - (options.hours ?? 0) * HOUR_MS);
-    await this.db.query('update captures set received_at = $2, kept = $3 where id = any($1::uuid[])', [
-      ids,
-      at,
-      options.kept ?? false,
-    ]);
+    // A millisecond apart: of frames that came at once, none is the oldest.
+    await this.db.query(
+      `update captures set kept = $3, received_at = $2::timestamptz - (cardinality($1::uuid[]) - array_position($1::uuid[], id)) * interval '1 ms'
+        where id = any($1::uuid[])`,
+      [ids, at, options.kept ?? false],
+    );
     await this.db.query('update jobs set state = $2, finished_at = $3 where capture_id = any($1::uuid[])', [
       ids,
       options.state ?? 'done',
