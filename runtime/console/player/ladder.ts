@@ -17,8 +17,8 @@ const AGAIN_FIRST_MS = 2000;
 const AGAIN_LONGEST_MS = 60_000;
 const BETTER_FIRST_MS = 5000;
 const BETTER_LONGEST_MS = 300_000;
-/** A camera of stills may become one with a stream, some day. */
-const STILLS_MS = 60_000;
+/** A camera without a stream now: its device may be back in a moment, as after a restart of the server. */
+const NONE_MS = 5000;
 
 /** What a viewer is told. */
 export interface Standing {
@@ -92,7 +92,7 @@ export class Ladder {
         continue;
       }
       this.#onChange(trouble ?? { state: 'waiting', reasons: this.#reasonsAbove(WAYS.length) });
-      await sleep(trouble?.state === 'none' ? STILLS_MS : pauseMs, signal);
+      await sleep(trouble?.state === 'none' ? NONE_MS : pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, AGAIN_LONGEST_MS);
     }
   }
