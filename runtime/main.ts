@@ -30,6 +30,7 @@ import { createServerHost } from './host.ts';
 import { createHttpApp } from './http/app.ts';
 import { Accounts } from './http/auth/accounts.ts';
 import { editorAuth } from './http/auth/editor.ts';
+import { rememberUsers } from './http/auth/remembered-users.ts';
 import { consolePages } from './http/console.ts';
 import { InProcess } from './http/dialects/in-process.ts';
 import { ingestDoor } from './http/ingest/ingest.ts';
@@ -164,7 +165,7 @@ async function compose(
   const counts = createStageCounts({ metrics, clock });
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
   // Those who may log in, and their programs.
-  const accounts = new Accounts({ store: createUserStore(db), clock, log, key: secrets.tokens });
+  const accounts = new Accounts({ store: rememberUsers(createUserStore(db), clock), clock, log, key: secrets.tokens });
   const { fleet, broker, commands, deployments } = createDevices({
     accounts,
     settings,

@@ -13,4 +13,8 @@ app.post('/capture', async (req, res) => {
   });
   res.status(answer.status).json(await answer.json());
 });
+app.get('/settings', async (_req, res) => {
+  const answer = await fetch(`${camera}/settings`);
+  res.status(answer.status).json(await answer.json());
+});
 const server = app.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));

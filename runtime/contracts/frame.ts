@@ -65,4 +65,7 @@ export interface Still {
   width: number;
   height: number;
   jpegQuality: number;
+  /** ms, and a factor: with what it was taken, where the camera says so with the picture */
+  exposure?: number | undefined;
+  gain?: number | undefined;
 }

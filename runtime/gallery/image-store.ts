@@ -13,7 +13,7 @@ import {
   markImageDeleted,
   type NewImage,
 } from '../db/images.repo.ts';
-import { ensureFolder, ifThere, syncFolder, writeFileDurably } from '../lib/files.ts';
+import { ensureFolder, ifThere, syncFolder, writeNewFileDurably } from '../lib/files.ts';
 import type { NewId } from '../lib/ids.ts';
 
 export const IMAGE_FOLDER = 'images';
@@ -28,7 +28,7 @@ export interface ImageStoreOptions {
   clock: Clock;
   log: Log;
   newId: NewId;
-  /** default: `writeFileDurably` */
+  /** default: `writeNewFileDurably` */
   writeFile?: (path: string, data: Uint8Array) => Promise<void>;
 }
 
@@ -38,6 +38,8 @@ export type ImageFacts = Omit<NewImage, 'filename' | 'path' | 'sha256' | 'size' 
 /** Pictures as plain files below `images/`, each with a row. The file is durable before its row, and gone before its row goes. */
 export class ImageStore {
   readonly #options: ImageStoreOptions;
+  /** the folder of the last picture, and when it is durably there */
+  #day: { folder: string; made: Promise<void> } | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -100,19 +102,38 @@ export class ImageStore {
   }
 
   async #write(path: string, jpeg: Buffer): Promise<void> {
-    const { folder, writeFile = writeFileDurably } = this.#options;
+    const { folder, writeFile = writeNewFileDurably } = this.#options;
     const file = join(folder, path);
     const day = dirname(file);
     try {
-      const made = await mkdir(day, { recursive: true });
-      if (made !== undefined) await syncFolder(dirname(day));
-      await writeFile(file, jpeg);
+      await this.#ready(day);
+      await writeFile(file, jpeg).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        // Somebody took the folder of the day away.
+        this.#day = undefined;
+        await this.#ready(day);
+        await writeFile(file, jpeg);
+      });
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOSPC' || code === 'EDQUOT')
         throw new AppError('disk.full', 'the disk for pictures is full', { retryAfterS: 30 }, { cause });
       throw new AppError('disk.failed', `the picture could not be written: ${message}`, {}, { cause });
     }
+  }
+
+  /** Makes the folder of a day, durably, unless it was the last one's; whoever comes meanwhile waits with it. */
+  #ready(folder: string): Promise<void> {
+    if (this.#day?.folder === folder) return this.#day.made;
+    const made = mkdir(folder, { recursive: true }).then((first) =>
+      first === undefined ? undefined : syncFolder(dirname(folder)),
+    );
+    const day = { folder, made };
+    this.#day = day;
+    made.catch(() => {
+      if (this.#day === day) this.#day = undefined;
+    });
+    return made;
   }
 
   /** Files that no row knows and that are older than an hour, below the data folder. */

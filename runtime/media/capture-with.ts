@@ -20,7 +20,8 @@ type Cameras = Pick<CameraHost, 'settings' | 'applySettings' | 'capture'>;
 
 /**
  * One picture with an exposure and gain of its own: what is set otherwise is set for it and set back afterwards, since whoever else
- * looks at this camera did not ask for it. One at a time per camera: the caller sees to that. Throws as `capture` and `applySettings`.
+ * looks at this camera did not ask for it. A camera that says with the picture how it was taken is not asked again. One at a time per
+ * camera: the caller sees to that. Throws as `capture` and `applySettings`.
  */
 export async function captureWith(
   cameras: Cameras,
@@ -28,6 +29,11 @@ export async function captureWith(
   wish: CaptureWish,
   parts: { signal?: AbortSignal; log: Log },
 ): Promise<TakenStill> {
+  if (wish.exposure === undefined && wish.gain === undefined) {
+    const still = await cameras.capture(camera, {}, parts.signal);
+    if (still.exposure !== undefined || still.gain !== undefined) return taken(still, still);
+    return taken(still, await cameras.settings(camera));
+  }
   const before = await cameras.settings(camera);
   const change: CameraSettingsChange = {
     ...(wish.exposure !== undefined && wish.exposure !== before.exposure && { exposure: wish.exposure }),
@@ -55,6 +61,6 @@ function former(before: CameraSettings, change: CameraSettingsChange): CameraSet
   };
 }
 
-function taken(still: Still, { exposure, gain }: CameraSettings): TakenStill {
+function taken(still: Still, { exposure, gain }: Pick<CameraSettings, 'exposure' | 'gain'>): TakenStill {
   return { still, exposure: exposure ?? null, gain: gain ?? null };
 }

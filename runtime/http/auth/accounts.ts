@@ -17,6 +17,16 @@ const EDITOR_MS = 7 * 24 * 3600_000;
 const REFRESH_MS = 30 * 24 * 3600_000;
 const ISSUER = 'redeye';
 const AUDIENCE = 'redeye-api';
+const MAX_VERIFIED = 1000;
+
+/** What a token says whose signature was found right. */
+interface Verified {
+  id: number;
+  /** of the password it was got with */
+  print: unknown;
+  /** epoch ms */
+  expiresAt: number;
+}
 
 /**
  * People and their tokens: login, rotation, password. Access tokens are JWTs of 15 minutes (HS256, issuer and audience pinned);
@@ -28,6 +38,7 @@ export class Accounts {
   readonly #log: Log;
   readonly #key: Uint8Array;
   readonly #throttle: LoginThrottle;
+  readonly #verified = new Map<string, Verified>();
   readonly appPasswords: AppPasswords;
   readonly people: People;
 
@@ -164,8 +175,10 @@ export class Accounts {
 
   /** Who holds this access token; throws `auth.expired` or `auth.invalid`. The user is read afresh, so that a disabled one is out at once. */
   async userOfToken(token: string): Promise<User> {
+    const known = this.#verified.get(token);
+    if (known && known.expiresAt > this.#clock.now()) return this.holder(known.id, known.print);
     let id: number;
-    let secret: unknown;
+    let print: unknown;
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ['HS256'],
@@ -174,7 +187,8 @@ export class Accounts {
         currentDate: new Date(this.#clock.now()),
       });
       id = Number(payload.sub);
-      secret = payload.pwd;
+      print = payload.pwd;
+      this.#remember(token, { id, print, expiresAt: (payload.exp ?? 0) * 1000 });
     } catch (cause) {
       const expired = (cause as { code?: string }).code === 'ERR_JWT_EXPIRED';
       throw new AppError(
@@ -184,7 +198,16 @@ export class Accounts {
         { cause },
       );
     }
-    return this.holder(id, secret);
+    return this.holder(id, print);
+  }
+
+  /** A signature that was right stays right; the oldest token goes when there are too many. */
+  #remember(token: string, seen: Verified): void {
+    for (const [oldest] of this.#verified) {
+      if (this.#verified.size < MAX_VERIFIED) break;
+      this.#verified.delete(oldest);
+    }
+    this.#verified.set(token, seen);
   }
 
   /** The user of a token that holds their id and the print of their password; read afresh. Throws `auth.invalid`. */

@@ -69,7 +69,7 @@ export class CameraServiceDriver implements StillDriver {
       const { jpeg, capturedAt } = await this.#pictureOf(taken, ending);
       const picture = await fitJpeg(jpeg, capturedAt, options);
       this.#status = { state: 'live', lastFrameAt: this.#parts.clock.now() };
-      return picture;
+      return { ...picture, ...exposureOf(taken) };
     } catch (thrown) {
       if (!ending.aborted) this.#note(toAppError(thrown));
       throw thrown;
@@ -152,6 +152,16 @@ function checked(jpeg: Buffer, taken: Record<string, unknown>): Buffer {
     throw new AppError('camera.bad_answer', "the camera's picture is cut off");
   }
   return jpeg;
+}
+
+/** What it says of the exposure, in either dialect. */
+function exposureOf(taken: Record<string, unknown>): Exposure {
+  const { settings } = taken as { settings?: Record<string, unknown> | null };
+  const values = { exposure: settings?.exposure ?? taken.exposureTime, gain: settings?.gain ?? taken.gain };
+  return {
+    ...(typeof values.exposure === 'number' && { exposure: values.exposure }),
+    ...(typeof values.gain === 'number' && { gain: values.gain }),
+  };
 }
 
 /** Its time of capture, where it says a zone: seed 002 labels local time as UTC, so one that is off by whole hours is not believed. */

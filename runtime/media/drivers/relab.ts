@@ -60,7 +60,7 @@ export class RelabDriver implements StillDriver {
       this.#last = { exposure: told.exposure ?? 0, gain: told.gain ?? 0 };
       const picture = await fitJpeg(jpeg, told.capturedAt ?? this.#parts.clock.now(), options);
       this.#status = { state: 'live', lastFrameAt: this.#parts.clock.now() };
-      return picture;
+      return { ...picture, exposure: told.exposure, gain: told.gain };
     } catch (thrown) {
       if (!ending.aborted) this.#note(toAppError(thrown));
       throw thrown;

@@ -8,7 +8,7 @@ import type { PictureMeta } from '../../../runtime/contracts/gallery.ts';
 import type { CommandService } from '../../../runtime/contracts/services.ts';
 import type { Db } from '../../../runtime/db/db.ts';
 import { createGallery, type Gallery, type GalleryOptions } from '../../../runtime/gallery/gallery.ts';
-import { writeFileDurably } from '../../../runtime/lib/files.ts';
+import { writeNewFileDurably } from '../../../runtime/lib/files.ts';
 import { uuidv7 } from '../../../runtime/lib/ids.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
@@ -75,7 +75,7 @@ describeOnBothDatabases('the gallery', (database) => {
       writeFile: (path, data) =>
         full
           ? Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }))
-          : writeFileDurably(path, data),
+          : writeNewFileDurably(path, data),
       isStreaming: (camera) => camera === 'porch',
       timeoutMs: 30_000,
     });
@@ -126,6 +126,22 @@ describeOnBothDatabases('the gallery', (database) => {
     );
     await gallery.deleteProduct(product_id, ANNA);
     assert.equal((await gallery.image(image.id)).product_id, null);
+  });
+
+  it('asks a camera that tells with the picture how it was taken for nothing else, and makes a lost folder again', async () => {
+    let settingsAsked = 0;
+    const { capture, settings } = cameras;
+    cameras.settings = (camera) => {
+      settingsAsked += 1;
+      return settings.call(cameras, camera);
+    };
+    await gallery.capture('gate', {}, ANNA);
+    assert.equal(settingsAsked, 1, 'this one does not tell');
+    cameras.capture = async (...asked) => ({ ...(await capture.apply(cameras, asked)), exposure: 42, gain: 3 });
+    await rm(join(folder, 'images'), { recursive: true });
+    const image = await gallery.capture('gate', {}, ANNA);
+    assert.deepEqual([image.exposure, image.gain, settingsAsked], [42, 3, 1]);
+    assert.deepEqual(await gallery.imageBytes(image.id), TINY_JPEG);
   });
 
   it('names two pictures of one millisecond apart', async () => {

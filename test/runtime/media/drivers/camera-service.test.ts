@@ -41,6 +41,7 @@ describe('the camera service of seed 002 as a camera', () => {
       assert.deepEqual([format, width, height, picture.width, picture.height], ['jpeg', 640, 480, 640, 480]);
       assert.ok(Math.abs(picture.capturedAt - Date.now()) < 5000);
       assert.deepEqual(there.asked.find(({ path }) => path === '/capture')?.body, { exposure: 40, gain: 2 });
+      assert.deepEqual([picture.exposure, picture.gain], [40, 2], 'as the service says with the picture');
       assert.equal(camera.status().state, 'live');
       assert.equal(camera.kind, 'http');
     });
