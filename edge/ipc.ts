@@ -42,6 +42,8 @@ export interface ChildView {
   startErrors?: string[];
   nodeTypes: string[];
   rssMb: number;
+  /** live streams are coarse until the machine has cooled down */
+  streamLimited?: boolean;
 }
 
 export type ToChild =
@@ -134,6 +136,7 @@ function isChildView(view: Partial<ChildView>): boolean {
     typeof view.flows === 'string' &&
     (view.reason === undefined || typeof view.reason === 'string') &&
     (view.startErrors === undefined || isTexts(view.startErrors)) &&
+    (view.streamLimited === undefined || typeof view.streamLimited === 'boolean') &&
     Number.isFinite(view.rssMb)
   );
 }

@@ -18,11 +18,11 @@ import { CommandLedger } from './command-ledger.ts';
 import { type CommandHandler, Commands } from './commands.ts';
 import { Config } from './config.ts';
 import { framePost } from './frame-post.ts';
-import { measureMachine } from './health.ts';
 import { type Heartbeat, HeartbeatLoop } from './heartbeat.ts';
 import { identifyCommand } from './identify.ts';
 import { Link } from './link.ts';
 import { LogTail, logsCommand } from './log-tail.ts';
+import { Machine } from './machine/machine.ts';
 import { rebootCommand, rebootMachine, restartCommand } from './power.ts';
 import { createRollout } from './rollout/create.ts';
 import type { Rollout } from './rollout/rollout.ts';
@@ -47,6 +47,7 @@ export interface AgentOptions {
   child: { entry: string; execArgv?: string[]; env: NodeJS.ProcessEnv };
   /** the lines of `log`, for who asks to see them */
   logTail?: LogTail;
+  machine?: Machine;
 }
 
 /**
@@ -68,6 +69,7 @@ export class Agent implements Part {
   readonly #commands: Commands;
   readonly #rollout: Rollout;
   readonly #startedAt: number;
+  readonly #machine: Machine;
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   #toTell: Partial<AgentView> = {};
   #telling: (() => void) | undefined;
@@ -78,6 +80,7 @@ export class Agent implements Part {
     const { settings, key, version, clock, log, child } = options;
     const { DEVICE_ID: device, EDGE_DATA_DIR: folder } = settings;
     this.#startedAt = clock.monotonicMs();
+    this.#machine = options.machine ?? new Machine();
     this.#http = new ServerHttp({ url: settings.SERVER_URL, key, clock });
     this.#time = new ServerTime(clock);
     const { call } = this.#http;
@@ -324,25 +327,28 @@ export class Agent implements Part {
 
   async #measure(): Promise<Heartbeat> {
     const { clock, settings, version } = this.#options;
-    const machine = await measureMachine({
-      folder: settings.EDGE_DATA_DIR,
-      uptimeS: (clock.monotonicMs() - this.#startedAt) / 1000,
-      childRssMb: this.#childView.rssMb,
-    });
+    const { health, rssi } = await this.#machine.measure(settings.EDGE_DATA_DIR);
+    const { rssMb: flowsMb, streamLimited, flows } = this.#childView;
+    const { starts, alive } = this.#child.status();
     const { frames, bytes, dropped, rejected } = this.#spool.counts();
-    const clockOk = this.#time.clockOk();
+    const skewMs = this.#time.skewMs();
     return {
       fw_version: version,
+      ...(rssi !== undefined && { rssi }),
       health: {
-        ...machine,
+        uptime_s: Math.round((clock.monotonicMs() - this.#startedAt) / 1000),
+        rss_mb: Math.round(process.memoryUsage.rss() / MB + flowsMb),
+        ...health,
+        ...(streamLimited && { stream_limited: true }),
         spool_frames: frames,
         spool_bytes: bytes,
         dropped_frames: dropped,
         rejected_frames: rejected,
-        ...(clockOk === undefined ? {} : { clock_ok: clockOk }),
+        ...(skewMs !== undefined && { clock_ok: this.#time.clockOk(), clock_skew_s: Math.round(skewMs / 1000) }),
         last_seq: this.#spool.lastSeq,
         mode: this.#config.current()?.mode ?? 'baseline',
-        flows: this.#child.status().alive ? this.#childView.flows.slice(0, 40) : 'not running',
+        flows: alive ? flows.slice(0, 40) : 'not running',
+        flow_starts: starts,
       },
     };
   }

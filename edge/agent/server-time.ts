@@ -31,6 +31,12 @@ export class ServerTime {
 
   /** Whether the device's clock agrees; undefined before the first answer. */
   clockOk(): boolean | undefined {
-    return this.#anchor ? Math.abs(this.now() - this.#clock.now()) < CLOCK_TOLERANCE_MS : undefined;
+    const skew = this.skewMs();
+    return skew === undefined ? undefined : Math.abs(skew) < CLOCK_TOLERANCE_MS;
+  }
+
+  /** By how much the server's time is ahead of the device's, to a second or so; undefined before the first answer. */
+  skewMs(): number | undefined {
+    return this.#anchor && this.now() - this.#clock.now();
   }
 }

@@ -11,6 +11,8 @@ export interface CameraApiParts {
   cameras: CameraCommandParts['cameras'];
   isStreaming: CameraCommandParts['isStreaming'];
   images: KeptImages;
+  /** how hot and how full this machine is */
+  machine: () => Promise<{ temperature_c: number | null; disk_percent: number | null }>;
   log: Log;
 }
 
@@ -54,7 +56,7 @@ export function createCameraApi(parts: CameraApiParts): ApiHost {
   };
 }
 
-function routesOf({ device, cameras, isStreaming, images, log }: CameraApiParts): Record<string, Handler> {
+function routesOf({ device, cameras, isStreaming, images, machine, log }: CameraApiParts): Record<string, Handler> {
   const row = (id: string) => {
     const {
       driver = '',
@@ -114,6 +116,7 @@ function routesOf({ device, cameras, isStreaming, images, log }: CameraApiParts)
       return settingsOf(camera);
     },
     'GET cameras/:id/snapshot.jpg': async ({ id }) => (await cameras.capture(cameras.resolve(id))).jpeg,
+    'GET system': machine,
     'GET images': async () => ({ items: images.list(), next: null }),
     async 'GET images/:id'({ id }) {
       const jpeg = await images.bytes(id);

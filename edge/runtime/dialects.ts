@@ -25,6 +25,8 @@ export interface DialectsOptions {
   /** where pictures are kept that somebody asked for */
   folder: string;
   clock: Clock;
+  /** how hot and how full this machine is */
+  machine: Parameters<typeof createCameraApi>[0]['machine'];
   log: Log;
 }
 
@@ -38,7 +40,7 @@ export interface Dialects extends Part {
 
 /** Puts them together. */
 export function createDialects(options: DialectsOptions): Dialects {
-  const { device, cameras, live, liveDoor, access, open, flows, folder, clock, log } = options;
+  const { device, cameras, live, liveDoor, access, open, flows, folder, machine, clock, log } = options;
   const images = new KeptImages({ folder, clock, log });
   const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
   const isOpen = opennessOf(open);
@@ -67,7 +69,7 @@ export function createDialects(options: DialectsOptions): Dialects {
     log,
   });
   return {
-    api: createCameraApi({ device, cameras, isStreaming, images, log }),
+    api: createCameraApi({ device, cameras, isStreaming, images, machine, log }),
     serve: (req, res, url) => door.serve(req, res, url),
     attach: (server) => socket.attach(server),
     start: () => images.start(),

@@ -20,6 +20,7 @@ export class LiveGate implements Part {
   readonly #options: LiveGateOptions;
   #live: Promise<EdgeLive> | undefined;
   #stopped = false;
+  #limit: [bitsPerSecond: number | undefined, reason: string] = [undefined, ''];
 
   constructor(options: LiveGateOptions) {
     this.#options = options;
@@ -40,6 +41,12 @@ export class LiveGate implements Part {
     return (await this.open()).streams;
   }
 
+  /** As `Streams.limit`, also for those that are loaded later. */
+  async limit(bitsPerSecond: number | undefined, reason: string): Promise<void> {
+    this.#limit = [bitsPerSecond, reason];
+    (await this.#live)?.streams.limit(...this.#limit);
+  }
+
   async start(): Promise<void> {
     this.#stopped = false;
   }
@@ -52,6 +59,7 @@ export class LiveGate implements Part {
   async #load(): Promise<EdgeLive> {
     const { createEdgeLive } = await import('./live.ts');
     const live = createEdgeLive(this.#options);
+    live.streams.limit(...this.#limit);
     if (!this.#stopped) await live.start();
     return live;
   }

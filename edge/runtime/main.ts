@@ -8,6 +8,7 @@ import { createLog } from '../../runtime/lib/log.ts';
 import { guardNodeVersion } from '../../runtime/lib/node-version.ts';
 import { createCameraSet } from '../../runtime/media/camera-set.ts';
 import { KEY_HASHES } from '../agent/child-environment.ts';
+import { systemReadings } from '../agent/machine/readings.ts';
 import { createEdgeHost } from '../host.ts';
 import { ALIVE_EVERY_MS, type ToAgent, type ToChild } from '../ipc.ts';
 import { readSettings } from '../settings.ts';
@@ -26,6 +27,7 @@ import { PlayerFiles } from './player-files.ts';
 import { createEdgePushes } from './pushes.ts';
 import { StartErrors } from './start-errors.ts';
 import { StreamSender } from './stream-sender.ts';
+import { streamLimit, ThermalGovernor } from './thermal-governor.ts';
 
 /** The child of the agent: Node-RED, the cameras and the HTTP port. It lives as long as its agent does, and no longer. */
 guardNodeVersion();
@@ -64,6 +66,13 @@ const live = new LiveGate({
   host: settings.EDGE_HOST,
   udpPort: settings.EDGE_WEBRTC_UDP_PORT,
 });
+const readings = systemReadings();
+const governor = new ThermalGovernor({
+  temperature: () => readings.temperature(),
+  onChange: (isHot, celsius) => void live.limit(...streamLimit(isHot, celsius)),
+  clock,
+  log: log.child('heat'),
+});
 const sender = new StreamSender({ streams: () => live.streams(), send: say, clock, log: log.child('uplink') });
 agent.onUplink = (message) => sender.hear(message);
 registerCameraCommands(agent.commands, {
@@ -90,6 +99,11 @@ const dialects = createDialects({
   open: settings.OPEN_DIALECTS,
   flows: (req, res, next) => engine.httpNode(req, res, next),
   folder: join(folder, 'captures'),
+  machine: async () => {
+    const [celsius, disk] = await Promise.all([readings.temperature(), readings.disk(folder)]);
+    const used = disk && disk.totalMb > 0 ? Math.round((1 - disk.freeMb / disk.totalMb) * 1000) / 10 : null;
+    return { temperature_c: celsius ?? null, disk_percent: used };
+  },
   clock,
   log: log.child('dialects'),
 });
@@ -141,6 +155,7 @@ try {
 await dialects.start();
 dialects.attach(pages.server);
 await pages.start();
+await governor.start();
 await pushes.start();
 await agent.ready();
 await seedFlows({
@@ -162,6 +177,7 @@ function report(): void {
     startErrors: startErrors.seen,
     nodeTypes: engine.state().state === 'stopped' ? [] : nodeTypes(),
     rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    ...(governor.isHot && { streamLimited: true }),
   });
 }
 
@@ -206,7 +222,7 @@ async function end(code: number): Promise<void> {
   clearInterval(alive);
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
   sender.stop();
-  for (const part of [engine, dialects, pushes, live, cameras, pages]) {
+  for (const part of [governor, engine, dialects, pushes, live, cameras, pages]) {
     try {
       await part.stop();
     } catch (error) {

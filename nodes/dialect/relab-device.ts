@@ -1,7 +1,7 @@
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
+import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow, SettingsRow } from './image.ts';
 import { leftOut, type Operation, Refusal, type Tools } from './operation.ts';
-import { thermalState } from './relab-platform.ts';
 
 interface Stream extends Disposable {
   camera: string;
@@ -240,17 +240,21 @@ const controls: Operation = async ({ method, body }, tools) => {
   return { status: 200, body: (await controlsOf(tools)).view };
 };
 
-const telemetry: Operation = (_ask, tools) => {
+const telemetry: Operation = async (_ask, tools) => {
   const [load = 0] = loadavg();
+  const { temperature_c, disk_percent } = (await tools.api('GET', '/system')) as {
+    temperature_c: number | null;
+    disk_percent: number | null;
+  };
   const body = {
     timestamp: new Date(tools.host.clock.now()).toISOString(),
-    cpu_temp_c: null,
+    cpu_temp_c: temperature_c,
     cpu_percent: Math.min(100, Math.round((load / Math.max(1, cpus().length)) * 1000) / 10),
     mem_percent: Math.round((1 - freemem() / totalmem()) * 1000) / 10,
-    disk_percent: null,
+    disk_percent,
     preview_fps: null,
     preview_sessions: tools.memory.has(KEY) ? 1 : 0,
-    thermal_state: thermalState(null),
+    thermal_state: thermalBand(temperature_c),
     current_preview_size: null,
   };
   return { status: 200, body };

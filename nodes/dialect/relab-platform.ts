@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow } from './image.ts';
 import { type CameraRow, leftOut, numberIn, type Operation, Refusal, type Tools } from './operation.ts';
 
@@ -239,25 +240,23 @@ const telemetry: Operation = async ({ params }, tools) => {
   const number = (...names: string[]) =>
     names.map((name) => health[name]).find((value) => typeof value === 'number') ?? null;
   const temperature = number('temperature_c', 'temp_c') as number | null;
+  const used = (total: unknown, free: unknown) =>
+    typeof total === 'number' && typeof free === 'number' && total > 0
+      ? Math.round((1 - free / total) * 1000) / 10
+      : null;
   const body = {
     timestamp: last_seen,
     cpu_temp_c: temperature,
     cpu_percent: number('cpu_percent', 'cpu'),
-    mem_percent: number('mem_percent', 'memory_percent'),
-    disk_percent: number('disk_percent'),
+    mem_percent: number('mem_percent', 'memory_percent') ?? used(health.memory_total_mb, health.memory_available_mb),
+    disk_percent: number('disk_percent') ?? used(health.disk_total_mb, health.disk_free_mb),
     preview_fps: null,
     preview_sessions: streamOf(params.id ?? '', tools) ? 1 : 0,
-    thermal_state: thermalState(temperature),
+    thermal_state: thermalBand(temperature),
     current_preview_size: null,
   };
   return { status: 200, body };
 };
-
-/** Bands of seed 000 (S0.37). */
-export function thermalState(celsius: number | null): 'normal' | 'warm' | 'throttle' | 'critical' {
-  if (celsius === null || celsius < 60) return 'normal';
-  return celsius >= 80 ? 'critical' : celsius >= 75 ? 'throttle' : 'warm';
-}
 
 /** The platform of seed 000 (§2.1), both of its dialects where they do not contradict each other. */
 export const relabPlatform: Record<string, Operation> = {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DeviceFlow } from './deployments.ts';
+import { DeviceAlert } from './device-alerts.ts';
 import { DeviceConfig, DeviceConfigPatch } from './device-config.ts';
 import { ID_PATTERN } from './ids.ts';
 import { anything, nullable, time } from './schema.ts';
@@ -91,6 +92,7 @@ const deviceFields = {
   battery_mv: nullable(Type.Number()),
   fw_version: nullable(Type.String()),
   health: anything(),
+  alerts: Type.Array(DeviceAlert, { description: 'what of its health needs a person; none while it is offline' }),
   info: anything(),
   groups: Type.Array(Type.String(), { description: 'names under which deployments reach it together with others' }),
   flow: DeviceFlow,

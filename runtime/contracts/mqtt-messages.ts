@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { THERMAL_BANDS } from './thermal.ts';
 
 /** Every MQTT body carries its version and when it was made (integer ms UTC). Unknown fields are ignored. */
 const envelope = { v: Type.Literal(1), ts: Type.Integer({ minimum: 0 }) };
@@ -30,8 +31,20 @@ export const DeviceHealth = Type.Object({
   uptime_s: Type.Optional(Type.Number()),
   rss_mb: Type.Optional(Type.Number()),
   load1: Type.Optional(Type.Number()),
+  cpu_percent: Type.Optional(Type.Number({ description: 'work of all processors since the last heartbeat' })),
   temperature_c: Type.Optional(Type.Number()),
+  thermal: Type.Optional(Type.Enum([...THERMAL_BANDS])),
+  throttled: Type.Optional(Type.Boolean({ description: 'slowed down now, for heat or power (Raspberry Pi)' })),
+  under_voltage: Type.Optional(Type.Boolean({ description: 'the power supply is too weak now (Raspberry Pi)' })),
+  throttled_flags: Type.Optional(Type.Integer({ description: 'bits of vcgencmd get_throttled; 16–19: since boot' })),
+  stream_limited: Type.Optional(Type.Boolean({ description: 'live streams are coarse until it has cooled down' })),
   disk_free_mb: Type.Optional(Type.Number()),
+  disk_total_mb: Type.Optional(Type.Number()),
+  memory_available_mb: Type.Optional(Type.Number()),
+  memory_total_mb: Type.Optional(Type.Number()),
+  boot: Type.Optional(Type.String({ maxLength: 40, description: 'another one after each boot of the machine' })),
+  flow_starts: Type.Optional(Type.Integer({ description: 'of the flow process since the agent started' })),
+  clock_skew_s: Type.Optional(Type.Number({ description: "the server's time less the device's, s" })),
   spool_frames: Type.Optional(Type.Integer()),
   spool_bytes: Type.Optional(Type.Integer()),
   dropped_frames: Type.Optional(Type.Integer()),

@@ -1,5 +1,7 @@
 import type { DeviceRecord } from '../contracts/api.ts';
+import { deviceAlerts } from '../contracts/device-alerts.ts';
 import { type DeviceConfig, defaultDeviceConfig } from '../contracts/device-config.ts';
+import type { DeviceHealth } from '../contracts/mqtt-messages.ts';
 import type { DeviceRow } from '../db/devices.repo.ts';
 import { deviceFlow } from './deployments/device-flow.ts';
 
@@ -8,11 +10,12 @@ const SILENCE_MS = 60_000;
 
 /** A device as the API shows it, at the moment `now` (epoch ms). */
 export function deviceRecord(row: DeviceRow, now: number): DeviceRecord {
+  const state = stateOf(row, now);
   const bursting = row.burst_until !== null && row.burst_until.getTime() > now;
   return {
     id: row.id,
     name: row.name,
-    state: stateOf(row, now),
+    state,
     mode: bursting ? 'burst' : 'baseline',
     burst_until: bursting ? time(row.burst_until) : null,
     last_seq: row.last_seq,
@@ -25,6 +28,8 @@ export function deviceRecord(row: DeviceRow, now: number): DeviceRecord {
     battery_mv: row.battery_mv,
     fw_version: row.fw_version,
     health: row.health,
+    // What a device said before it went is no news of now.
+    alerts: state === 'offline' ? [] : deviceAlerts(row.health as DeviceHealth),
     info: row.info,
     groups: row.groups,
     flow: deviceFlow(row),

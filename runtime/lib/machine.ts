@@ -21,12 +21,12 @@ export async function machineState(sysfs = '/sys/class/thermal'): Promise<Machin
     cpus: availableParallelism(),
     memoryTotalBytes: totalmem(),
     memoryAvailableBytes: freemem(),
-    temperatureC: await hottest(sysfs),
+    temperatureC: await hottestZone(sysfs),
   };
 }
 
 /** The hottest sensor in °C (the kernel's thermal zones, in thousandths); null where there is none that makes sense. */
-async function hottest(sysfs: string): Promise<number | null> {
+export async function hottestZone(sysfs: string): Promise<number | null> {
   const zones = await readdir(sysfs).catch(() => []);
   const texts = zones
     .filter((name) => name.startsWith('thermal_zone'))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ALERT_RULES } from '../../runtime/contracts/alerts.ts';
+import { DEVICE_ALERT_METRICS, deviceAlerts } from '../../runtime/contracts/device-alerts.ts';
 import { ERROR_CODES } from '../../runtime/contracts/errors.ts';
 
 const text = readFileSync(resolve(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
@@ -29,6 +30,10 @@ describe('the runbook', () => {
 
   it('has the heading that each limit points to', () => {
     for (const { metric, runbook } of ALERT_RULES) assert.ok(headings.includes(runbook), `${metric}: ${runbook}`);
+    const everything = { temperature_c: 99, disk_free_mb: 0, disk_total_mb: 9, under_voltage: true, throttled: true };
+    const alerts = deviceAlerts({ ...everything, clock_skew_s: -3600 });
+    assert.deepEqual([...new Set(alerts.map(({ metric }) => metric))], [...DEVICE_ALERT_METRICS]);
+    for (const { metric, runbook } of alerts) assert.ok(headings.includes(runbook), `${metric}: ${runbook}`);
   });
 
   it('leads nowhere that is not there', () => {

@@ -303,6 +303,15 @@ export type DeploymentTarget = {
   ended_at: string | null;
 };
 
+export type DeviceAlert = {
+  metric: "temperature_c" | "disk_free_mb" | "under_voltage" | "throttled" | "clock_skew_s";
+  level: "ok" | "watch" | "bad";
+  /** of what is true or false: 1 */
+  value: number;
+  /** heading in docs/runbook.md: what to do about it */
+  runbook: string;
+};
+
 export type DeviceConfig = {
   /** time between two frames at rest, in seconds */
   capture_interval_s: number;
@@ -397,6 +406,8 @@ export type DeviceRecord = {
   battery_mv: number | null;
   fw_version: string | null;
   health: Record<string, unknown>;
+  /** what of its health needs a person; none while it is offline */
+  alerts: DeviceAlert[];
   info: Record<string, unknown>;
   /** names under which deployments reach it together with others */
   groups: string[];
@@ -435,6 +446,8 @@ export type DeviceWithKey = {
   battery_mv: number | null;
   fw_version: string | null;
   health: Record<string, unknown>;
+  /** what of its health needs a person; none while it is offline */
+  alerts: DeviceAlert[];
   info: Record<string, unknown>;
   /** names under which deployments reach it together with others */
   groups: string[];

@@ -59,7 +59,15 @@ export interface Streams extends StreamHost, Part {
   isRunning(camera: string): boolean;
   /** Has the camera's source let go of its device while `work` is done; readers see a gap with the reason. */
   pause<T>(camera: string, reason: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Has pictures that this machine encodes itself take at most so many bits a second from now on; undefined: as many as usual. Readers
+   * see a gap with the reason. What cameras encode passes as it is.
+   */
+  limit(bitsPerSecond: number | undefined, reason: string): void;
 }
+
+/** What is encoded here, or may be. */
+const ENCODED_HERE = new Set<StreamAddress['kind']>(['rpicam', 'v4l2', 'auto']);
 
 /**
  * The live streams over a set of cameras. A camera's hub is made when it is first asked for, and follows the camera: another address
@@ -76,6 +84,7 @@ class CameraStreams implements Streams {
   readonly #closing = new Set<Promise<void>>();
   #release: Release = () => {};
   #state: 'open' | 'stopped' = 'open';
+  #limit: number | undefined;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -102,6 +111,15 @@ class CameraStreams implements Streams {
 
   pause<T>(camera: string, reason: string, work: () => Promise<T>): Promise<T> {
     return this.#hubs.get(camera)?.hub.pause(reason, work) ?? work();
+  }
+
+  limit(bitsPerSecond: number | undefined, reason: string): void {
+    if (this.#limit === bitsPerSecond) return;
+    this.#limit = bitsPerSecond;
+    for (const [camera, { hub }] of this.#hubs) {
+      const address = this.#options.cameras.address(camera);
+      if (address && ENCODED_HERE.has(address.kind)) hub.replace(this.#source(camera, address), reason);
+    }
   }
 
   subscribe(camera: string, reader: StreamReader): StreamSubscription {
@@ -150,6 +168,7 @@ class CameraStreams implements Streams {
       ...this.#parts,
       log: this.#parts.log.child(id),
       settings: cameras.settingsOf(id),
+      limitBits: this.#limit,
       release: () => cameras.release(id),
     };
     if (address.kind === 'uplink') {

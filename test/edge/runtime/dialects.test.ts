@@ -63,6 +63,7 @@ describe('the dialects of a device', function () {
       open: new Proxy([] as string[], { get: (_none, key) => Reflect.get(open, key) }),
       flows: (req, res, next) => handler?.(req, res, next),
       folder,
+      machine: async () => ({ temperature_c: 76.5, disk_percent: 12.5 }),
       clock,
       log,
     });
@@ -212,8 +213,8 @@ describe('the dialects of a device', function () {
     assert.equal((await sharp(thumbnail.bytes).metadata()).format, 'jpeg');
     const telemetry = (await ask('GET', '/system/telemetry')).json;
     assert.deepEqual(
-      [typeof telemetry.cpu_percent, typeof telemetry.mem_percent, telemetry.thermal_state],
-      ['number', 'number', 'normal'],
+      [typeof telemetry.cpu_percent, typeof telemetry.mem_percent, telemetry.thermal_state, telemetry.cpu_temp_c],
+      ['number', 'number', 'throttle', 76.5],
     );
     for (const [method, path] of [
       ['PUT', '/camera/focus'],

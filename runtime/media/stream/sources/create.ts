@@ -16,6 +16,8 @@ export interface CreateParts extends SourceParts {
   v4l2Ctl?: string | undefined;
   /** how the camera was set through Redeye */
   settings?: CameraSettingsChange;
+  /** what is encoded here takes at most so many bits a second */
+  limitBits?: number | undefined;
   /** has whoever else of ours holds the device let go of it, before each start */
   release?(): Promise<void>;
 }

@@ -10,14 +10,17 @@ export function copyOutput(sound: boolean): string[] {
 }
 
 /** Output arguments for a stream that has to be encoded at its source: a key frame each second, nothing held back. */
-export function encodeOutput(options: { fps?: number; sound?: boolean } = {}): string[] {
+export function encodeOutput(
+  options: { fps?: number; sound?: boolean; limitBits?: number | undefined } = {},
+): string[] {
   const rate = options.fps ? ['-r', `${options.fps}`] : [];
   const audio = options.sound ? ['-map', '0:a:0?', '-c:a', 'copy'] : ['-an'];
   const keys = ['-force_key_frames', 'expr:gte(t,n_forced)', '-sc_threshold', '0'];
   const code = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline'];
   // One slice a picture: x264 would cut it into as many as there are cores.
   const form = ['-pix_fmt', 'yuv420p', '-x264-params', 'sliced-threads=0:threads=1', '-crf', '23'];
-  const most = ['-maxrate', '4M', '-bufsize', '2M'];
+  const { limitBits: bits = 4_000_000 } = options;
+  const most = ['-maxrate', `${bits}`, '-bufsize', `${bits / 2}`];
   const even = ['-vf', 'scale=trunc(iw/2)*2:trunc(ih/2)*2'];
   const flow = ['-max_interleave_delta', `${INTERLEAVE_US}`];
   return [

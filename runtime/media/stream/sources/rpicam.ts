@@ -16,6 +16,7 @@ export function createRpicamSource(
   parts: SourceParts & {
     rpicamVid: readonly string[];
     settings?: CameraSettingsChange;
+    limitBits?: number | undefined;
     release?(): Promise<void>;
   },
 ): ProcessSource {
@@ -29,13 +30,13 @@ export function createRpicamSource(
         throw new AppError('process.missing', how);
       }
       await parts.release?.();
-      return { command, args: rpicamArguments(index, parts.settings ?? {}), framing: 'annexb' };
+      return { command, args: rpicamArguments(index, parts.settings ?? {}, parts.limitBits), framing: 'annexb' };
     },
     explain: (stderr) => `no stream from rpicam:${index}: ${explainRpicam(stderr)}`,
   });
 }
 
-function rpicamArguments(index: number, set: CameraSettingsChange): string[] {
+function rpicamArguments(index: number, set: CameraSettingsChange, bits = BITS_PER_SECOND): string[] {
   const { width, height, fps } = rpicamRate(set);
   const run = ['--camera', `${index}`, '--timeout', '0', '--nopreview', '--flush', '--output', '-'];
   const size = ['--width', `${width}`, '--height', `${height}`, '--framerate', `${fps}`];
@@ -50,5 +51,13 @@ function rpicamArguments(index: number, set: CameraSettingsChange): string[] {
     '--level',
     '4.1',
   ];
-  return [...run, ...size, ...rpicamLight(set), ...code, '--bitrate', `${BITS_PER_SECOND}`, '--low-latency'];
+  return [
+    ...run,
+    ...size,
+    ...rpicamLight(set),
+    ...code,
+    '--bitrate',
+    `${Math.min(bits, BITS_PER_SECOND)}`,
+    '--low-latency',
+  ];
 }

@@ -16,6 +16,7 @@ export function createV4l2Source(
     ffmpegPath: string;
     v4l2Ctl?: string | undefined;
     settings?: CameraSettingsChange;
+    limitBits?: number | undefined;
     release?(): Promise<void>;
   },
 ): ProcessSource {
@@ -27,7 +28,7 @@ export function createV4l2Source(
       await parts.release?.();
       await writeLight(v4l2Ctl, device, settings);
       const list = await listFormats(parts.ffmpegPath, device, signal);
-      const launch = v4l2Launch(parts.ffmpegPath, device, list, settings);
+      const launch = v4l2Launch(parts.ffmpegPath, device, list, settings, parts.limitBits);
       if (!launch) throw new AppError('camera.unreachable', say(explainFfmpeg(list)));
       return launch;
     },
@@ -41,6 +42,7 @@ export function v4l2Launch(
   device: string,
   list: string,
   { resolution, fps = USUAL_FPS }: CameraSettingsChange = {},
+  limitBits?: number,
 ): StreamLaunch | undefined {
   const native = readH264Sizes(list);
   const read = ['-protocol_whitelist', 'file', '-fflags', 'nobuffer', '-f', 'v4l2', '-framerate', `${fps}`];
@@ -56,7 +58,7 @@ export function v4l2Launch(
   const input = [...form, ...sizeArguments(size), '-i', device];
   return {
     command,
-    args: [...FFMPEG_QUIET, ...read, ...input, ...encodeOutput()],
+    args: [...FFMPEG_QUIET, ...read, ...input, ...encodeOutput({ limitBits })],
     framing: 'flv',
     note: 'encoded on this machine, since the camera gives no H.264 of its own',
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
@@ -430,6 +430,24 @@ describe('the streams of a host', () => {
       const spans = viewer.units.slice(1).map((unit, index) => unit.dts - (viewer.units[index]?.dts ?? 0));
       const mean = spans.reduce((sum, span) => sum + span, 0) / spans.length;
       assert.ok(mean > 60 && mean < 160, `${mean} ms from picture to picture`);
+    });
+
+    it('take 200 kb/s while they are limited, and as many as before afterwards; viewers stay', async () => {
+      const stand = join(await temporaryFolder('rpicam'), 'rpicam-vid');
+      await writeFile(stand, `#!/bin/sh\necho "$@" >> ${stand}.log\nexec ${await rpicam('rpicam-vid')} "$@"\n`);
+      await chmod(stand, 0o755);
+      open({ rpicamVid: [stand] });
+      await streams.start();
+      cameras.define({ id: 'pi', url: 'rpicam:0' });
+      const viewer = watch('pi');
+      for (const limit of [200_000, 200_000, undefined]) {
+        await viewer.sees(viewer.units.length + 3);
+        streams.limit(limit, limit ? 'hot' : 'cool');
+      }
+      await viewer.sees(viewer.units.length + 3);
+      const log = await readFile(`${stand}.log`, 'utf8');
+      assert.deepEqual(log.match(/--bitrate \d+/g), ['--bitrate 2000000', '--bitrate 200000', '--bitrate 2000000']);
+      assert.deepEqual(viewer.gaps, ['hot', 'cool']);
     });
 
     it('give its stills while they run, since only one program can hold the camera', async () => {
