@@ -42,6 +42,8 @@ export interface DevicesParts {
   publicUrl: URL;
   /** who has app passwords, and hears when their rights change */
   accounts: Pick<Accounts, 'appPasswords' | 'people'>;
+  /** somebody sets a control of one of the server's own cameras */
+  onControl?: (camera: string, control: string, body: unknown) => void;
   /** how one of the server's own cameras is */
   localCameraState: (camera: string) => CameraState | undefined;
 }
@@ -99,6 +101,7 @@ export function createDevices(parts: DevicesParts): Devices {
       onCommandsWanted: (device) => commands.deviceListens(device),
       onFlowWanted: (device) => deployments.deviceListens(device),
       async onMessage(device, { kind, topic, body }) {
+        if (kind === 'camera-set') parts.onControl?.(...controlIn(topic), body);
         if (kind === 'flow-reported') await deployments.hear(device, body);
         if (kind !== 'response') return;
         await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
@@ -129,6 +132,12 @@ export function createDevices(parts: DevicesParts): Devices {
     broker.publish(deviceTopics(settings.SITE, device).flowDesired, body),
   );
   return { fleet, broker, commands, deployments };
+}
+
+/** Camera and control of `…/c/<camera>/<control>/set`. */
+function controlIn(topic: string): [camera: string, control: string] {
+  const [camera = '', control = ''] = topic.split('/').slice(-3, -1);
+  return [camera, control];
 }
 
 /** Flows for devices: the key and the bundles lie in the data folder, unless the key is elsewhere. */

@@ -4,14 +4,13 @@ import { isLoopback, type Settings } from '../settings.ts';
 import { eventSink } from './broker/event-sink.ts';
 import { DIALECT_SEGMENTS } from './contracts/dialects.ts';
 import type { Clock, Log } from './contracts/host.ts';
-import { writeAudit } from './db/audit.repo.ts';
 import { createBackups } from './db/backup.ts';
-import type { Db } from './db/db.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open.ts';
 import { createUpkeep } from './db/upkeep.ts';
 import { createUserStore } from './db/users.repo.ts';
 import { createDevices } from './devices.ts';
+import { auditEditor } from './editor-audit.ts';
 import { eventLog } from './events/event-log.ts';
 import { createEvents } from './events/events.ts';
 import { createOutboxRelay } from './events/outbox-relay.ts';
@@ -19,7 +18,6 @@ import { createCommandHost } from './fleet/commands/command-host.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { createCrashGuard } from './flow-engine/crash-guard.ts';
 import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
-import type { AuditEntry as EditorEntry } from './flow-engine/log-bridge.ts';
 import { seedFlows } from './flow-engine/seed-flows.ts';
 import { createFrames } from './frames/frames.ts';
 import { createFrameIntake } from './frames/intake.ts';
@@ -54,6 +52,7 @@ import { createPublishing } from './publishing.ts';
 import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.ts';
 import { createRetention } from './retention/retention.ts';
 import { createServerCameras } from './server-cameras.ts';
+import { createServerControls } from './server-controls.ts';
 import { createServerState } from './server-state.ts';
 import { createUplink } from './uplink.ts';
 
@@ -177,6 +176,7 @@ async function compose(
     checkUrl,
     reservedCameraIds: RESERVED_IDS,
     publicUrl,
+    onControl: (...set) => controls.hear(...set),
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
   });
   const uplink = createUplink({ fleet, commands, metrics, clock, log: log.child('uplink') });
@@ -187,6 +187,13 @@ async function compose(
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
   const frames = createFrames({ db, store, nodeId, intake });
   const own = createServerCameras({ db, fleet, cameras, frames, clock, log: log.child('cameras') });
+  const controls = createServerControls({
+    site: settings.SITE,
+    cameras,
+    publish: (...said) => broker.publish(...said),
+    clock,
+    log: log.child('cameras'),
+  });
   const owner = `${nodeId}:${process.pid}`;
   const jobs = createJobQueue({ db, clock, log, owner, readFrame: frames.read, onAttempt });
   const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
@@ -351,6 +358,7 @@ async function compose(
   });
   door.serve(app);
   await run('broker', broker);
+  await run('controls', controls);
   const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
   broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
   uplink.attach(door.server);
@@ -377,16 +385,4 @@ function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string
 /** MQTT without TLS goes to the network only where that was asked for; else devices come by WebSocket, over TLS. */
 function plainMqttHost({ HOST, TRUST_LAN }: Settings): string {
   return isLoopback(HOST) || TRUST_LAN ? HOST : '127.0.0.1';
-}
-
-/** Keeps what people changed in the editor. What was only read or tried goes to the log: anybody may try, and a table must not grow by it. */
-function auditEditor(db: Db, log: Log, { event, user, ip, path, fields }: EditorEntry): void {
-  // What a stranger sent as a name need not be a text.
-  const name = typeof user === 'string' ? user : undefined;
-  if (name === undefined || /(fail|error|forbidden|invalid|\.get$)/.test(event)) {
-    log.debug('seen in the editor', { event, ip });
-    return;
-  }
-  const entry = { actor: `user:${name}`, action: `editor.${event}`, object: path ?? 'flows', ip, details: fields };
-  writeAudit(db, entry).catch((error) => log.error('an audit entry was not written', { error }));
 }

@@ -8,7 +8,17 @@ const PORTABLE = ['contracts', 'lib', 'media', 'picture', 'detect', 'flow-engine
 const SHAPES = ['runtime/contracts', 'runtime/lib'];
 const STAGES = ['frames', 'jobs', 'events', 'retention', 'publish', 'fleet', 'broker', 'gallery'];
 /** Files beside main that put parts of several rooms together for it. */
-const COMPOSED = ['host', 'live', 'publishing', 'devices', 'server-cameras', 'server-state', 'uplink'];
+const COMPOSED = [
+  'host',
+  'live',
+  'publishing',
+  'devices',
+  'editor-audit',
+  'server-cameras',
+  'server-controls',
+  'server-state',
+  'uplink',
+];
 const STAGE_ROOMS = STAGES.map((stage) => `runtime/${stage}`);
 const RULES: Record<string, readonly string[] | 'everything'> = {
   'settings.ts': SHAPES,

@@ -7,10 +7,12 @@ import { STREAM_COMMAND, type StreamCommandArgs } from '../../runtime/contracts/
 import { type DataDirLock, lockDataDir } from '../../runtime/lib/data-dir-lock.ts';
 import { ensureFolder } from '../../runtime/lib/files.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import type { CameraControls } from '../../runtime/media/camera-controls.ts';
 import type { AgentView, ChildView, ToAgent } from '../ipc.ts';
 import type { Settings } from '../settings.ts';
 import { Reservation } from '../spool/reservation.ts';
 import { Spool } from '../spool/spool.ts';
+import { controlsOf } from './camera-controls.ts';
 import { captureCommand } from './capture-command.ts';
 import { Child } from './child.ts';
 import { ChildCommands } from './child-commands.ts';
@@ -35,8 +37,6 @@ import { Upload } from './upload.ts';
 /** The child's pages and nodes learn of changes within this time; a spool that empties fast is not told frame by frame. */
 const TELL_CHILD_MS = 200;
 const MB = 1024 * 1024;
-/** Done in the process of the flows, where the cameras are. */
-const CHILD_COMMANDS = ['snapshot', 'camera-settings'] as const;
 
 export interface AgentOptions {
   settings: Settings;
@@ -66,6 +66,7 @@ export class Agent implements Part {
   readonly #heartbeat: HeartbeatLoop;
   readonly #uplinks: Uplinks;
   readonly #childCommands: ChildCommands;
+  readonly #controls: CameraControls;
   readonly #commands: Commands;
   readonly #rollout: Rollout;
   readonly #startedAt: number;
@@ -149,9 +150,14 @@ export class Agent implements Part {
       onConfigDesired: () => this.#config.refresh(),
       onServerOnline: () => this.#serverIsBack(),
       onCommand: (name, body) => this.#commands.hear(name, body),
+      onControl: (camera, ...set) => {
+        if (this.#childView.cameras.some(({ id }) => id === camera)) this.#controls.hear(camera, ...set);
+        else log.warn('there is no such camera here to be set', { camera });
+      },
       onFlowDesired: (body) => this.#rollout.hearDesired(body),
       flowReport: () => this.#rollout.current(),
     });
+    this.#controls = controlsOf(this.#childCommands, this.#link, log.child('cameras'));
     this.#rollout = createRollout({
       settings,
       call,
@@ -186,6 +192,7 @@ export class Agent implements Part {
       this.#tellChild({ link: this.#view().link });
       if (!connected) return;
       this.#heartbeat.now();
+      for (const { id } of this.#childView.cameras) void this.#controls.tell(id);
       this.#serverIsBack();
     });
     await this.#config.start();
@@ -242,7 +249,12 @@ export class Agent implements Part {
       (name: string): CommandHandler =>
       (args, run) =>
         this.#childCommands.run(name, args, run);
-    for (const name of CHILD_COMMANDS) commands.on(name, byChild(name));
+    commands.on('snapshot', byChild('snapshot'));
+    commands.on('camera-settings', async (args, run) => {
+      const data = await byChild('camera-settings')(args, run);
+      if (args.change) void this.#controls.tell(String(args.camera));
+      return data;
+    });
     commands.on('capture', captureCommand({ take: byChild('capture'), call: this.#http.call }));
     return commands;
   }
@@ -260,10 +272,12 @@ export class Agent implements Part {
   #hearChild(message: Exclude<ToAgent, { type: 'alive' }>): void {
     if (message.type === 'report') {
       const { type: _type, ...view } = message;
-      const typesBefore = this.#childView.nodeTypes.length;
+      const { cameras: before, nodeTypes } = this.#childView;
+      const typesBefore = nodeTypes.length;
       this.#childView = view;
       this.#rollout.hearChild(view);
       this.#link.tellCameras();
+      for (const { id } of view.cameras) if (!before.some((one) => one.id === id)) void this.#controls.tell(id);
       if (view.nodeTypes.length !== typesBefore) this.#link.tellInfo();
       return;
     }

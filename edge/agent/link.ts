@@ -1,4 +1,5 @@
 import type { MqttClient } from 'mqtt';
+import type { CameraControl, CameraControlState } from '../../runtime/contracts/camera-controls.ts';
 import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
 import type { CommandAnswer } from '../../runtime/contracts/commands.ts';
 import type { FlowReportedMessage } from '../../runtime/contracts/deployments.ts';
@@ -33,6 +34,8 @@ export interface LinkOptions {
   onConfigDesired: () => void;
   /** a command came: `cmd/<name>` with its body */
   onCommand: (name: string, body: Record<string, unknown>) => void;
+  /** somebody sets a control of a camera: `c/<camera>/<control>/set` */
+  onControl?: (camera: string, control: string, body: Record<string, unknown>) => void;
   /** a deployment came: `flow/desired` */
   onFlowDesired?: (body: Record<string, unknown>) => void;
   /** what is said of deployments at each connect; none where there are no deployments */
@@ -139,6 +142,12 @@ export class Link implements Part {
   /** Says how far a deployment is. Without a connection it is said at the next one, as it is then. */
   tellFlow(body: Body<FlowReportedMessage>): void {
     if (this.#connected) void this.#send(this.#topics.flowReported, body, { retain: true, qos: 1 });
+  }
+
+  /** Says how a control of a camera is. Without a connection it is said at the next one. */
+  tellControl(camera: string, control: CameraControl, state: CameraControlState): void {
+    if (!this.#connected) return;
+    void this.#send(this.#topics.cameraControlState(camera, control), state, { retain: true, qos: 1 });
   }
 
   #publishState(): Promise<void> {
@@ -289,6 +298,10 @@ export class Link implements Part {
     } else if (topic.startsWith(`${topics.root}/cmd/`)) {
       // A retained command would run again at each connect: never.
       if (!retained) this.#options.onCommand(topic.slice(`${topics.root}/cmd/`.length), body);
+    } else if (topic.startsWith(`${topics.root}/c/`) && topic.endsWith('/set')) {
+      const [camera = '', control = ''] = topic.slice(`${topics.root}/c/`.length).split('/');
+      // One that was kept would undo, at each connect, what was set since.
+      if (!retained) this.#options.onControl?.(camera, control, body);
     } else log.debug('MQTT message for a part that is not here', { topic, device });
   }
 

@@ -1,5 +1,6 @@
 import type { AedesPublishPacket, AuthenticateError, Client, ConnectPacket, PublishPacket, Subscription } from 'aedes';
 import type { Clock, Log } from '../contracts/host.ts';
+import { SERVER_DEVICE } from '../contracts/ids.ts';
 import type { DeviceStateMessage } from '../contracts/mqtt-messages.ts';
 import { siteRoot } from '../contracts/topics.ts';
 import { parseBody } from './bodies.ts';
@@ -151,7 +152,9 @@ export class Gate {
     if (body === undefined) return;
     if (kind === 'state' && !this.#noteState(device, body as DeviceStateMessage, isWill))
       throw new Error('a newer session has spoken');
-    if (session.who.kind === 'device') this.#options.onPublication(device, kind, packet.topic, body);
+    // What people set at a device it hears itself; the server's own cameras have nobody else to hear it.
+    if (session.who.kind === 'device' || device === SERVER_DEVICE)
+      this.#options.onPublication(device, kind, packet.topic, body);
   }
 
   /** The parsed body; undefined for one that was dropped. */

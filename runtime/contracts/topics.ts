@@ -122,4 +122,26 @@ export const DEVICE_TOPICS: readonly {
     body: '{v, ts, motion}',
     meaning: 'whether an interaction is going on; by the server',
   },
+  {
+    topic: 'c/<camera>/state',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, state: idle | live | stalled | failed, driver, reason?}',
+    meaning: 'how a camera of the device is, at each connect and change',
+  },
+  {
+    topic: 'c/<camera>/<control>/set',
+    direction: 'to the device',
+    retained: false,
+    body: '{value}',
+    meaning:
+      'sets exposure, gain, fps (a number; null: the camera finds it) or resolution ({width, height}); by a user’s app password too',
+  },
+  {
+    topic: 'c/<camera>/<control>/state',
+    direction: 'to the server',
+    retained: true,
+    body: '{v, ts, value, range?, choices?, error?}',
+    meaning: 'how a control is, and why the last set did nothing; only of what can be set',
+  },
 ];

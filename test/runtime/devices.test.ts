@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Broker } from '../../runtime/broker/broker.ts';
 import { deviceTopics } from '../../runtime/contracts/topics.ts';
 import type { Role } from '../../runtime/contracts/users.ts';
 import type { Db } from '../../runtime/db/db.ts';
@@ -9,6 +10,8 @@ import { createUserStore } from '../../runtime/db/users.repo.ts';
 import { createDevices, type Devices } from '../../runtime/devices.ts';
 import { Accounts } from '../../runtime/http/auth/accounts.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
+import { type CameraSet, createCameraSet } from '../../runtime/media/camera-set.ts';
+import { createServerControls, type ServerControls } from '../../runtime/server-controls.ts';
 import { emptyPglite } from '../support/databases.ts';
 import { ListLog } from '../support/list-log.ts';
 import { freePorts } from '../support/ports.ts';
@@ -17,11 +20,20 @@ import { until } from '../support/until.ts';
 const ANNA = { name: 'user:anna' };
 const TOPICS = deviceTopics('home', 'pi-1');
 
-/** Register and broker as main puts them together, on a free port. */
+interface Parts {
+  db: Db;
+  devices: Devices;
+  accounts: Accounts;
+  url: string;
+  controls: ServerControls;
+  cameras: CameraSet;
+}
+
+/** Register, broker and the controls of one own camera as main puts them together, on a free port. */
 function devicesBench() {
   const log = new ListLog();
   const clients: MqttClient[] = [];
-  let parts: { db: Db; devices: Devices; accounts: Accounts; url: string } | undefined;
+  let parts: Parts | undefined;
   const there = () => {
     assert.ok(parts);
     return parts;
@@ -54,10 +66,16 @@ function devicesBench() {
         checkUrl: async () => undefined,
         reservedCameraIds: new Set(),
         publicUrl: new URL('http://127.0.0.1:1880'),
+        onControl: (...set) => controls.hear(...set),
         localCameraState: () => undefined,
       });
-      parts = { db, devices, accounts, url: `mqtt://127.0.0.1:${port}` };
+      const yard = { id: 'yard', url: 'sim:gradient?width=160&height=90' };
+      const cameras = createCameraSet({ clock: systemClock, log, cameras: [yard] });
+      const publish: Broker['publish'] = (...said) => devices.broker.publish(...said);
+      const controls = createServerControls({ site: 'home', cameras, publish, clock: systemClock, log });
+      parts = { db, devices, accounts, url: `mqtt://127.0.0.1:${port}`, controls, cameras };
       await devices.broker.start();
+      await controls.start();
     },
     connect(options: IClientOptions): Promise<MqttClient> {
       const client = mqtt.connect(there().url, { protocolVersion: 4, reconnectPeriod: 0, ...options });
@@ -69,6 +87,8 @@ function devicesBench() {
     },
     async close() {
       for (const client of clients.splice(0)) client.end(true);
+      await there().controls.stop();
+      await there().cameras.stop();
       await there().devices.broker.stop();
       await there().db.close();
     },
@@ -123,6 +143,22 @@ describe("a user's programs at the broker", () => {
     const viewer = await connect((await program('wim', 'viewer', null)).login);
     viewer.publishAsync(TOPICS.cameraControl('pi-1-cam', 'light'), '{}', { qos: 1 }).catch(() => undefined);
     await until('the viewer is cut off', () => !viewer.connected);
+  });
+
+  it('set and read the controls of the server’s own cameras', async () => {
+    const operator = await connect((await program('owen', 'operator', ['yard'])).login);
+    const heard: { topic: string; body: Record<string, unknown> }[] = [];
+    operator.on('message', (topic, payload) => heard.push({ topic, body: JSON.parse(payload.toString()) }));
+    await operator.subscribeAsync('redeye/v1/home/#', { qos: 1 });
+    const own = deviceTopics('home', 'server');
+    const latest = (topic: string) => heard.findLast((message) => message.topic === topic)?.body;
+    await until('how it is', () => latest(own.cameraState('yard')) && latest(own.cameraControlState('yard', 'gain')));
+    assert.equal(latest(own.cameraState('yard'))?.driver, 'sim');
+    await operator.publishAsync(own.cameraControl('yard', 'gain'), '{"value":2}', { qos: 1 });
+    await until('it is set', () => latest(own.cameraControlState('yard', 'gain'))?.value === 2);
+    await operator.publishAsync(own.cameraControl('yard', 'gain'), '{"value":-5}', { qos: 1 });
+    await until('why not', () => latest(own.cameraControlState('yard', 'gain'))?.error !== undefined);
+    assert.equal(latest(own.cameraControlState('yard', 'gain'))?.value, 2);
   });
 
   for (const [what, end] of [

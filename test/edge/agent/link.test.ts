@@ -36,6 +36,7 @@ describe('the MQTT link', () => {
   let cameras: CameraStatus[];
   let wakes: string[];
   let commands: [string, Record<string, unknown>][];
+  let sets: [camera: string, control: string, body: Record<string, unknown>][];
   const links: Link[] = [];
 
   const of = (path: string) => heard.filter((message) => message.topic === `${MINE}/${path}`);
@@ -90,6 +91,7 @@ describe('the MQTT link', () => {
       onConfigDesired: () => wakes.push('config'),
       onServerOnline: () => wakes.push('server'),
       onCommand: (name, body) => commands.push([name, body]),
+      onControl: (...set) => sets.push(set),
       // The shortest waits: a second.
       random: () => 0,
     });
@@ -110,6 +112,7 @@ describe('the MQTT link', () => {
     connects = [];
     wakes = [];
     commands = [];
+    sets = [];
     refuse = false;
     ownStateAllowed = true;
     state = 'online';
@@ -234,6 +237,20 @@ describe('the MQTT link', () => {
     await say(`${MINE}/cmd/dance`, { id: 'new', reply_to: 'console-1' });
     await until('a command', () => commands.length > 0);
     assert.deepEqual(commands, [['dance', { id: 'new', reply_to: 'console-1' }]]);
+  });
+
+  it('hands on what is set of its cameras, never what was kept, and says how a control is', async () => {
+    await say(`${MINE}/c/pi-cam/gain/set`, { value: 9 }, true);
+    const link = await connected();
+    await say(`${MINE}/c/pi-cam/gain/set`, { value: 2 });
+    await until('it is handed on', () => sets.length > 0);
+    assert.deepEqual(sets, [['pi-cam', 'gain', { value: 2 }]]);
+    link.tellControl('pi-cam', 'gain', { value: 2, range: { min: 1, max: 8 } });
+    await until('it is said', () => of('c/pi-cam/gain/state').length === 1);
+    const [state] = of('c/pi-cam/gain/state');
+    assert.equal(state?.retain, true);
+    const { v, ts, ...rest } = state?.body ?? {};
+    assert.deepEqual([v, typeof ts, rest], [1, 'number', { value: 2, range: { min: 1, max: 8 } }]);
   });
 
   it('comes back by itself after the broker was away and after a refusal', async () => {
