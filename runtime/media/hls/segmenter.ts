@@ -1,5 +1,6 @@
 import type { AccessUnit, AudioUnit, StreamFormat } from '../../contracts/streams.ts';
-import { lengthPrefixed } from './annexb.ts';
+import { lengthPrefixed } from '../stream/length-prefixed.ts';
+import { NOT_IN_SAMPLES } from '../stream/nal.ts';
 import { fragment, type Sample } from './fmp4.ts';
 import { AUDIO_TRACK, carriesSound, initSegment, VIDEO_TIMESCALE, VIDEO_TRACK } from './init-segment.ts';
 import type { Part, Run, Segment, Timeline } from './segment.ts';
@@ -176,7 +177,12 @@ export class Segmenter implements Timeline {
     this.#frameMs = durationMs;
     const end = this.#ticksOf(unit.dts + durationMs);
     const shift = Math.round((unit.pts - unit.dts) * TICKS_MS);
-    this.#samples.push({ pieces: lengthPrefixed(unit.annexB), duration: end - this.#end, shift, isKey: unit.isKey });
+    this.#samples.push({
+      pieces: lengthPrefixed(unit.annexB, NOT_IN_SAMPLES),
+      duration: end - this.#end,
+      shift,
+      isKey: unit.isKey,
+    });
     this.#end = end;
     this.#open ??= this.#newSegment(this.#run, unit.isKey);
     const partS = (end - this.#begin) / VIDEO_TIMESCALE;

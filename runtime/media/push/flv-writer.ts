@@ -1,6 +1,7 @@
 import type { AccessUnit, AudioFormat, AudioUnit, StreamFormat } from '../../contracts/streams.ts';
-import { lengthPrefixed } from '../hls/annexb.ts';
 import { avcConfig } from '../hls/init-segment.ts';
+import { lengthPrefixed } from '../stream/length-prefixed.ts';
+import { NOT_IN_SAMPLES } from '../stream/nal.ts';
 import { SILENT_FORMAT, Silence } from './silence.ts';
 
 const TAG = { audio: 8, video: 9, script: 18 } as const;
@@ -41,7 +42,7 @@ export class FlvWriter {
     if (this.#sound === 'silent') this.#silence.until(ms, (data, pts) => this.#aac(data, pts));
     const head = Buffer.from([unit.isKey ? KEY_FRAME : INTER_FRAME, 1, 0, 0, 0]);
     head.writeIntBE(unit.pts - unit.dts, 2, 3);
-    this.#tag(TAG.video, ms, [head, ...lengthPrefixed(unit.annexB)]);
+    this.#tag(TAG.video, ms, [head, ...lengthPrefixed(unit.annexB, NOT_IN_SAMPLES)]);
   }
 
   /** Sound of the camera; what lies before the first picture is left out. */

@@ -1,5 +1,8 @@
 /** Types of NAL units (H.264, table 7-1) that matter here. */
-export const NAL = { slice: 1, idr: 5, sei: 6, sps: 7, pps: 8, delimiter: 9 } as const;
+export const NAL = { slice: 1, idr: 5, sei: 6, sps: 7, pps: 8, delimiter: 9, filler: 12 } as const;
+
+/** Types that a container keeps beside the pictures (the parameter sets) or has no use for. */
+export const NOT_IN_SAMPLES: ReadonlySet<number> = new Set([NAL.sps, NAL.pps, NAL.delimiter]);
 
 /** The start code that stands before every NAL unit of an access unit of ours. */
 export const START_CODE = Buffer.from([0, 0, 0, 1]);

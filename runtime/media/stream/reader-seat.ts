@@ -26,25 +26,13 @@ export class ReaderSeat {
   }
 
   video(unit: AccessUnit, format: StreamFormat): void {
-    this.#call(() => {
-      const reader = this.#reader;
-      if (reader.isFull?.()) {
-        this.#wantsKey = true;
-        this.#isBehind = true;
-      } else if (unit.isKey) {
-        this.#wantsKey = false;
-        this.#isBehind = false;
-      }
-      if (this.#wantsKey) {
-        if (this.#isBehind) this.discarded += 1;
-        return;
-      }
-      if (this.#told !== format.generation) {
-        this.#told = format.generation;
-        reader.onFormat(format);
-      }
-      if (this.#open) reader.onVideo(unit);
-    });
+    if (!this.#open) return;
+    // Without a closure: this runs for each reader at each picture.
+    try {
+      this.#video(unit, format);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   audio(unit: AudioUnit, format: StreamFormat): void {
@@ -69,14 +57,38 @@ export class ReaderSeat {
     this.#open = false;
   }
 
+  #video(unit: AccessUnit, format: StreamFormat): void {
+    const reader = this.#reader;
+    if (reader.isFull?.()) {
+      this.#wantsKey = true;
+      this.#isBehind = true;
+    } else if (unit.isKey) {
+      this.#wantsKey = false;
+      this.#isBehind = false;
+    }
+    if (this.#wantsKey) {
+      if (this.#isBehind) this.discarded += 1;
+      return;
+    }
+    if (this.#told !== format.generation) {
+      this.#told = format.generation;
+      reader.onFormat(format);
+    }
+    if (this.#open) reader.onVideo(unit);
+  }
+
   #call(run: () => void): void {
     if (!this.#open) return;
     try {
       run();
     } catch (error) {
-      this.#open = false;
-      this.#log.warn('a reader of the stream failed and was detached', { error });
-      this.#onBroken(this);
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#open = false;
+    this.#log.warn('a reader of the stream failed and was detached', { error });
+    this.#onBroken(this);
   }
 }

@@ -4,8 +4,14 @@ import rtc, { type IceUdpMuxListener, type PeerConnection, type Track } from 'no
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentAudio, SentMedia } from './engine.ts';
+import { packetizerUnit } from './packetizer-unit.ts';
 
 const GATHER_LIMIT_MS = 1500;
+/**
+ * Of a NAL unit in one packet. With RTP (12), its seal (16), UDP (8) and IPv6 (40) that is 1276, inside the 1280 bytes that every network
+ * must carry (RFC 8200 §5). Not more, even though fewer packets cost less: the engine forbids routers to split a packet, so behind
+ * a VPN (WireGuard 1420, Tailscale 1280) a larger one never arrives, and a peer that looks like a neighbour may be such a VPN's gateway.
+ */
 const PACKET_BYTES = 1200;
 /** Packets kept for what a player asks again: half a second of 8 Mbps. */
 const RESEND_PACKETS = 512;
@@ -105,7 +111,7 @@ class DatachannelPeer implements RtcPeer {
     // Before the offer is set, so that the engine answers with this track and makes none of its own.
     this.#track = this.#pc.addTrack(description);
     this.#packets = new rtc.RtpPacketizationConfig(ssrc, cname, payloadType, 90_000);
-    const packetizer = new rtc.H264RtpPacketizer('LongStartSequence', this.#packets, PACKET_BYTES);
+    const packetizer = new rtc.H264RtpPacketizer('Length', this.#packets, PACKET_BYTES);
     packetizer.addToChain(new rtc.RtcpSrReporter(this.#packets));
     packetizer.addToChain(new rtc.RtcpNackResponder(RESEND_PACKETS));
     this.#track.setMediaHandler(packetizer);
@@ -161,7 +167,7 @@ class DatachannelPeer implements RtcPeer {
     if (!this.#open || this.#closed) return false;
     this.#packets.timestamp = timestamp;
     try {
-      return this.#track.sendMessageBinary(annexB);
+      return this.#track.sendMessageBinary(packetizerUnit(annexB));
     } catch (error) {
       // The engine closes on threads of its own; it says so a moment later.
       this.#options.log.debug('a unit was not taken', { error });

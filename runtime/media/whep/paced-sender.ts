@@ -37,8 +37,17 @@ export class PacedSender {
   }
 
   push(unit: AccessUnit): void {
-    this.#queue.push({ unit, atMs: this.#clock.monotonicMs() });
-    if (this.#queue.length === 1) this.#drain();
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#queue.length === 0) {
+      this.#earn(nowMs);
+      // The usual case, for every viewer at every picture: nothing waits.
+      if (this.#left > 0) {
+        this.#spend(unit);
+        return;
+      }
+    }
+    this.#queue.push({ unit, atMs: nowMs });
+    this.#wait();
   }
 
   /** Forgets what waits. */
@@ -49,16 +58,26 @@ export class PacedSender {
   }
 
   #drain(): void {
-    const nowMs = this.#clock.monotonicMs();
-    this.#left = Math.min(BURST_BYTES, this.#left + (nowMs - this.#countedMs) * BYTES_PER_MS);
-    this.#countedMs = nowMs;
+    this.#earn(this.#clock.monotonicMs());
     while (this.#left > 0) {
       const next = this.#queue.shift();
       if (!next) return;
-      this.#left -= next.unit.annexB.length;
-      this.#send(next.unit);
+      this.#spend(next.unit);
     }
-    if (this.#queue.length === 0) return;
+    if (this.#queue.length > 0) this.#wait();
+  }
+
+  #earn(nowMs: number): void {
+    this.#left = Math.min(BURST_BYTES, this.#left + (nowMs - this.#countedMs) * BYTES_PER_MS);
+    this.#countedMs = nowMs;
+  }
+
+  #spend(unit: AccessUnit): void {
+    this.#left -= unit.annexB.length;
+    this.#send(unit);
+  }
+
+  #wait(): void {
     const pauseMs = Math.max(LEAST_PAUSE_MS, -this.#left / BYTES_PER_MS);
     this.#cancel ??= this.#clock.after(pauseMs, () => {
       this.#cancel = undefined;
