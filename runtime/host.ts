@@ -1,4 +1,5 @@
 import type { ApiHost } from './contracts/api-host.ts';
+import type { BroadcastHost } from './contracts/broadcasts.ts';
 import type { CommandHost, DeviceHost } from './contracts/commands.ts';
 import type { DetectionPlan, DetectionReport } from './contracts/detection.ts';
 import { AppError } from './contracts/errors.ts';
@@ -46,6 +47,7 @@ export interface ServerHostParts {
   devices: DeviceHost;
   api?: ApiHost | undefined;
   pushes: PushHost;
+  broadcasts?: BroadcastHost | undefined;
   jobs: JobQueue;
   events: Events;
   retention: RetentionHost;
@@ -70,6 +72,7 @@ export function createServerHost(parts: ServerHostParts): Host {
     devices: parts.devices,
     ...(parts.api && { api: parts.api }),
     pushes: parts.pushes,
+    ...(parts.broadcasts && { broadcasts: parts.broadcasts }),
     detection: new Detection(parts),
   };
 }

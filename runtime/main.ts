@@ -302,6 +302,7 @@ async function compose(
       devices: fleet.words,
       api: caller,
       pushes: publishing.pushes,
+      broadcasts: publishing.broadcasts,
       jobs,
       events,
       retention: retention.host,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { BroadcastHost } from './contracts/broadcasts.ts';
 import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
@@ -49,6 +50,8 @@ export interface Publishing extends Part {
   pushes: Pushes;
   /** the streams by name, for the API */
   streams: StreamBook;
+  /** broadcasts, for flows */
+  broadcasts: BroadcastHost;
 }
 
 /** Puts it together. */
@@ -79,7 +82,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
   });
   const calls = new YoutubeCalls(() => account.api(), clock);
   const onRevoked = (reason: string) => account.revoked(reason);
-  const youtube = new YoutubeKind({ db, calls, pushes, clock, log: log.child('youtube'), onRevoked }, account);
+  const resolve = (camera: string) => cameras.resolve(camera);
+  const youtube = new YoutubeKind({ db, calls, pushes, clock, log: log.child('youtube'), onRevoked, resolve }, account);
   const book = new StreamBook({
     db,
     kinds: { hls, rtmp: rtmpKind(pushes), youtube },
@@ -95,6 +99,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
   return {
     pushes,
     streams: book,
+    broadcasts: youtube,
     async start() {
       await pushes.start();
       const rows = await listStreams(db);
@@ -103,7 +108,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
     },
     async stop() {
       hls.stop();
-      await youtube.stop();
+      await youtube.stopAll();
       await pushes.stop();
     },
   };

@@ -1,4 +1,5 @@
 import type { ApiHost } from './api-host.ts';
+import type { BroadcastHost } from './broadcasts.ts';
 import type { CameraSettings, CameraSettingsChange, CameraStatus, CaptureOptions } from './cameras.ts';
 import type { CommandHost, DeviceHost } from './commands.ts';
 import type { DetectionReport } from './detection.ts';
@@ -181,4 +182,5 @@ export interface Host {
   readonly devices?: DeviceHost;
   readonly api?: ApiHost;
   readonly pushes?: PushHost;
+  readonly broadcasts?: BroadcastHost;
 }

@@ -18,6 +18,7 @@ export const NODE_TYPES = {
   'frame-queue': ['server'],
   'job-done': ['server'],
   'event-in': ['server'],
+  'youtube-live': ['server'],
   'device-command': ['server'],
   'device-in': ['server'],
   'frame-upload': ['edge'],

@@ -68,10 +68,18 @@ export async function openBroadcast(q: Queryable, stream: string): Promise<Broad
   return rows[0];
 }
 
-/** The reusable ingest that this camera was fed by last. */
+/** Whether some row knows this broadcast of the service. */
+export async function isBroadcastKnown(q: Queryable, broadcast: string): Promise<boolean> {
+  const { rows } = await q.query('select 1 from broadcasts where broadcast_id = $1 limit 1', [broadcast]);
+  return rows.length > 0;
+}
+
+/** The reusable ingest that this camera was fed by last, but for those that feed something now. */
 export async function lastIngest(q: Queryable, camera: string): Promise<string | undefined> {
   const { rows } = await q.query<{ id: string }>(
-    `select ingest_id as id from broadcasts where camera_id = $1 and ingest_id is not null order by id desc limit 1`,
+    `select ingest_id as id from broadcasts b where camera_id = $1 and ingest_id is not null and not exists
+       (select 1 from broadcasts o where o.ingest_id = b.ingest_id and o.state in ('starting', 'live', 'ending'))
+      order by b.id desc limit 1`,
     [camera],
   );
   return rows[0]?.id;

@@ -20,6 +20,7 @@ import type { PublisherHealth, PushHost, PushSpec, PushStatus } from '../../runt
 import type { RetentionReport, RetentionWork } from '../../runtime/contracts/retention.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
+import { FakeBroadcasts } from './fake-broadcasts.ts';
 
 /** A real JPEG of 64 x 48. */
 export const TINY_JPEG = Buffer.from(
@@ -78,6 +79,7 @@ export class FakeHost {
   readonly live = new FakeLive(this.cameras);
   readonly api = new FakeApi();
   readonly pushes = new FakePushes(this.cameras);
+  readonly broadcasts = new FakeBroadcasts();
 
   constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
     const side = options.side ?? 'server';
@@ -103,6 +105,7 @@ export class FakeHost {
             devices: this.devices,
             api: this.api,
             pushes: this.pushes,
+            broadcasts: this.broadcasts,
           }
         : { ...both, upload: this.upload, config: this.config, api: this.api, pushes: this.pushes };
   }

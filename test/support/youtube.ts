@@ -7,6 +7,8 @@ interface Live {
   id: string;
   title: string;
   startsAt: string;
+  /** the insert's body */
+  asked: Fields;
   status: string;
   stream?: string;
   autoStart: boolean;
@@ -24,13 +26,29 @@ export class YoutubeStandIn {
   readonly calls: string[] = [];
   /** the next call of that kind fails so */
   readonly failing = new Map<string, { status: number; reason: string }>();
+  /** connections are cut before an answer */
+  isAway = false;
+  /** the next answer to a call of that kind is lost, though the call was carried out */
+  readonly losing = new Set<string>();
+  /** what it finds wrong with pictures that arrive */
+  health: Fields = { status: 'good' };
+  /** epoch ms, as YouTube has it */
+  now: () => number = Date.now;
   units = 10_000;
   refreshToken = 'refresh-1';
   challenge: string | undefined;
   #count = 0;
   readonly #server = createServer((request, response) => {
+    if (this.isAway) {
+      request.socket.destroy();
+      return;
+    }
     void this.#answer(request).then(
-      ({ status, body }) => {
+      ({ status, body, isLost }) => {
+        if (isLost) {
+          request.socket.destroy();
+          return;
+        }
         response.writeHead(status, { 'Content-Type': 'application/json' });
         response.end(body === undefined ? '' : JSON.stringify(body));
       },
@@ -52,7 +70,7 @@ export class YoutubeStandIn {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #answer(request: IncomingMessage): Promise<{ status: number; body?: unknown }> {
+  async #answer(request: IncomingMessage): Promise<{ status: number; body?: unknown; isLost?: boolean }> {
     let text = '';
     for await (const chunk of request) text += chunk;
     const url = new URL(request.url ?? '/', 'http://x');
@@ -69,7 +87,8 @@ export class YoutubeStandIn {
     this.units -= request.method === 'GET' ? 1 : 50;
     if (this.units < 0) return fail(403, 'quotaExceeded');
     if (!url.searchParams.has('part') && request.method !== 'DELETE') return fail(400, 'missingRequiredParameter');
-    return this.#do(call, url.searchParams, text === '' ? {} : (JSON.parse(text) as Fields));
+    const isLost = this.losing.delete(call);
+    return { ...this.#do(call, url.searchParams, text === '' ? {} : (JSON.parse(text) as Fields)), isLost };
   }
 
   #token(form: URLSearchParams): { status: number; body?: unknown } {
@@ -93,15 +112,18 @@ export class YoutubeStandIn {
       case 'POST liveBroadcasts': {
         const status = (body.status ?? {}) as Fields;
         if (!snippet.title) return fail(400, 'titleRequired');
-        if (Number.isNaN(Date.parse(String(snippet.scheduledStartTime))))
-          return fail(400, 'scheduledStartTimeRequired');
+        const startsMs = Date.parse(String(snippet.scheduledStartTime));
+        if (Number.isNaN(startsMs)) return fail(400, 'scheduledStartTimeRequired');
+        if (startsMs <= this.now()) return fail(400, 'invalidScheduledStartTime');
         if (!['private', 'public', 'unlisted'].includes(String(status.privacyStatus)))
           return fail(400, 'invalidPrivacyStatus');
         const details = (body.contentDetails ?? {}) as Fields;
         const made: Live = {
           id: `b${this.#next()}`,
           title: String(snippet.title),
-          startsAt: String(snippet.scheduledStartTime),
+          // Whole seconds are kept.
+          startsAt: `${new Date(startsMs).toISOString().slice(0, 19)}Z`,
+          asked: body,
           status: 'created',
           autoStart: details.enableAutoStart === true,
         };
@@ -114,9 +136,9 @@ export class YoutubeStandIn {
         const found = [...this.broadcasts.values()].filter(
           ({ id }) => query.get('mine') === 'true' || id === query.get('id'),
         );
-        const items = found.map(({ id, status, startsAt }) => ({
+        const items = found.map(({ id, title, status, startsAt }) => ({
           id,
-          snippet: { scheduledStartTime: startsAt },
+          snippet: { title, scheduledStartTime: startsAt },
           status: { lifeCycleStatus: status },
         }));
         return { status: 200, body: { items } };
@@ -165,7 +187,7 @@ export class YoutubeStandIn {
       rtmpsIngestionAddress: 'rtmps://a.rtmps.stand-in.example:443/live2',
     };
     const streamStatus = this.active.has(id) ? 'active' : 'ready';
-    return { id, cdn: { ingestionInfo }, status: { streamStatus, healthStatus: { status: 'good' } } };
+    return { id, cdn: { ingestionInfo }, status: { streamStatus, healthStatus: this.health } };
   }
 
   #next(): number {

@@ -5,6 +5,7 @@ import type { PushHost } from '../../contracts/pushes.ts';
 import {
   type BroadcastRow,
   insertBroadcast,
+  isBroadcastKnown,
   lastIngest,
   openBroadcast,
   updateBroadcast,
@@ -12,20 +13,29 @@ import {
 import type { Db } from '../../db/db.ts';
 import { upsertVideo } from '../../db/videos.repo.ts';
 import type { Ingest, YoutubeCalls } from './calls.ts';
-import { issuesInWords, troubleOf } from './trouble.ts';
+import { issuesInWords, type Trouble, troubleOf } from './trouble.ts';
 
 /** Until it is live; each look costs a unit or two of 10,000 a day. */
 const START_LOOK_MS = 10_000;
 const LIVE_LOOK_MS = 60_000;
 /** A broadcast that could not be ended is tried again after so long. */
 const END_AGAIN_MS = 60_000;
+/** While Google is not reached, a start is tried again after so long. */
+const START_AGAIN_MS = 30_000;
+/** YouTube takes no start that is over when it hears of it; the broadcast begins with its picture all the same. */
+const START_AHEAD_MS = 60_000;
+/** A timer holds 24 days at most, and clocks drift: a far start is looked at again by then. */
+const LONGEST_WAIT_MS = 3_600_000;
 /** Auto-start is given so many looks after the picture is there; then it is started by hand. */
 const PATIENCE = 2;
+
+/** What feeds broadcasts, wherever the pushes run. */
+export type BroadcastPushes = Pick<PushHost, 'declare' | 'switchOn' | 'forget' | 'status' | 'list'>;
 
 export interface BroadcastParts {
   db: Db;
   calls: YoutubeCalls;
-  pushes: PushHost;
+  pushes: BroadcastPushes;
   clock: Clock;
   log: Log;
   /** Google takes the account's token no more. */
@@ -38,13 +48,15 @@ export interface BroadcastParts {
  */
 export class Broadcast {
   readonly name: string;
-  readonly camera: string;
-  readonly #wish: BroadcastWish & { sound?: 'auto' };
+  #camera: string;
+  #wish: BroadcastWish;
   readonly #parts: BroadcastParts;
+  readonly #onChange: () => void;
   #state: StreamRecord['state'] = 'idle';
   #reason: string | undefined;
   #url: string | undefined;
-  #title: string | undefined;
+  /** the one that is or was on: what was wished then */
+  #row: BroadcastRow | undefined;
   #since: number;
   #wanted = false;
   #looks = 0;
@@ -52,12 +64,32 @@ export class Broadcast {
   #release: Release = () => undefined;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(name: string, camera: string, wish: BroadcastWish, parts: BroadcastParts) {
-    this.name = name;
-    this.camera = camera;
-    this.#wish = wish;
+  /** `onChange`: state, reason or address is another one. */
+  constructor(
+    spec: { name: string; camera: string; wish: BroadcastWish },
+    parts: BroadcastParts,
+    onChange: () => void = () => undefined,
+  ) {
+    this.name = spec.name;
+    this.#camera = spec.camera;
+    this.#wish = spec.wish;
     this.#parts = parts;
+    this.#onChange = onChange;
     this.#since = parts.clock.now();
+  }
+
+  get camera(): string {
+    return this.#camera;
+  }
+
+  get wish(): BroadcastWish {
+    return this.#wish;
+  }
+
+  /** Another camera or other wishes, from the next start on. */
+  change(camera: string, wish: BroadcastWish): void {
+    this.#camera = camera;
+    this.#wish = wish;
   }
 
   /** name of the push that feeds it */
@@ -66,19 +98,19 @@ export class Broadcast {
   }
 
   status() {
-    const { state, reason, url, since, wanted } = {
+    return {
       state: this.#state,
       reason: this.#reason,
       url: this.#url,
+      title: this.#row?.title,
       since: this.#since,
       wanted: this.#wanted,
     };
-    return { state, reason, url, since, wanted };
   }
 
-  /** Begins or goes on with it; resolves when the push is on its way, or it has failed (its status says why). */
+  /** Begins or goes on with it; resolves when the push is on its way, or it has failed (its status says why). One that failed begins anew. */
   start(): Promise<void> {
-    if (this.#wanted) return this.#work;
+    if (this.#wanted && this.#state !== 'failed') return this.#work;
     this.#wanted = true;
     return this.#inTurn(() => this.#begin());
   }
@@ -107,64 +139,107 @@ export class Broadcast {
   }
 
   async #begin(): Promise<void> {
-    const { db, calls, clock } = this.#parts;
+    const { db, clock } = this.#parts;
+    if (!this.#wanted) return;
     this.#show('connecting', 'telling YouTube');
     let row = await openBroadcast(db, this.name);
     if (row?.state === 'ending') {
       await this.#end();
       row = await openBroadcast(db, this.name);
-      if (row) return;
+      if (row) {
+        this.#beginAgain();
+        return;
+      }
     }
+    const isNew = row === undefined;
     row ??= await insertBroadcast(db, {
       stream: this.name,
       camera: this.camera,
       title: this.#wish.title ?? `${this.camera} ${new Date(clock.now()).toISOString().slice(0, 16).replace('T', ' ')}`,
       config: this.#wish,
-      createdAt: new Date(this.#wish.scheduled_at ?? clock.now()),
+      createdAt: startOf(this.#wish, clock.now()),
     });
+    await this.#make(row, isNew);
+  }
+
+  /** Each step only where it is not done yet: a row of before a crash is gone on with. */
+  async #make(row: BroadcastRow, isNew: boolean): Promise<void> {
+    const { db, calls, clock } = this.#parts;
+    const wish = row.config as BroadcastWish;
     let made: string | undefined = row.broadcastId ?? undefined;
     try {
       // It may have been made just before a crash.
-      made ??= await calls.findBroadcast(row.createdAt);
-      made ??= await calls.insertBroadcast(row.title, row.createdAt, this.#wish);
+      if (!isNew) made ??= await calls.findBroadcast(row.title, row.createdAt, (id) => isBroadcastKnown(db, id));
+      if (made === undefined && row.createdAt.getTime() <= clock.now()) {
+        await updateBroadcast(db, row.id, { state: 'failed', reason: 'interrupted', endedAt: new Date(clock.now()) });
+        return await this.#begin();
+      }
+      made ??= await calls.insertBroadcast(row.title, row.createdAt, wish);
       this.#url = `https://youtube.com/watch?v=${made}`;
       await updateBroadcast(db, row.id, { broadcastId: made, url: this.#url });
       const ingest = await this.#ingest(row);
       await updateBroadcast(db, row.id, { ingestId: ingest.id });
       if (row.liveAt === null) await calls.bind(made, ingest.id);
-      this.#title = row.title;
-      this.#feed(ingest);
-      this.#looks = 0;
-      this.#show('connecting', 'waiting for the picture to reach YouTube');
-      this.#lookLater(row.id, made, ingest.id, row.liveAt !== null);
+      this.#row = row;
+      this.#feedAt(row, made, ingest);
     } catch (error) {
-      await this.#takeBack(row, made, error);
+      const trouble = readTrouble(error);
+      // Nobody said no, or it is on the air already, which is not ended for a quota or a bad line.
+      const isKept = trouble.isPassing || (row.liveAt !== null && !trouble.isRevoked);
+      if (!isKept) {
+        await this.#takeBack(row, made, trouble);
+        return;
+      }
+      this.#show(row.liveAt === null ? 'waiting' : 'stalled', trouble.words);
+      this.#beginAgain();
     }
+  }
+
+  #beginAgain(): void {
+    this.#cancel();
+    this.#cancel = this.#parts.clock.after(START_AGAIN_MS, () => void this.#inTurn(() => this.#begin()));
+  }
+
+  /** Feeds it, at once or, where it is for a later time, then: it goes live with its first picture. */
+  #feedAt(row: BroadcastRow, made: string, ingest: Ingest): void {
+    const { clock } = this.#parts;
+    const waitMs = isScheduled(row) && row.liveAt === null ? row.createdAt.getTime() - clock.now() : 0;
+    if (waitMs > 0) {
+      this.#show('waiting', `begins at ${row.createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`);
+      this.#cancel = clock.after(Math.min(waitMs, LONGEST_WAIT_MS), () => {
+        void this.#inTurn(async () => {
+          if (this.#wanted) this.#feedAt(row, made, ingest);
+        });
+      });
+      return;
+    }
+    this.#feed(row.camera, ingest);
+    this.#looks = 0;
+    this.#show('connecting', 'waiting for the picture to reach YouTube');
+    this.#lookLater(row.id, made, ingest.id, row.liveAt !== null);
   }
 
   /** The camera's ingest from the last time, as long as it is there: YouTube wants them reused. */
   async #ingest(row: BroadcastRow): Promise<Ingest> {
     const { db, calls } = this.#parts;
-    const known = row.ingestId ?? (await lastIngest(db, this.camera));
+    const known = row.ingestId ?? (await lastIngest(db, row.camera));
     return (
       (known === undefined ? undefined : await calls.findIngest(known)) ??
-      (await calls.insertIngest(`Redeye ${this.camera}`))
+      (await calls.insertIngest(`Redeye ${row.camera}`))
     );
   }
 
-  #feed({ url, key }: Ingest): void {
+  #feed(camera: string, { url, key }: Ingest): void {
     const { pushes } = this.#parts;
     const before = this.#release;
-    this.#release = pushes.declare({ name: this.push, camera: this.camera, url, key, sound: 'auto' });
+    this.#release = pushes.declare({ name: this.push, camera, url, key, sound: 'auto' });
     before();
     pushes.switchOn(this.push);
   }
 
   /** What was half done is undone: no broadcast stays behind that nobody feeds. */
-  async #takeBack(row: BroadcastRow, made: string | undefined, thrown: unknown): Promise<void> {
+  async #takeBack(row: BroadcastRow, made: string | undefined, trouble: Trouble): Promise<void> {
     const { db, calls, log, pushes, onRevoked, clock } = this.#parts;
-    const trouble =
-      thrown instanceof AppError ? { words: thrown.message, code: thrown.code, isRevoked: false } : troubleOf(thrown);
     log.warn('a broadcast could not be begun', { stream: this.name, reason: trouble.words, code: trouble.code });
     if (trouble.isRevoked) await onRevoked(trouble.words);
     pushes.forget(this.push);
@@ -196,7 +271,7 @@ export class Broadcast {
   /** Answers whether it is live; undefined: over. Only `active` counts as a picture that arrives: `ready` means none has yet. */
   async #look(row: number, broadcast: string, ingest: string, isLive: boolean): Promise<boolean | undefined> {
     const { calls, db, clock, pushes } = this.#parts;
-    const { status, issues } = await calls.health(ingest);
+    const { status, verdict, issues } = await calls.health(ingest);
     const lifeCycle = status === 'active' || isLive ? await calls.lifeCycle(broadcast) : 'ready';
     if (lifeCycle === undefined || lifeCycle === 'complete' || lifeCycle === 'revoked') {
       pushes.forget(this.push);
@@ -217,7 +292,7 @@ export class Broadcast {
         await updateBroadcast(db, row, { state: 'live', liveAt });
         await this.#video(broadcast, liveAt);
       }
-      this.#show('live', issuesInWords(issues));
+      this.#show('live', issuesInWords(issues, verdict));
       return true;
     }
     this.#looks += 1;
@@ -233,10 +308,12 @@ export class Broadcast {
     const { db, calls, clock, pushes, log } = this.#parts;
     const row = await openBroadcast(db, this.name);
     if (row) {
+      this.#row = row;
       await updateBroadcast(db, row.id, { state: 'ending' });
       this.#show('waiting', 'telling YouTube the end');
       try {
-        const made = row.broadcastId ?? (await calls.findBroadcast(row.createdAt));
+        const made =
+          row.broadcastId ?? (await calls.findBroadcast(row.title, row.createdAt, (id) => isBroadcastKnown(db, id)));
         if (made !== undefined) await this.#complete(made);
         await updateBroadcast(db, row.id, { state: 'complete', endedAt: new Date(clock.now()) });
         if (made !== undefined && row.liveAt) await this.#video(made, row.liveAt, new Date(clock.now()));
@@ -267,12 +344,13 @@ export class Broadcast {
 
   async #video(broadcast: string, startedAt: Date | null, endedAt: Date | null = null): Promise<void> {
     const { db, clock } = this.#parts;
+    const wish = (this.#row?.config ?? this.#wish) as BroadcastWish;
     await upsertVideo(db, {
       url: `https://youtube.com/watch?v=${broadcast}`,
-      title: this.#title ?? null,
-      description: this.#wish.description ?? null,
-      camera: this.camera,
-      productId: this.#wish.product_id ?? null,
+      title: this.#row?.title ?? null,
+      description: wish.description ?? null,
+      camera: this.#row?.camera ?? this.camera,
+      productId: wish.product_id ?? null,
       userId: null,
       youtubeId: broadcast,
       metadata: { stream: this.name },
@@ -286,5 +364,23 @@ export class Broadcast {
     if (state !== this.#state) this.#since = this.#parts.clock.now();
     this.#state = state;
     this.#reason = reason;
+    this.#onChange();
   }
+}
+
+/** When YouTube is told that it begins, in whole seconds, as YouTube keeps it; also what it is recognised by. */
+function startOf({ scheduled_at }: BroadcastWish, now: number): Date {
+  const wanted = scheduled_at === undefined ? 0 : Date.parse(scheduled_at);
+  return new Date(Math.ceil(Math.max(wanted, now + START_AHEAD_MS) / 1000) * 1000);
+}
+
+/** Whether its time is the one that was asked for, not the nearest that YouTube takes. */
+function isScheduled({ config, createdAt }: BroadcastRow): boolean {
+  const { scheduled_at } = config as BroadcastWish;
+  return scheduled_at !== undefined && Math.ceil(Date.parse(scheduled_at) / 1000) * 1000 === createdAt.getTime();
+}
+
+function readTrouble(thrown: unknown): Trouble {
+  if (!(thrown instanceof AppError)) return troubleOf(thrown);
+  return { words: thrown.message, code: thrown.code, isRevoked: false, isPassing: false };
 }

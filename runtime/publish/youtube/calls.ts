@@ -17,7 +17,10 @@ export interface Ingest {
 }
 
 export interface IngestHealth {
+  /** `active` once the picture arrives; `ready` means that none has come */
   status: string;
+  /** `good ok bad noData` */
+  verdict: string;
   issues: youtube_v3.Schema$LiveStreamConfigurationIssue[];
 }
 
@@ -58,14 +61,16 @@ export class YoutubeCalls {
     return data.id ?? '';
   }
 
-  /** The broadcast that was made for that moment, if it was. */
-  async findBroadcast(startsAt: Date): Promise<string | undefined> {
+  /** The broadcast that was made with that title for that second, if it was, and nobody knows it yet. */
+  async findBroadcast(title: string, startsAt: Date, isKnown: (id: string) => Promise<boolean>) {
     const api = await this.#spend(READ);
-    const { data } = await api.liveBroadcasts.list({ part: ['id', 'snippet'], mine: true, maxResults: 50 });
-    const found = data.items?.find(
-      ({ snippet }) => Date.parse(snippet?.scheduledStartTime ?? '') === startsAt.getTime(),
-    );
-    return found?.id ?? undefined;
+    const { data } = await api.liveBroadcasts.list({ part: ['id', 'snippet', 'status'], mine: true, maxResults: 50 });
+    for (const { id, snippet, status } of data.items ?? []) {
+      const isOver = ['complete', 'revoked'].includes(status?.lifeCycleStatus ?? '');
+      const isThen = secondOf(Date.parse(snippet?.scheduledStartTime ?? '')) === secondOf(startsAt.getTime());
+      if (id && !isOver && isThen && snippet?.title === title && !(await isKnown(id))) return id;
+    }
+    return undefined;
   }
 
   /** `created ready testing live complete …`; undefined when it is not there any more. */
@@ -116,7 +121,8 @@ export class YoutubeCalls {
     const api = await this.#spend(READ);
     const { data } = await api.liveStreams.list({ part: ['status'], id: [ingest] });
     const status = data.items?.[0]?.status;
-    return { status: status?.streamStatus ?? 'gone', issues: status?.healthStatus?.configurationIssues ?? [] };
+    const { status: verdict, configurationIssues } = status?.healthStatus ?? {};
+    return { status: status?.streamStatus ?? 'gone', verdict: verdict ?? 'good', issues: configurationIssues ?? [] };
   }
 
   async #spend(units: number): Promise<youtube_v3.Youtube> {
@@ -128,6 +134,11 @@ export class YoutubeCalls {
   #day(): number {
     return Math.floor((this.#clock.now() - DAY_SHIFT_MS) / 86_400_000);
   }
+}
+
+/** YouTube keeps whole seconds. */
+function secondOf(ms: number): number {
+  return Math.floor(ms / 1000);
 }
 
 /** The address that YouTube gives, over TLS where it has one; it is never made up. */

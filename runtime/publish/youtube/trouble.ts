@@ -18,6 +18,8 @@ export interface Trouble {
   words: string;
   /** the account has to be connected again */
   isRevoked: boolean;
+  /** nothing was decided: Google was not reached, or was busy; the same call may do well in a while */
+  isPassing: boolean;
 }
 
 /** What a failed call of Google's library says. */
@@ -30,14 +32,19 @@ export function troubleOf(thrown: unknown): Trouble {
   const code = typeof error === 'string' ? error : (error?.errors?.[0]?.reason ?? '');
   const said = typeof error === 'object' ? error.message : undefined;
   const isRevoked = code === 'invalid_grant' || (response?.status === 401 && code !== '');
-  return { code, words: WORDS[code] ?? said ?? message, isRevoked };
+  const isPassing = response?.status === undefined || response.status >= 500 || response.status === 429;
+  const words = WORDS[code] ?? said ?? (response ? message : `YouTube was not reached: ${message}`);
+  return { code, words, isRevoked, isPassing };
 }
 
-/** Issues of the picture as YouTube names them, for people. */
+/** What YouTube finds wrong with what arrives, for people: its worst issue, else its verdict. */
 export function issuesInWords(
-  issues: readonly { severity?: string | null; description?: string | null }[] = [],
+  issues: readonly { severity?: string | null; reason?: string | null; description?: string | null }[] = [],
+  verdict = 'good',
 ): string | undefined {
   const worst =
     issues.find(({ severity }) => severity === 'error') ?? issues.find(({ severity }) => severity === 'warning');
-  return worst?.description ?? undefined;
+  if (worst) return worst.description || worst.reason || undefined;
+  if (verdict === 'bad') return 'YouTube says that the picture arrives badly';
+  return verdict === 'noData' ? 'YouTube gets no data' : undefined;
 }

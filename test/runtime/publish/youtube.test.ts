@@ -67,10 +67,11 @@ describeOnBothDatabases('a stream to YouTube', (database) => {
     db = await database.open();
     clock = new FakeClock();
     youtube = await new YoutubeStandIn().start();
+    youtube.now = () => clock.now();
     await start();
   });
   afterEach(async () => {
-    await kind.stop();
+    await kind.stopAll();
     await youtube.stop();
   });
 
@@ -160,8 +161,8 @@ describeOnBothDatabases('a stream to YouTube', (database) => {
   it('is taken up after a crash, whenever that came', async () => {
     await connect();
     await make();
-    // As if the answer to the insert had been lost with the process.
-    await kind.stop();
+    // As if the answer to the insert had been lost with the process, while another camera began one in the same second.
+    await kind.stopAll();
     await db.query('update broadcasts set broadcast_id = null, ingest_id = null');
     await start();
     await until('it is taken up', () => spec() !== undefined);
@@ -169,14 +170,139 @@ describeOnBothDatabases('a stream to YouTube', (database) => {
     youtube.active.add('s2');
     youtube.active.add('s3');
     await look('live');
-    await kind.stop();
+    await kind.stopAll();
     await start();
     await until('it is taken up again', () => spec() !== undefined);
     assert.equal(youtube.broadcasts.size, 1);
     // Half ended: nobody wants it any more, and YouTube does not know.
-    await kind.stop();
+    await kind.stopAll();
     await db.query(`update streams set wanted = false`);
     await start();
     await until('it is ended', () => [...youtube.broadcasts.values()].every(({ status }) => status === 'complete'));
+  });
+
+  it('waits where YouTube is not reached, and goes on with what was made before the answer was lost', async () => {
+    await connect();
+    youtube.isAway = true;
+    await make();
+    assert.equal(figures().state, 'waiting');
+    assert.match(figures().reason ?? '', /not reached/);
+    assert.equal(youtube.broadcasts.size, 0);
+    youtube.isAway = false;
+    youtube.losing.add('POST liveBroadcasts');
+    await until('it is fed', async () => {
+      await clock.advance(10_000);
+      return spec() !== undefined;
+    });
+    assert.equal(youtube.losing.size, 0, 'an answer was lost');
+    assert.deepEqual([youtube.broadcasts.size, youtube.streams.size], [1, 1], 'and not made twice');
+  });
+
+  it('stays on the air when the server comes back and YouTube is not reached, or says no', async () => {
+    await connect();
+    await make();
+    youtube.active.add('s2');
+    await look('live');
+    for (const trouble of ['away', 'quota'] as const) {
+      await kind.stopAll();
+      youtube.isAway = trouble === 'away';
+      youtube.units = trouble === 'quota' ? 0 : 10_000;
+      await start();
+      await until('it has tried', () => figures().state === 'stalled');
+      youtube.isAway = false;
+      youtube.units = 10_000;
+      await look('live');
+      assert.ok(fake.pushes.on.has('youtube.gate-youtube'), trouble);
+    }
+    assert.deepEqual(
+      [...youtube.broadcasts.values()].map(({ status }) => status),
+      ['live'],
+    );
+  });
+
+  it('that two streams of one camera make at once is fed by an ingest of its own', async () => {
+    await connect();
+    const two = ['gate-a', 'gate-b'];
+    for (const name of two) await kind.make({ name, camera: 'gate', wish: { type: 'youtube' }, wanted: true }, ANNA);
+    const keys = two.map((name) => fake.pushes.specs.get(`youtube.${name}`)?.key);
+    assert.deepEqual([new Set(keys).size, youtube.broadcasts.size, youtube.streams.size], [2, 2, 2]);
+  });
+
+  it('for a later time is announced at once, and fed when that has come, over a restart too', async () => {
+    await connect();
+    const scheduled_at = new Date(clock.now() + 3 * 3_600_000).toISOString();
+    await make({ scheduled_at });
+    assert.deepEqual([figures().state, spec(), youtube.broadcasts.size], ['waiting', undefined, 1]);
+    assert.match(figures().reason ?? '', /^begins at 20/);
+    assert.match(figures().url ?? '', /watch\?v=b1/);
+    await kind.stopAll();
+    await start();
+    await until('it waits again', () => figures().reason?.startsWith('begins at') ?? false);
+    await clock.advance(2 * 3_600_000);
+    assert.equal(spec(), undefined);
+    await until('it is fed', async () => {
+      await clock.advance(600_000);
+      return spec() !== undefined;
+    });
+    assert.equal(youtube.broadcasts.size, 1);
+    assert.ok(clock.now() >= Date.parse(scheduled_at));
+  });
+
+  it('tells YouTube everything that was wished, and the operator what YouTube finds wrong', async () => {
+    await connect();
+    const wish = {
+      description: 'Who comes?',
+      privacy: 'public',
+      made_for_kids: true,
+      latency: 'ultraLow',
+      dvr: false,
+    } as const;
+    await make({ title: 'At the gate', ...wish });
+    const [broadcast] = youtube.broadcasts.values();
+    const { snippet, status, contentDetails } = (broadcast?.asked ?? {}) as Record<string, Record<string, unknown>>;
+    assert.deepEqual([snippet?.title, snippet?.description], ['At the gate', 'Who comes?']);
+    assert.deepEqual(status, { privacyStatus: 'public', selfDeclaredMadeForKids: true });
+    assert.deepEqual([contentDetails?.latencyPreference, contentDetails?.enableDvr], ['ultraLow', false]);
+    youtube.active.add('s2');
+    await look('live');
+    const low = { severity: 'warning', reason: 'bitrateLow', description: 'The bitrate is lower than recommended.' };
+    for (const [health, words] of [
+      [{ status: 'ok', configurationIssues: [low] }, low.description],
+      [{ status: 'bad' }, 'YouTube says that the picture arrives badly'],
+      [{ status: 'good' }, null],
+    ] as const) {
+      youtube.health = health;
+      await until(`it is told: ${words}`, async () => {
+        await clock.advance(60_000);
+        return figures().reason === words;
+      });
+    }
+    const before = youtube.calls.length;
+    await clock.advance(50_000);
+    assert.ok(youtube.calls.length - before <= 2, 'a live one is asked about once a minute');
+  });
+
+  it('of a flow is declared, switched, told to who watches, taken up before its flow is there, and forgotten', async () => {
+    await connect();
+    const wish = { title: 'Mine', privacy: 'unlisted' } as const;
+    const heard: string[] = [];
+    kind.declare({ name: 'flow-1', camera: 'gate', wish })();
+    kind.watch('flow-1', ({ state }) => heard.push(state));
+    assert.equal((await kind.start('flow-1')).url, 'https://youtube.com/watch?v=b1');
+    assert.ok(heard.includes('connecting'));
+    kind.declare({ name: 'flow-1', camera: 'gate', wish: { ...wish, title: 'Next' } })();
+    assert.equal((await kind.start('flow-1')).title, 'Mine', 'another wish holds from the next start on');
+    await kind.stopAll();
+    await start();
+    await until('it is taken up', () => fake.pushes.on.has('youtube.flow-1'));
+    assert.equal(youtube.broadcasts.size, 1);
+    assert.equal((await kind.stop('flow-1')).state, 'idle');
+    assert.equal((await kind.stop('flow-1')).state, 'idle');
+    await kind.forget('flow-1');
+    await kind.forget('flow-1');
+    assert.deepEqual([kind.names(), await listStreams(db)], [[], []]);
+    await make();
+    await kind.forget('gate-youtube');
+    assert.deepEqual(kind.names(), ['gate-youtube'], 'what the API made is not a flow’s to forget');
   });
 });
