@@ -68,8 +68,8 @@ export const ServerSettings = Type.Object({
     description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
   }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
-  RTMP_URL: text('where pushes go that name no destination, as rtmps://host/app', {
-    pattern: '^rtmps?://[^\\s]+$',
+  RTMP_URL: text('where pushes go that name no destination, as rtmps://host/app or whips://host/path', {
+    pattern: '^(rtmp|whip)s?://[^\\s]+$',
     secret: true,
   }),
   STREAM_KEY: text('the key that goes with RTMP_URL', { secret: true }),

@@ -97,9 +97,9 @@ export const EdgeSettings = Type.Object({
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   RTMP_URL: Type.Optional(
     Type.String({
-      pattern: '^rtmps?://[^\\s]+$',
+      pattern: '^(rtmp|whip)s?://[^\\s]+$',
       secret: true,
-      description: 'where pushes go that name no destination, as rtmps://host/app',
+      description: 'where pushes go that name no destination, as rtmps://host/app or whips://host/path',
     }),
   ),
   STREAM_KEY: Type.Optional(

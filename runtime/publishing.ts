@@ -11,7 +11,7 @@ import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
 import { HlsKind } from './publish/hls.ts';
 import { createPushTable } from './publish/push-memory.ts';
-import { rtmpKind } from './publish/rtmp.ts';
+import { pushKind } from './publish/rtmp.ts';
 import { StreamBook } from './publish/streams.ts';
 import { YoutubeAccount } from './publish/youtube/account.ts';
 import { QUOTA, YoutubeCalls } from './publish/youtube/calls.ts';
@@ -86,7 +86,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
   const youtube = new YoutubeKind({ db, calls, pushes, clock, log: log.child('youtube'), onRevoked, resolve }, account);
   const book = new StreamBook({
     db,
-    kinds: { hls, rtmp: rtmpKind(pushes), youtube },
+    kinds: { hls, rtmp: pushKind(pushes, 'rtmp'), whip: pushKind(pushes, 'whip'), youtube },
     missing: { livekit: 'streams into LiveKit are not made by this version: push to its ingress with type rtmp' },
     youtube: {
       status: async () => ({ ...(await account.status()), units_today: calls.unitsToday, units_limit: QUOTA }),

@@ -12,7 +12,8 @@ export const schema = Type.Object({
   }),
   url: Type.String({
     default: '',
-    description: 'rtmp:// or rtmps:// address; empty for RTMP_URL of the key file or of this host',
+    description:
+      'rtmp:// or rtmps:// address, whip:// or whips:// for WHIP; empty for RTMP_URL of the key file or of this host',
   }),
   keyFile: Type.String({ default: '', description: 'file with RTMP_URL= and STREAM_KEY=, read at each start' }),
   sound: Type.Enum([...PUSH_SOUNDS], {

@@ -4,7 +4,7 @@ import { PUSH_SOUNDS } from './pushes.ts';
 import { nullable, time } from './schema.ts';
 
 /** How a camera is brought to others. */
-export const STREAM_TYPES = ['hls', 'rtmp', 'youtube', 'livekit'] as const;
+export const STREAM_TYPES = ['hls', 'rtmp', 'whip', 'youtube', 'livekit'] as const;
 export type StreamType = (typeof STREAM_TYPES)[number];
 
 export const PRIVACIES = ['private', 'unlisted', 'public'] as const;
@@ -33,12 +33,17 @@ export const StreamCreate = Type.Object(
       Type.String({ pattern: ID_PATTERN, description: 'its id from now on; made up when there is none' }),
     ),
     started: Type.Optional(Type.Boolean({ default: true, description: 'begin at once' })),
-    url: Type.Optional(Type.String({ maxLength: 2000, description: 'rtmp: rtmp:// or rtmps:// address' })),
+    url: Type.Optional(
+      Type.String({ maxLength: 2000, description: 'rtmp: rtmp:// or rtmps:// address; whip: https:// or http://' }),
+    ),
     key: Type.Optional(
-      Type.String({ maxLength: 900, description: 'rtmp: key, when it is not the last part of the address' }),
+      Type.String({
+        maxLength: 900,
+        description: 'rtmp: key, when it is not the last part of the address; whip: Bearer token',
+      }),
     ),
     sound: Type.Optional(Type.Enum([...PUSH_SOUNDS], { description: 'default auto' })),
-    insecure: Type.Optional(Type.Boolean({ description: 'rtmp: take a certificate that nobody vouches for' })),
+    insecure: Type.Optional(Type.Boolean({ description: 'rtmp and whip: take a certificate that nobody vouches for' })),
     room: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'livekit: default the camera' })),
     ...BroadcastWish.properties,
   },

@@ -13,10 +13,10 @@ export interface PushSpec {
   name: string;
   /** empty: this host's only or first one */
   camera: string;
-  /** `rtmp://host[:port]/app` or `rtmps://…`; without a key its last part is the key */
+  /** `rtmp://host[:port]/app` or `rtmps://…`, `whip://` or `whips://…` for WHIP; without a key its last part is the key */
   url?: string;
   key?: string;
-  /** a file with lines `RTMP_URL=` and `STREAM_KEY=`, read at each start; fills in what is missing above */
+  /** a file with lines `RTMP_URL=` (or `WHIP_URL=`) and `STREAM_KEY=`, read at each start; fills in what is missing above */
   keyFile?: string;
   /** default `auto` */
   sound?: PushSound;

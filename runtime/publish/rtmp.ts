@@ -12,12 +12,16 @@ export interface KeptPushes extends PushHost {
 /** Pushes whose name has a dot feed a stream of another kind. */
 const OWN = /^[^.]+$/;
 
-/** Streams of type `rtmp`: every push of the host. */
-export function rtmpKind(pushes: KeptPushes): StreamKind {
+/** Streams of type `rtmp` or `whip`: every push of the host that goes out so. */
+export function pushKind(pushes: KeptPushes, type: 'rtmp' | 'whip'): StreamKind {
   return {
     async make({ name, camera, wish, wanted }: NewStream) {
       if (!wish.url) throw new AppError('request.invalid', 'url is missing: where is it to go?', { field: 'url' });
-      const { url, key, sound, insecure } = wish;
+      const { key, sound, insecure } = wish;
+      // WHIP endpoints are given out as web addresses.
+      const url = type === 'whip' ? wish.url.replace(/^http(s?):/i, 'whip$1:') : wish.url;
+      if (/^whips?:/i.test(url) !== (type === 'whip'))
+        throw new AppError('push.invalid', `that is no address of type ${type}`, { field: 'url' });
       pushes.keep(
         { name, camera, url, ...(key && { key }), ...(sound && { sound }), ...(insecure && { insecure }) },
         wanted,
@@ -33,7 +37,10 @@ export function rtmpKind(pushes: KeptPushes): StreamKind {
       pushes.remove(name);
       await pushes.written();
     },
-    names: () => pushes.list().flatMap(({ name }) => (OWN.test(name) ? [name] : [])),
+    names: () =>
+      pushes
+        .list()
+        .flatMap(({ name, url }) => (OWN.test(name) && url.startsWith('whip') === (type === 'whip') ? [name] : [])),
     figures: (name) => figuresOf(pushes.status(name)),
   };
 }

@@ -966,18 +966,18 @@ export type SigningRequest = {
 };
 
 export type StreamCreate = {
-  type: "hls" | "rtmp" | "youtube" | "livekit";
+  type: "hls" | "rtmp" | "whip" | "youtube" | "livekit";
   /** its id from now on; made up when there is none */
   name?: string;
   /** begin at once */
   started?: boolean;
-  /** rtmp: rtmp:// or rtmps:// address */
+  /** rtmp: rtmp:// or rtmps:// address; whip: https:// or http:// */
   url?: string;
-  /** rtmp: key, when it is not the last part of the address */
+  /** rtmp: key, when it is not the last part of the address; whip: Bearer token */
   key?: string;
   /** default auto */
   sound?: "auto" | "camera" | "silent" | "none";
-  /** rtmp: take a certificate that nobody vouches for */
+  /** rtmp and whip: take a certificate that nobody vouches for */
   insecure?: boolean;
   /** livekit: default the camera */
   room?: string;
@@ -1004,7 +1004,7 @@ export type StreamList = {
 
 export type StreamRecord = {
   id: string;
-  type: "hls" | "rtmp" | "youtube" | "livekit";
+  type: "hls" | "rtmp" | "whip" | "youtube" | "livekit";
   camera: string;
   state: "idle" | "connecting" | "live" | "stalled" | "waiting" | "failed";
   /** why it is not live, or what is special */

@@ -1,5 +1,5 @@
 import ffmpeg from 'fluent-ffmpeg';
-import type { Destination } from './destination.ts';
+import type { RtmpDestination } from './destination.ts';
 
 /** Small, so that a destination that takes nothing any more is felt soon; a quarter of a second of 2 Mbit/s once Linux has doubled it. */
 const SEND_BUFFER_BYTES = 32_768;
@@ -7,7 +7,7 @@ const SEND_BUFFER_BYTES = 32_768;
 const IO_TIMEOUT_US = 8_000_000;
 
 export interface PushArguments {
-  destination: Destination;
+  destination: RtmpDestination;
   /** file with what must not show in the list of processes */
   presetFile: string;
   /** certificates that are trusted, for rtmps; none: whoever answers is believed */
@@ -35,6 +35,6 @@ export function pushArguments({ destination, presetFile, caFile }: PushArguments
 }
 
 /** What goes into the preset file: options of ffmpeg's RTMP, one a line. */
-export function presetText({ app, playpath }: Destination): string {
+export function presetText({ app, playpath }: RtmpDestination): string {
   return `rtmp_app=${app}\nrtmp_playpath=${playpath}\n`;
 }

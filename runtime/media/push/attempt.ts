@@ -6,6 +6,7 @@ import { sayHowToInstall } from '../ffmpeg.ts';
 import { FlvWriter, type SoundSource } from './flv-writer.ts';
 import { PacedFeed } from './paced-feed.ts';
 import type { Progress } from './progress.ts';
+import type { AttemptEnd, AttemptEvents, PushAttempt } from './push-attempt.ts';
 import type { PushLaunch, PushProcess } from './push-process.ts';
 import { explainPush, isAbsent } from './reason.ts';
 
@@ -21,35 +22,20 @@ const MOST_QUEUED = 12 * 1024 * 1024;
 /** FLV's clock has 31 bits of ms, 24 days: before they are over the connection is made anew. */
 const LONGEST_MS = 20 * 86_400_000;
 
-/** Why an attempt is over. */
-export interface AttemptEnd {
-  /**
-   * `absent`: nobody listens there; `renew`: nothing is wrong, go on at once; `impossible`: nothing that the destination could
-   * change; the rest are failures of the connection
-   */
-  kind: 'stalled' | 'ended' | 'absent' | 'renew' | 'impossible';
-  reason: string;
-}
-
-export interface AttemptOptions {
+export interface AttemptOptions extends AttemptEvents {
   camera: string;
   sound: PushSound;
   streams: Pick<StreamHost, 'subscribe'>;
   clock: Clock;
   launch: Omit<PushLaunch, 'clock' | 'onProgress'>;
   startProcess: (launch: PushLaunch) => Promise<PushProcess>;
-  /** something changed: it is live, the camera is away (`reason`), or back */
-  onChange(): void;
-  onProgress(progress: Progress): void;
-  /** Once, and nothing after it. The process, if there was one, has been told to end. */
-  onEnd(end: AttemptEnd): void;
 }
 
 /**
  * One connection: reads the camera from its last key frame on, feeds one ffmpeg, and watches that it gets rid of what it is fed.
  * `gone` resolves when nothing of it is left.
  */
-export class Attempt {
+export class Attempt implements PushAttempt {
   readonly #options: AttemptOptions;
   readonly #feed: PacedFeed;
   #process: PushProcess | undefined;

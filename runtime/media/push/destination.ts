@@ -1,23 +1,44 @@
 import { AppError } from '../../contracts/errors.ts';
 
-/** Where a push goes, taken apart. `app` and `playpath` are what RTMP calls them; the playpath holds the key. */
-export interface Destination {
-  scheme: 'rtmp' | 'rtmps';
+interface Place {
   host: string;
   port: number;
-  app: string;
-  playpath: string;
   /** for people: without the key */
   shown: string;
+  /** what never comes out */
+  secrets: string[];
 }
 
-const PORTS = { rtmp: 1935, rtmps: 443 } as const;
+/** Where a push goes by RTMP, taken apart. `app` and `playpath` are what RTMP calls them; the playpath holds the key. */
+export interface RtmpDestination extends Place {
+  scheme: 'rtmp' | 'rtmps';
+  app: string;
+  playpath: string;
+}
+
+/** Where it goes by WHIP. */
+export interface WhipDestination extends Place {
+  scheme: 'whip' | 'whips';
+  /** `http://` or `https://` */
+  endpoint: string;
+  bearer: string | undefined;
+}
+
+export type Destination = RtmpDestination | WhipDestination;
+
+/** Tells which of the two it is. */
+export function isWhip(destination: Destination): destination is WhipDestination {
+  return destination.scheme === 'whip' || destination.scheme === 'whips';
+}
+
+const PORTS = { rtmp: 1935, rtmps: 443, whip: 80, whips: 443 } as const;
 /** ffmpeg reads preset lines of at most 1000 bytes and takes `#` at the beginning for a comment. */
 const MOST_BYTES = 900;
 
 /**
  * Takes an address and a key apart. Without a key the address' last part is the key, as `rtmp://host/app/key`. RTMP over TLS goes to
- * port 443 unless told otherwise. Throws `push.invalid` for anything but RTMP, for line breaks and other signs that do not belong in
+ * port 443 unless told otherwise; `whip://` is WHIP over HTTP, `whips://` over HTTPS, and its key goes as a Bearer token. Throws
+ * `push.invalid` for anything else, for line breaks and other signs that do not belong in
  * an address, and for user names in it (they would show in the list of processes).
  */
 export function readDestination(url: string, key = ''): Destination {
@@ -28,11 +49,11 @@ export function readDestination(url: string, key = ''): Destination {
   try {
     parsed = new URL(text);
   } catch {
-    throw invalid('url', 'the address must look like rtmp://host/app or rtmps://host/app');
+    throw invalid('url', 'the address must look like rtmp://host/app, rtmps://host/app or whips://host/path');
   }
   const scheme = parsed.protocol.slice(0, -1);
-  if (scheme !== 'rtmp' && scheme !== 'rtmps')
-    throw invalid('url', 'only rtmp:// and rtmps:// addresses are pushed to');
+  if (scheme !== 'rtmp' && scheme !== 'rtmps' && scheme !== 'whip' && scheme !== 'whips')
+    throw invalid('url', 'only rtmp://, rtmps://, whip:// and whips:// addresses are pushed to');
   if (parsed.username !== '' || parsed.password !== '')
     throw invalid(
       'url',
@@ -48,6 +69,7 @@ export function readDestination(url: string, key = ''): Destination {
   const behind = text.slice(text.indexOf('//') + 2);
   const slash = behind.indexOf('/');
   const path = (slash < 0 ? '' : behind.slice(slash + 1)).replace(/\/+$/, '');
+  if (scheme === 'whip' || scheme === 'whips') return whipOf(scheme, parsed, path, key);
   const { app, playpath } = key === '' ? splitPath(path) : { app: path, playpath: key };
   if (app === '' || playpath === '')
     throw invalid(
@@ -59,7 +81,34 @@ export function readDestination(url: string, key = ''): Destination {
   const port = parsed.port === '' ? PORTS[scheme] : Number(parsed.port);
   const host = parsed.hostname;
   const shownPort = port === PORTS[scheme] ? '' : `:${port}`;
-  return { scheme, host, port, app, playpath, shown: `${scheme}://${host}${shownPort}/${app.split('?')[0]}` };
+  const shown = `${scheme}://${host}${shownPort}/${app.split('?')[0]}`;
+  return { scheme, host, port, app, playpath, shown, secrets: [playpath] };
+}
+
+function whipOf(
+  scheme: 'whip' | 'whips',
+  { hostname: host, port: given }: URL,
+  path: string,
+  key: string,
+): WhipDestination {
+  if (/\s/.test(path) || path.includes('#')) throw invalid('url', 'the address holds signs that do not belong there');
+  if (!/^[!-~]*$/.test(key)) throw invalid('key', 'the key holds signs that no Bearer token has');
+  if (Buffer.byteLength(key) > MOST_BYTES || path.length > 2 * MOST_BYTES)
+    throw invalid('key', `the key may have ${MOST_BYTES} bytes`);
+  const port = given === '' ? PORTS[scheme] : Number(given);
+  const shownPort = port === PORTS[scheme] ? '' : `:${port}`;
+  // Without a key some services have it at the end of the path, others in the query.
+  const [plain = '', ...query] = path.split('?');
+  const { app, playpath } = splitPath(plain);
+  return {
+    scheme,
+    host,
+    port,
+    endpoint: `${scheme === 'whip' ? 'http' : 'https'}://${host}:${port}/${path}`,
+    bearer: key === '' ? undefined : key,
+    shown: `${scheme}://${host}${shownPort}/${key === '' ? app : plain}`,
+    secrets: [key === '' ? playpath : key, query.join('?')].filter((secret) => secret !== ''),
+  };
 }
 
 /** The app is all but the last part of the path; a query stays with the key, where services put signatures. */

@@ -5,15 +5,17 @@ const MOST_BYTES = 16 * 1024;
 const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/;
 
 /**
- * Reads `RTMP_URL` and `STREAM_KEY` out of a file that a shell could source too (quotes, `export` and comments are understood, nothing
+ * Reads `RTMP_URL` (or `WHIP_URL`, a web address) and `STREAM_KEY` out of a file that a shell could source too (quotes, `export` and comments are understood, nothing
  * is executed). Throws `push.key_file` with the reason, never with what is in the file.
  */
 export async function readKeyFile(path: string): Promise<{ url?: string; key?: string }> {
   const values = parseKeyFile(await readSome(path));
-  const url = values.get('RTMP_URL');
+  const url = values.get('RTMP_URL') ?? values.get('WHIP_URL')?.replace(/^http(s?):/i, 'whip$1:');
   const key = values.get('STREAM_KEY');
   if (url === undefined && key === undefined)
-    throw new AppError('push.key_file', `${path} has neither RTMP_URL= nor STREAM_KEY=`, { field: 'keyFile' });
+    throw new AppError('push.key_file', `${path} has none of RTMP_URL=, WHIP_URL= and STREAM_KEY=`, {
+      field: 'keyFile',
+    });
   return { ...(url !== undefined && { url }), ...(key !== undefined && { key }) };
 }
 

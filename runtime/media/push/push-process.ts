@@ -6,12 +6,12 @@ import type { Readable } from 'node:stream';
 import { type AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import { ended, tailOf } from '../../lib/child-process.ts';
-import type { Destination } from './destination.ts';
+import type { RtmpDestination } from './destination.ts';
 import { type Progress, progressReader } from './progress.ts';
 
 export interface PushLaunch {
   ffmpegPath: string;
-  destination: Destination;
+  destination: RtmpDestination;
   /** of this process alone, 0700: the key lies there until ffmpeg has read it */
   folder: string;
   caFile?: string | undefined;

@@ -4,9 +4,12 @@ import type { PushSpec, PushState, PushStatus } from '../../contracts/pushes.ts'
 import type { StreamHost } from '../../contracts/streams.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { RateMeter } from '../stream/rate-meter.ts';
-import { Attempt, type AttemptEnd } from './attempt.ts';
-import { type Destination, readDestination } from './destination.ts';
+import type { StartWhipPeer } from '../whip/peer.ts';
+import { WhipAttempt } from '../whip/whip-attempt.ts';
+import { Attempt } from './attempt.ts';
+import { type Destination, isWhip, readDestination } from './destination.ts';
 import { readKeyFile } from './key-file.ts';
+import type { AttemptEnd, AttemptEvents, PushAttempt } from './push-attempt.ts';
 import type { PushLaunch, PushProcess } from './push-process.ts';
 import { without } from './reason.ts';
 
@@ -39,6 +42,7 @@ export interface PushParts {
   fallback: DestinationSource;
   random: () => number;
   startProcess: (launch: PushLaunch) => Promise<PushProcess>;
+  startPeer: StartWhipPeer;
   knock: (host: string, port: number, signal: AbortSignal) => Promise<boolean>;
   /** The host's camera behind a name; throws `camera.not_found`. */
   resolve: (camera: string) => string;
@@ -56,7 +60,7 @@ export class Push {
   #reason: string | undefined;
   #since: number;
   #retryAt: number | undefined;
-  #attempt: Attempt | undefined;
+  #attempt: PushAttempt | undefined;
   #destination: Destination | undefined;
   /** what has to be gone before the next connection: the same key may not be pushed twice */
   #ending: Promise<unknown> = Promise.resolve();
@@ -167,29 +171,34 @@ export class Push {
   }
 
   #connect(destination: Destination, streams: PushStreams): void {
-    const { clock, ffmpegPath, folder, caFile, startProcess } = this.#parts;
     const camera = this.#parts.resolve(this.spec.camera);
     // Held between attempts too: the camera runs on, and the next connection begins with what it has.
     const before = this.#letGo;
     this.#letGo = streams.keepWarm(camera);
     before();
     this.#attempts += 1;
-    const attempt = new Attempt({
-      camera,
-      sound: this.spec.sound ?? 'auto',
-      streams,
-      clock,
-      launch: { ffmpegPath, destination, folder, caFile: this.spec.insecure ? undefined : caFile },
-      startProcess,
+    const attempt = this.#attemptAt(destination, camera, streams);
+    this.#attempt = attempt;
+    attempt.begin();
+  }
+
+  #attemptAt(destination: Destination, camera: string, streams: PushStreams): PushAttempt {
+    const { clock, ffmpegPath, folder, startProcess, startPeer } = this.#parts;
+    const { sound = 'auto', insecure } = this.spec;
+    const caFile = insecure ? undefined : this.#parts.caFile;
+    const events: AttemptEvents = {
       onChange: () => this.#look(),
       onProgress: ({ bytes }) => {
         this.#rate.add(Math.max(0, bytes - this.#bytes), clock.monotonicMs());
         this.#bytes = bytes;
       },
       onEnd: (end) => this.#ended(end),
-    });
-    this.#attempt = attempt;
-    attempt.begin();
+    };
+    const common = { camera, sound, streams, clock, ...events };
+    if (!isWhip(destination))
+      return new Attempt({ ...common, launch: { ffmpegPath, destination, folder, caFile }, startProcess });
+    const { endpoint, bearer } = destination;
+    return new WhipAttempt({ ...common, to: { endpoint, bearer, caFile, insecure }, startPeer });
   }
 
   #look(): void {
@@ -261,7 +270,7 @@ export class Push {
     else ask();
   }
 
-  #count(attempt: Attempt | undefined): void {
+  #count(attempt: PushAttempt | undefined): void {
     this.#discardedBefore += attempt?.discarded ?? 0;
     this.#bytesBefore += this.#bytes;
     this.#bytes = 0;
@@ -269,7 +278,7 @@ export class Push {
 
   #show(state: PushState, reason?: string): void {
     const { clock, log } = this.#parts;
-    const words = reason === undefined ? undefined : without(reason, [this.#destination?.playpath ?? '']);
+    const words = reason === undefined ? undefined : without(reason, this.#destination?.secrets ?? []);
     if (state === this.#state && words === this.#reason) return;
     if (state !== this.#state) {
       this.#since = clock.now();

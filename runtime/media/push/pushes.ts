@@ -6,6 +6,7 @@ import type { Release } from '../../contracts/host.ts';
 import type { PublisherHealth, PushHost, PushSpec, PushStatus } from '../../contracts/pushes.ts';
 import { ensureFolder } from '../../lib/files.ts';
 import type { Part } from '../../lib/part.ts';
+import type { StartWhipPeer } from '../whip/peer.ts';
 import { findCaFile } from './ca-file.ts';
 import { HealthFile, publisherHealth } from './health.ts';
 import { knock } from './knock.ts';
@@ -19,7 +20,7 @@ const TELL_MS = 5000;
 const MOST_PUSHES = 64;
 
 export type PushesOptions = Pick<PushParts, 'streams' | 'clock' | 'log' | 'ffmpegPath' | 'folder' | 'resolve'> &
-  Partial<Pick<PushParts, 'random' | 'startProcess' | 'knock' | 'caFile' | 'fallback'>> & {
+  Partial<Pick<PushParts, 'random' | 'startProcess' | 'startPeer' | 'knock' | 'caFile' | 'fallback'>> & {
     memory: PushMemory;
     /** written at each change, and every 5 s */
     healthFile?: string | undefined;
@@ -59,6 +60,7 @@ export class Pushes implements PushHost, Part {
     this.#parts = {
       random: Math.random,
       startProcess: startPushProcess,
+      startPeer: lazyPeers(options),
       knock,
       caFile: findCaFile(),
       fallback: {},
@@ -253,6 +255,16 @@ export class Pushes implements PushHost, Part {
       }
     }
   }
+}
+
+/** The engine is loaded by the first push that needs it. */
+function lazyPeers({ clock, log }: Pick<PushesOptions, 'clock' | 'log'>): StartWhipPeer {
+  return async (sent, events) => {
+    const { datachannelPeers } = await import('../whip/datachannel-peer.ts').catch((cause: unknown) => {
+      throw new AppError('webrtc.unavailable', 'there is no WebRTC engine for this machine', {}, { cause });
+    });
+    return datachannelPeers({ clock, log })(sent, events);
+  };
 }
 
 function statusOf({ push, wanted }: Entry): PushStatus {

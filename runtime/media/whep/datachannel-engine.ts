@@ -3,18 +3,11 @@ import { isIPv6 } from 'node:net';
 import rtc, { type IceUdpMuxListener, type PeerConnection, type Track } from 'node-datachannel';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
-import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentAudio, SentMedia } from './engine.ts';
+import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
 import { packetizerUnit } from './packetizer-unit.ts';
+import { addAudio, addVideo, type SentTrack } from './sent-tracks.ts';
 
 const GATHER_LIMIT_MS = 1500;
-/**
- * Of a NAL unit in one packet. With RTP (12), its seal (16), UDP (8) and IPv6 (40) that is 1276, inside the 1280 bytes that every network
- * must carry (RFC 8200 §5). Not more, even though fewer packets cost less: the engine forbids routers to split a packet, so behind
- * a VPN (WireGuard 1420, Tailscale 1280) a larger one never arrives, and a peer that looks like a neighbour may be such a VPN's gateway.
- */
-const PACKET_BYTES = 1200;
-/** Packets kept for what a player asks again: half a second of 8 Mbps. */
-const RESEND_PACKETS = 512;
 
 export interface DatachannelOptions {
   udpPort: number;
@@ -78,15 +71,13 @@ async function checkPort(port: number, address: string | undefined, setting: str
   }
 }
 
-type RtpConfig = InstanceType<typeof rtc.RtpPacketizationConfig>;
-
 class DatachannelPeer implements RtcPeer {
   readonly #options: DatachannelOptions;
   readonly #sent: SentMedia;
   readonly #pc: PeerConnection;
   readonly #track: Track;
-  readonly #packets: RtpConfig;
-  readonly #sound: { track: Track; packets: RtpConfig } | undefined;
+  readonly #packets: SentTrack['packets'];
+  readonly #sound: SentTrack | undefined;
   #local: LocalIce | undefined;
   #open = false;
   #closed = false;
@@ -95,8 +86,6 @@ class DatachannelPeer implements RtcPeer {
     this.#options = options;
     this.#sent = sent;
     const { udpPort, bindAddress } = options;
-    const { video } = sent;
-    const { ssrc, cname, payloadType } = video;
     this.#pc = new rtc.PeerConnection('viewer', {
       iceServers: [],
       ...(bindAddress !== undefined && { bindAddress }),
@@ -105,17 +94,11 @@ class DatachannelPeer implements RtcPeer {
       portRangeBegin: udpPort,
       portRangeEnd: udpPort,
     });
-    const description = new rtc.Video(video.mid, 'SendOnly');
-    description.addH264Codec(payloadType, video.fmtp);
-    description.addSSRC(ssrc, cname, cname, `${cname}-video`);
-    // Before the offer is set, so that the engine answers with this track and makes none of its own.
-    this.#track = this.#pc.addTrack(description);
-    this.#packets = new rtc.RtpPacketizationConfig(ssrc, cname, payloadType, 90_000);
-    const packetizer = new rtc.H264RtpPacketizer('Length', this.#packets, PACKET_BYTES);
-    packetizer.addToChain(new rtc.RtcpSrReporter(this.#packets));
-    packetizer.addToChain(new rtc.RtcpNackResponder(RESEND_PACKETS));
-    this.#track.setMediaHandler(packetizer);
-    this.#sound = sent.audio && this.#addAudio(sent.audio);
+    // Before the offer is set, so that the engine answers with these tracks and makes none of its own.
+    const { track, packets } = addVideo(this.#pc, sent.video);
+    this.#track = track;
+    this.#packets = packets;
+    this.#sound = sent.audio && addAudio(this.#pc, sent.audio);
     this.#track.onOpen(() => {
       this.#open = true;
       if (!this.#closed) events.onState('open');
@@ -184,22 +167,6 @@ class DatachannelPeer implements RtcPeer {
       this.#options.log.debug('a packet of sound was not taken', { error });
       return false;
     }
-  }
-
-  #addAudio({ mid, payloadType, rtpmap, clockRate, fmtp, ssrc, cname }: SentAudio) {
-    const [codec = ''] = rtpmap.split('/');
-    const description = new rtc.Audio(mid, 'SendOnly');
-    if (codec === 'opus') description.addOpusCodec(payloadType, fmtp);
-    else description.addAudioCodec(payloadType, codec);
-    description.addSSRC(ssrc, cname, cname, `${cname}-audio`);
-    const track = this.#pc.addTrack(description);
-    const packets = new rtc.RtpPacketizationConfig(ssrc, cname, payloadType, clockRate);
-    const packetizer = new rtc.RtpPacketizer(packets);
-    packetizer.addToChain(new rtc.RtcpSrReporter(packets));
-    track.setMediaHandler(packetizer);
-    // Reports come with those of the picture; what nobody takes would wait in the engine.
-    track.onMessage(() => {});
-    return { track, packets };
   }
 
   close(): void {

@@ -11,6 +11,8 @@ export interface OfferedMedia {
   formats: string[];
   /** wants to receive */
   receives: boolean;
+  /** port 0: of an answer, that it is not wanted (RFC 3264 §6) */
+  isRefused: boolean;
   rtpmaps: ReadonlyMap<string, string>;
   fmtps: ReadonlyMap<string, string>;
 }
@@ -96,8 +98,8 @@ function parameterOf(fmtp: string, name: string): string | undefined {
 }
 
 function readMedia(line: string, attributes: string[], session: string[]): OfferedMedia {
-  const [, kind = '', protocol = '', list = ''] =
-    /^m=([a-z]{1,16}) \d{1,5}(?:\/\d+)? ([A-Za-z/]{1,32}) ([!-~ ]{1,1000})$/.exec(line) ?? [];
+  const [, kind = '', port = '', protocol = '', list = ''] =
+    /^m=([a-z]{1,16}) (\d{1,5})(?:\/\d+)? ([A-Za-z/]{1,32}) ([!-~ ]{1,1000})$/.exec(line) ?? [];
   if (kind === '') throw invalid('an m= line cannot be read');
   const direction = [...attributes, ...session].find((one) => /^(sendrecv|sendonly|recvonly|inactive)$/.test(one));
   const mid = attributes.find((one) => one.startsWith('mid:'))?.slice(4) ?? '';
@@ -108,6 +110,7 @@ function readMedia(line: string, attributes: string[], session: string[]): Offer
     protocol,
     formats: list.split(' ').filter((format) => format !== ''),
     receives: direction === undefined || direction === 'sendrecv' || direction === 'recvonly',
+    isRefused: Number(port) === 0,
     rtpmaps: table(attributes, 'rtpmap:'),
     fmtps: table(attributes, 'fmtp:'),
   };

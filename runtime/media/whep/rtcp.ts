@@ -5,6 +5,8 @@ export interface ReceiverReport {
   /** packets lost since the beginning */
   lost: number;
   jitterMs: number;
+  /** the highest packet number that arrived, with how often it went round in the upper 16 bits */
+  highest: number;
 }
 
 export interface Feedback {
@@ -47,6 +49,7 @@ function reportOf(packet: Buffer, from: number, end: number, count: number, ssrc
       lossShare: packet.readUInt8(at + 4) / 256,
       lost: packet.readIntBE(at + 5, 3),
       jitterMs: packet.readUInt32BE(at + 12) / 90,
+      highest: packet.readUInt32BE(at + 8),
     };
   }
   return undefined;

@@ -9,7 +9,7 @@ import { createCipher } from '../../../runtime/lib/secrets.ts';
 import { Pushes } from '../../../runtime/media/push/pushes.ts';
 import { HlsKind } from '../../../runtime/publish/hls.ts';
 import { createPushTable } from '../../../runtime/publish/push-memory.ts';
-import { rtmpKind } from '../../../runtime/publish/rtmp.ts';
+import { pushKind } from '../../../runtime/publish/rtmp.ts';
 import { StreamBook } from '../../../runtime/publish/streams.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
 import { FakeHost } from '../../support/fake-host.ts';
@@ -47,7 +47,7 @@ describeOnBothDatabases('streams to others', (database) => {
     hls = new HlsKind(fake.live, db);
     book = new StreamBook({
       db,
-      kinds: { hls, rtmp: rtmpKind(pushes) },
+      kinds: { hls, rtmp: pushKind(pushes, 'rtmp'), whip: pushKind(pushes, 'whip') },
       missing: { youtube: 'no account' },
       youtube: {} as never,
     });
@@ -88,6 +88,24 @@ describeOnBothDatabases('streams to others', (database) => {
     assert.deepEqual(fake.live.kept(), ['gate hls']);
     assert.deepEqual(await book.list('porch'), []);
     await until('it tries', async () => (await book.get('gate-rtmp')).reason === 'the camera is away');
+  });
+
+  it('go by WHIP too, as a type of their own that a restart does not change', async () => {
+    const made = await book.create('gate', { type: 'whip', url: 'https://live.example/w', key: 'k3y-of-anna' }, ANNA);
+    assert.deepEqual([made.id, made.type, made.url], ['gate-whip', 'whip', 'whips://live.example/w']);
+    for (const wrong of [
+      { type: 'whip', url: 'rtmp://h/app/key' },
+      { type: 'rtmp', url: 'whips://h/w/key' },
+    ] as const)
+      await assert.rejects(book.create('gate', wrong, ANNA), (error: AppError) => error.code === 'push.invalid');
+    await end();
+    await start();
+    assert.deepEqual(
+      (await book.list()).map(({ id, type }) => [id, type]),
+      [['gate-whip', 'whip']],
+    );
+    await book.remove('gate-whip', ANNA);
+    assert.deepEqual(await listStreams(db), []);
   });
 
   it('keep address and key encrypted, and give neither back', async () => {

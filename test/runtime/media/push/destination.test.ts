@@ -3,12 +3,18 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AppError } from '../../../../runtime/contracts/errors.ts';
 import { presetText, pushArguments } from '../../../../runtime/media/push/arguments.ts';
-import { readDestination } from '../../../../runtime/media/push/destination.ts';
+import { isWhip, type RtmpDestination, readDestination } from '../../../../runtime/media/push/destination.ts';
 import { readKeyFile } from '../../../../runtime/media/push/key-file.ts';
 import { explainPush, without } from '../../../../runtime/media/push/reason.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 
 const refused = (field: string) => (error: AppError) => error.code === 'push.invalid' && error.details.field === field;
+
+/** One by RTMP. */
+function rtmp(url: string, key?: string): RtmpDestination {
+  const destination = readDestination(url, key);
+  return isWhip(destination) ? assert.fail('it is WHIP') : destination;
+}
 
 describe('the destination of a push', () => {
   it('is taken apart with its key given beside it or as the last part of the address', () => {
@@ -20,14 +26,15 @@ describe('the destination of a push', () => {
       app: 'live2',
       playpath: 'abcd-efgh',
       shown: 'rtmps://a.rtmps.youtube.com/live2',
+      secrets: ['abcd-efgh'],
     });
-    const { app, playpath, port, shown } = readDestination('rtmp://live.example:1936/app/inst/KEY?sig=a/b&x=1');
+    const { app, playpath, port, shown } = rtmp('rtmp://live.example:1936/app/inst/KEY?sig=a/b&x=1');
     assert.deepEqual([app, playpath, port], ['app/inst', 'KEY?sig=a/b&x=1', 1936]);
     assert.ok(!shown.includes('KEY') && !shown.includes('sig'));
   });
 
   it('keeps a query of the app where services put one, and does not show it', () => {
-    const { app, playpath, shown } = readDestination('rtmp://b.rtmp.youtube.com/live2?backup=1', 'k3y');
+    const { app, playpath, shown } = rtmp('rtmp://b.rtmp.youtube.com/live2?backup=1', 'k3y');
     assert.deepEqual([app, playpath, shown], ['live2?backup=1', 'k3y', 'rtmp://b.rtmp.youtube.com/live2']);
   });
 
@@ -49,8 +56,28 @@ describe('the destination of a push', () => {
     assert.throws(() => readDestination('rtmp://h/app', 'k'.repeat(1000)), refused('key'));
   });
 
+  it('is WHIP with the key as Bearer token, or in its address, which is not shown then', () => {
+    const livekit = readDestination('whips://live.example/w', 'k3y');
+    assert.deepEqual(livekit, {
+      scheme: 'whips',
+      host: 'live.example',
+      port: 443,
+      endpoint: 'https://live.example:443/w',
+      bearer: 'k3y',
+      shown: 'whips://live.example/w',
+      secrets: ['k3y'],
+    });
+    const plain = readDestination('whip://h:8080/w/S3CRET?jwt=T0KEN');
+    assert.equal(isWhip(plain) && plain.endpoint, 'http://h:8080/w/S3CRET?jwt=T0KEN');
+    assert.equal(plain.shown, 'whip://h:8080/w');
+    assert.deepEqual(plain.secrets, ['S3CRET', 'jwt=T0KEN']);
+    assert.throws(() => readDestination('whip://h/w', 'a\u00e4b'), refused('key'));
+    assert.throws(() => readDestination('whip://user:pass@h/w', 'k'), refused('url'));
+    assert.throws(() => readDestination('http://h/w', 'k'), refused('url'));
+  });
+
   it('shows among the arguments with host and port only; app and key are in the preset', () => {
-    const destination = readDestination('rtmps://h.example/secret-app/s3cr3t');
+    const destination = rtmp('rtmps://h.example/secret-app/s3cr3t');
     const args = pushArguments({ destination, presetFile: '/run/x.ffpreset', caFile: '/ca.pem' });
     assert.doesNotMatch(args.join(' '), /secret-app|s3cr3t/);
     assert.equal(args.at(-1), 'rtmps://h.example:443/');

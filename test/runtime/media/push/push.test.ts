@@ -89,6 +89,9 @@ describe('a push', () => {
       processes.push(made);
       return made;
     },
+    startPeer: async () => {
+      throw new Error('no push here goes by WebRTC');
+    },
     knock: async () => {
       knocks += 1;
       return isThere;

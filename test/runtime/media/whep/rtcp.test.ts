@@ -13,8 +13,9 @@ const pli = (ssrc: number) => words(0x81ce0002, 9, ssrc);
 const fir = (ssrc: number) => words(0x84ce0004, 9, 0, ssrc, 0x01000000);
 
 describe('RTCP of a player', () => {
-  it('tells loss and jitter of our stream', () => {
-    assert.deepEqual(readRtcp(report(SSRC), SSRC).report, { lossShare: 0.25, lost: -2, jitterMs: 10 });
+  it('tells loss, jitter and the newest packet of our stream', () => {
+    const told = { lossShare: 0.25, lost: -2, jitterMs: 10, highest: 1000 };
+    assert.deepEqual(readRtcp(report(SSRC), SSRC).report, told);
     assert.equal(readRtcp(report(5), SSRC).report, undefined);
   });
 
