@@ -17,8 +17,8 @@ export interface DeviceHealthPage {
 
 /** Light and dark by the browser's choice; one column on a phone. Names of our own: the player takes the console's where it finds them. */
 const STYLE = `
-:root{color-scheme:light dark;--page-ground:#f5f6f7;--page-card:#fff;--page-line:#dcdfe3;--page-text:#1c2126;--page-soft:#5d6670;--page-good:#1a7f4b;--page-bad:#b3261e;--page-lead:#c0392b}
-@media(prefers-color-scheme:dark){:root{--page-ground:#14171a;--page-card:#1c2024;--page-line:#30363c;--page-text:#e8eaed;--page-soft:#9aa4ae;--page-good:#4cc38a;--page-bad:#ff8a80;--page-lead:#e5695b}}
+:root{color-scheme:light dark;--page-ground:#f6f7f8;--page-card:#fff;--page-line:#dfe3e6;--page-text:#14181b;--page-soft:#5d6870;--page-good:#17724a;--page-bad:#b3232b;--page-lead:#cd2f38;--page-focus:#1f6fd6}
+@media(prefers-color-scheme:dark){:root{--page-ground:#0f1214;--page-card:#15191c;--page-line:#272d32;--page-text:#e9ecee;--page-soft:#a9b2b9;--page-good:#5cc48f;--page-bad:#ff8589;--page-focus:#6ea8f0}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page-ground);color:var(--page-text);font:16px/1.5 system-ui,sans-serif}
 header{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 1.25rem;background:var(--page-card);border-bottom:1px solid var(--page-line)}
@@ -26,7 +26,7 @@ header b{font-size:1.05rem}header b::before{content:"";display:inline-block;widt
 nav{display:flex;gap:1rem;margin-left:auto}
 a{color:inherit;text-underline-offset:.2em}
 main{max-width:60rem;margin:0 auto;padding:1.25rem}
-.card{background:var(--page-card);border:1px solid var(--page-line);border-radius:10px;overflow:hidden;margin-bottom:1.25rem}
+.card{background:var(--page-card);border:1px solid var(--page-line);border-radius:6px;overflow:hidden;margin-bottom:1.25rem}
 .card h2{margin:0;padding:.75rem 1rem;font-size:1rem;border-bottom:1px solid var(--page-line)}
 table{width:100%;border-collapse:collapse}
 th,td{padding:.5rem 1rem;text-align:left;vertical-align:top;border-top:1px solid var(--page-line);overflow-wrap:anywhere}
@@ -34,12 +34,12 @@ tr:first-child>*{border-top:0}th{width:13rem;color:var(--page-soft);font-weight:
 .good{color:var(--page-good);font-weight:600}.bad{color:var(--page-bad);font-weight:600}
 ul{list-style:none;margin:0;padding:0}li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;padding:.6rem 1rem;border-top:1px solid var(--page-line)}
 li:first-child{border-top:0}li span{color:var(--page-soft)}li a{margin-left:auto}
-.button,button{display:inline-block;padding:.45rem .9rem;border:0;border-radius:8px;background:var(--page-lead);color:#fff;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
-:focus-visible{outline:3px solid var(--page-lead);outline-offset:2px}
+.button,button{display:inline-block;padding:.45rem .9rem;border:0;border-radius:6px;background:var(--page-lead);color:#fff;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
+:focus-visible{outline:2px solid var(--page-focus);outline-offset:2px}
 redeye-player,.picture{display:block;width:100%}.picture{aspect-ratio:16/9;background:#000;object-fit:contain}
 form{display:grid;gap:.75rem;padding:1rem}label{display:grid;gap:.25rem;color:var(--page-soft)}
-input{padding:.5rem .7rem;border:1px solid var(--page-line);border-radius:8px;background:var(--page-ground);color:var(--page-text);font:inherit}
-.narrow{max-width:24rem;margin-top:12vh}
+input{padding:.5rem .7rem;border:1px solid var(--page-line);border-radius:6px;background:var(--page-ground);color:var(--page-text);font:inherit}
+.narrow{max-width:24rem;margin-top:12vh}small{color:var(--page-soft)}
 p{margin:0;padding:.75rem 1rem}
 @media(max-width:34rem){th{width:auto;display:block;padding-bottom:0;border-top:1px solid var(--page-line)}td{display:block;border-top:0;padding-top:0}tr:first-child td{border-top:0}}
 `;
@@ -50,7 +50,7 @@ export function statusPage(health: DeviceHealthPage, cameras: readonly string[])
   const rows: [string, string, ('good' | 'bad')?][] = [
     ['State', status === 'ok' ? 'all is well' : 'something needs attention', status === 'ok' ? 'good' : 'bad'],
     ['Camera', camera ? `${camera.driver}: ${camera.state}${because(camera.reason)}` : 'none'],
-    ['Last picture', camera?.last_frame ?? 'none yet'],
+    ['Last picture', camera?.last_frame ? `${camera.last_frame.slice(0, 19).replace('T', ' ')} UTC` : 'none yet'],
     ['Mode', health.mode],
     ['Waiting for the server', `${spool.frames} frames (${spool.state})`],
     ['Sent', String(spool.sent)],
@@ -104,9 +104,10 @@ export function loginPage(next: string, trouble = ''): string {
   const words = trouble === '' ? '' : `<p class="bad" role="alert">${asHtml(trouble)}</p>`;
   return document(
     'Log in · Redeye',
-    `<main class="narrow"><section class="card"><h2>This device</h2>${words}<form method="post" action="/login">` +
+    `<main class="narrow"><section class="card"><h2>Redeye on this device</h2>${words}<form method="post" action="/login">` +
       `<label>Key of the device<input name="api_key" type="password" autocomplete="current-password" required autofocus></label>` +
-      `<input type="hidden" name="redirect_url" value="${asHtml(next)}"><button>Log in</button></form></section></main>`,
+      `<input type="hidden" name="redirect_url" value="${asHtml(next)}"><button>Log in</button>` +
+      `<small>It was shown once when the device was registered. An administrator can make a new one: console, Devices, New key.</small></form></section></main>`,
     '',
   );
 }

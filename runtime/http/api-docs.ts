@@ -21,7 +21,11 @@ const PAGE = `<!doctype html>
 </html>
 `;
 /** Trying a request uses the console's session where there is one: it says that it comes from our own page. */
-const START = `SwaggerUIBundle({
+const START = `const dark = matchMedia('(prefers-color-scheme: dark)');
+const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', follow);
+follow();
+SwaggerUIBundle({
   url: '../openapi.json',
   dom_id: '#api',
   deepLinking: true,

@@ -63,6 +63,17 @@ export function percent(share: number): string {
   return `${value >= 10 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} %`;
 }
 
+const figure = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+
+/** A number as people of the browser's language write it. */
+export const count = (value: number): string => figure.format(value);
+
+/** Bits a second in the unit that suits them. */
+export function bitrate(perSecond: number): string {
+  const kilo = perSecond / 1000;
+  return kilo < 1000 ? `${Math.round(kilo)} kbit/s` : `${(kilo / 1000).toFixed(1)} Mbit/s`;
+}
+
 /** Bytes in the unit that suits them. */
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`;

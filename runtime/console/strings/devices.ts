@@ -169,13 +169,15 @@ export const deviceStrings = {
     submit: 'Register',
     busy: 'Registering …',
   },
+  reachable: 'The Pi must be able to reach this address.',
+  onlyHere:
+    'This address works on this machine only. For another one open the console under the address that the Pi can reach; HOST lets the server listen there.',
   key: {
     once: 'This is the only time the key is shown. Copy it now.',
     label: 'Device key',
     start: 'Start the Pi with it',
     startHint: 'On the Pi, in the folder of Redeye:',
     old: 'The old key works for 24 more hours.',
-    address: 'The Pi must be able to reach this address.',
     done: 'I have copied it',
   },
 };
