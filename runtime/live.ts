@@ -24,6 +24,8 @@ export interface LiveOptions {
   ffmpegPath: string;
   metrics: Metrics;
   settings: LiveSettings;
+  /** folder for what costs a moment to make again; without it, it is made again after each start */
+  cacheFolder?: string;
   /** as a camera URL that comes through the API is checked */
   checkUrl: (url: string) => Promise<void>;
   /** cameras of devices, beside the host's own */
@@ -62,7 +64,16 @@ export interface Live extends Part {
 }
 
 /** Puts the live part together. `start` begins in order, `stop` ends in reverse: outputs before streams before cameras. */
-export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl, uplink }: LiveOptions): Live {
+export function createLive({
+  clock,
+  log,
+  ffmpegPath,
+  metrics,
+  settings,
+  cacheFolder,
+  checkUrl,
+  uplink,
+}: LiveOptions): Live {
   const serviceTimeoutMs = settings.SERVICE_TIMEOUT;
   const cameras = createCameraSet({ clock, log: log.child('cameras'), ffmpegPath, serviceTimeoutMs, checkUrl });
   const streams = createStreams({
@@ -72,6 +83,7 @@ export function createLive({ clock, log, ffmpegPath, metrics, settings, checkUrl
     log: log.child('streams'),
     ffmpegPath,
     rpicamVid: RPICAM_VID,
+    cacheFolder,
   });
   registerStreamGauges(metrics, () => streams.list());
   const sound = new OpusSound({ streams, clock, log: log.child('sound'), ffmpegPath });

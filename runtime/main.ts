@@ -180,7 +180,8 @@ async function compose(
     localCameraState: (camera) => cameras.list().find(({ id }) => id === camera)?.state,
   });
   const uplink = createUplink({ fleet, commands, metrics, clock, log: log.child('uplink') });
-  const live = createLive({ clock, log, ffmpegPath: settings.FFMPEG_PATH, metrics, settings, checkUrl, uplink });
+  const [ffmpegPath, cacheFolder] = [settings.FFMPEG_PATH, join(dataDir, 'cache')];
+  const live = createLive({ clock, log, ffmpegPath, metrics, settings, cacheFolder, checkUrl, uplink });
   const { cameras } = live;
   const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
   const { onBatch, onAttempt } = counts;

@@ -9,6 +9,8 @@ export interface LiveGateOptions {
   clock: Clock;
   log: Log;
   ffmpegPath: string;
+  /** folder for what costs a moment to make again */
+  cacheFolder?: string;
   /** address that the HTTP port is bound to: WebRTC is not more open than it */
   host: string;
   /** 0: no WebRTC */

@@ -25,8 +25,15 @@ export interface EdgeLive extends Part {
 
 /** Puts it together. While a stream holds a camera that only one program can open, its stills come from there. */
 export function createEdgeLive(options: LiveGateOptions): EdgeLive {
-  const { cameras, clock, log, ffmpegPath } = options;
-  const streams = createStreams({ cameras, clock, log: log.child('streams'), ffmpegPath, rpicamVid: RPICAM_VID });
+  const { cameras, clock, log, ffmpegPath, cacheFolder } = options;
+  const streams = createStreams({
+    cameras,
+    clock,
+    log: log.child('streams'),
+    ffmpegPath,
+    rpicamVid: RPICAM_VID,
+    cacheFolder,
+  });
   const hls = new Hls({ streams, clock });
   const pictures = new Pictures({ streams, cameras, clock, log: log.child('pictures'), ffmpegPath });
   cameras.takeStillsFrom({

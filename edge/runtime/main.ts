@@ -63,6 +63,7 @@ const live = new LiveGate({
   clock,
   log: log.child('live'),
   ffmpegPath,
+  cacheFolder: join(folder, 'cache'),
   host: settings.EDGE_HOST,
   udpPort: settings.EDGE_WEBRTC_UDP_PORT,
 });

@@ -5,6 +5,7 @@ import { ended, tailOf } from '../../lib/child-process.ts';
 import { explainFfmpeg, FFMPEG_QUIET, sayHowToInstall } from '../ffmpeg.ts';
 import type { Scene } from '../sim/scene.ts';
 import { FlvDemuxer } from './flv-demuxer.ts';
+import type { KeptLoop } from './loop-file.ts';
 import type { RawUnit } from './raw-unit.ts';
 
 export interface LoopShape {
@@ -57,6 +58,32 @@ export class SimLoop {
     return this.#sets;
   }
 
+  /** how many pictures are there */
+  get held(): number {
+    return this.shape.pictures - this.#missing;
+  }
+
+  /** What is there, to be kept; only groups that are whole. */
+  keep(): KeptLoop {
+    const pictures = new Map<number, Buffer[]>();
+    for (let first = 0; first < this.shape.pictures; first += this.shape.group) {
+      const units = this.#units.slice(first, first + this.shape.group);
+      if (units.includes(undefined)) continue;
+      for (const [at, unit] of units.entries()) pictures.set(first + at, unit?.nals ?? []);
+    }
+    return { sets: this.#sets, pictures };
+  }
+
+  /** Takes what was kept, for a loop that holds nothing yet. */
+  restore({ sets, pictures }: KeptLoop): void {
+    if (this.held > 0 || sets.length === 0) return;
+    this.#sets = sets;
+    for (const [index, nals] of pictures) {
+      if (index < this.shape.pictures && nals.length > 0) this.#keep(index, { nals, dts: 0, pts: 0 });
+    }
+    for (let first = 0; first < this.shape.pictures; first += this.shape.group) this.#dropCut(first);
+  }
+
   /** The picture of that number, once it is encoded. */
   unit(index: number): RawUnit | undefined {
     return this.#units[index];
@@ -96,9 +123,7 @@ export class SimLoop {
     child.stdin.on('error', () => child.stdin.destroy());
     let next = work.from;
     const demuxer = new FlvDemuxer({
-      onParameters: (sets) => {
-        this.#sets = sets;
-      },
+      onParameters: (sets) => this.#take(sets),
       onUnit: (unit) => {
         this.#keep(next, unit);
         next = (next + 1) % pictures;
@@ -135,6 +160,18 @@ export class SimLoop {
       const hasRoom = encoder.write(Buffer.from(scene.render((index * 1000) / fps)));
       if (!hasRoom) await Promise.race([drained(encoder), over]);
     }
+  }
+
+  /** Pictures of an encoder with other parameters (ffmpeg was replaced since they were kept) would not decode beside the new ones. */
+  #take(sets: Buffer[]): void {
+    const same = sets.length === this.#sets.length && sets.every((set, at) => this.#sets[at]?.equals(set));
+    if (same) return;
+    if (this.#sets.length > 0) {
+      this.#units.fill(undefined);
+      this.#missing = this.shape.pictures;
+      this.#bytes = 0;
+    }
+    this.#sets = sets;
   }
 
   /** A group that was not finished is forgotten: another encoder's pictures would not continue it. */

@@ -47,6 +47,8 @@ export interface StreamsOptions {
   ffmpegPath: string;
   rpicamVid: readonly string[];
   v4l2Ctl?: string;
+  /** folder for what was encoded once; without it, it is encoded anew after each start */
+  cacheFolder?: string | undefined;
   random?: () => number;
   hubLimits?: Partial<HubLimits>;
   sourceLimits?: Partial<SourceLimits>;
@@ -88,8 +90,8 @@ class CameraStreams implements Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    const { clock, log, random, sourceLimits: limits, ffmpegPath, rpicamVid, v4l2Ctl } = options;
-    this.#parts = { clock, log, random, limits, ffmpegPath, rpicamVid, v4l2Ctl };
+    const { clock, log, random, sourceLimits: limits, ffmpegPath, rpicamVid, v4l2Ctl, cacheFolder } = options;
+    this.#parts = { clock, log, random, limits, ffmpegPath, rpicamVid, v4l2Ctl, cacheFolder };
   }
 
   async start(): Promise<void> {

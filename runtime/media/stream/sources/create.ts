@@ -14,6 +14,8 @@ export interface CreateParts extends SourceParts {
   ffmpegPath: string;
   rpicamVid: readonly string[];
   v4l2Ctl?: string | undefined;
+  /** where what was encoded once outlives the process */
+  cacheFolder?: string | undefined;
   /** how the camera was set through Redeye */
   settings?: CameraSettingsChange;
   /** what is encoded here takes at most so many bits a second */

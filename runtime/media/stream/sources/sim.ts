@@ -7,6 +7,7 @@ import type { Scene } from '../../sim/scene.ts';
 import { createShelf } from '../../sim/shelf.ts';
 import { SHELF_CYCLE_MS } from '../../sim/shelf-timetable.ts';
 import { litScene, tunedSim } from '../../sim/sim-settings.ts';
+import { LoopFile } from '../loop-file.ts';
 import type { SourceParts } from '../process-source.ts';
 import { SimLoop } from '../sim-loop.ts';
 import type { SourceSink, StreamSource } from '../stream-source.ts';
@@ -20,7 +21,12 @@ const GROUP_MS = 1000;
 const MOST_LATE_MS = 2000;
 
 type SimUrl = CameraUrl & { kind: 'sim' };
-type SimParts = SourceParts & { ffmpegPath: string; settings?: CameraSettingsChange };
+type SimParts = SourceParts & {
+  ffmpegPath: string;
+  settings?: CameraSettingsChange;
+  /** where encoded loops outlive the process; without it they do not */
+  cacheFolder?: string | undefined;
+};
 
 interface Run {
   sink: SourceSink;
@@ -29,7 +35,8 @@ interface Run {
   zeroMs: number;
   /** number of the next picture, counted through all laps */
   next: number;
-  hasBegun: boolean;
+  /** the parameter sets that were told */
+  told: Buffer[] | undefined;
   cancelTick(): void;
 }
 
@@ -42,6 +49,9 @@ export class SimSource implements StreamSource {
   readonly #parts: SimParts;
   readonly #loop: SimLoop;
   readonly #pause: RestartPause;
+  readonly #file: LoopFile | undefined;
+  /** pictures in the file; undefined before it was looked for */
+  #filed: number | undefined;
   #run: Run | undefined;
   /** drawing its layers takes a moment; kept until the loop is whole */
   #scene: Promise<Scene> | undefined;
@@ -57,7 +67,11 @@ export class SimSource implements StreamSource {
     const cycleMs = url.scene === 'shelf' ? SHELF_CYCLE_MS : GRADIENT_LAP_MS;
     const pictures = Math.max(1, Math.round((cycleMs * fps) / 1000));
     const group = Math.max(1, Math.floor((fps * GROUP_MS) / 1000));
-    this.#loop = new SimLoop({ width: url.width, height: url.height, fps, pictures, group }, parts.ffmpegPath);
+    const shape = { width: url.width, height: url.height, fps, pictures, group };
+    this.#loop = new SimLoop(shape, parts.ffmpegPath);
+    const { exposure, gain } = parts.settings ?? {};
+    const { cacheFolder: folder, log } = parts;
+    this.#file = folder ? new LoopFile(folder, { ...shape, scene: url.scene, exposure, gain }, log) : undefined;
   }
 
   /** Whether everything is in memory: no encoder will run again. */
@@ -78,6 +92,7 @@ export class SimSource implements StreamSource {
     run?.cancelTick();
     run?.cancel.abort();
     await this.#working;
+    await this.#save();
   }
 
   #begin(sink: SourceSink): void {
@@ -87,15 +102,32 @@ export class SimSource implements StreamSource {
     // With the group that is on now: its key frame is up to a second old, as with any camera.
     const next = this.#loop.groupOf(Math.floor((intoMs * fps) / 1000) % pictures);
     const zeroMs = clock.monotonicMs() - intoMs;
-    const run: Run = { sink, cancel: new AbortController(), zeroMs, next, hasBegun: false, cancelTick: () => {} };
+    const run: Run = { sink, cancel: new AbortController(), zeroMs, next, told: undefined, cancelTick: () => {} };
     this.#run = run;
     sink.onRun();
-    const from = this.#loop.firstMissing(next);
-    if (from !== undefined) {
-      const lap = from < next ? pictures : 0;
-      this.#working = this.#working.then(() => this.#encode(run, from, from + lap));
-    }
+    this.#working = this.#working.then(() => this.#fill(run, next));
     this.#tick(run);
+  }
+
+  /** Gets what is missing: from the file, the rest from the encoder. Never rejects. */
+  async #fill(run: Run, next: number): Promise<void> {
+    if (this.#file && this.#filed === undefined) {
+      const kept = await this.#file.read();
+      if (kept) this.#loop.restore(kept);
+      this.#filed = this.#loop.held;
+      this.#tick(run);
+    }
+    const from = this.#loop.firstMissing(next);
+    if (from === undefined) return;
+    await this.#encode(run, from, from + (from < next ? this.#loop.shape.pictures : 0));
+    if (this.#loop.isWhole) await this.#save();
+  }
+
+  /** Never rejects. */
+  async #save(): Promise<void> {
+    if (this.#filed === undefined || this.#loop.held <= this.#filed) return;
+    this.#filed = this.#loop.held;
+    await this.#file?.write(this.#loop.keep());
   }
 
   /** Never rejects. `number` is that of picture `from`, counted as `run.next` is. */
@@ -146,8 +178,8 @@ export class SimSource implements StreamSource {
       const unit = this.#loop.unit(run.next % pictures);
       if (!unit) return;
       if (lateMs > MOST_LATE_MS) run.zeroMs += lateMs;
-      if (!run.hasBegun) run.sink.onParameters(this.#loop.sets);
-      run.hasBegun = true;
+      if (run.told !== this.#loop.sets) run.sink.onParameters(this.#loop.sets);
+      run.told = this.#loop.sets;
       const ms = (run.next * 1000) / fps;
       run.next += 1;
       run.sink.onUnit({ ...unit, dts: ms, pts: ms });
