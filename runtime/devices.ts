@@ -18,6 +18,9 @@ import { AppPasswords } from './http/auth/app-passwords.ts';
 import { uuidv7 } from './lib/ids.ts';
 import { createCipher } from './lib/secrets.ts';
 
+/** A device that is there says what it runs at once; a small one with many flows takes a moment. */
+const FLOWS_ANSWER_MS = 10_000;
+
 export interface DevicesParts {
   settings: {
     SITE: string;
@@ -73,6 +76,7 @@ export function createDevices(parts: DevicesParts): Devices {
     signing: () => deployments.signing(),
     notifyConfig: (device, version) => tellConfig(device, version),
     onRevoked: (device) => broker.disconnect(device),
+    onMembership: (device) => void deployments.deviceCame(device),
   });
   const broker = createBroker({
     site: settings.SITE,
@@ -108,7 +112,10 @@ export function createDevices(parts: DevicesParts): Devices {
       },
       onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
       onState: (device, { state, session }) => fleet.markOnline(device, state, session),
-      onInfo: (device, message) => fleet.noteInfo(device, message),
+      async onInfo(device, message) {
+        await fleet.noteInfo(device, message);
+        void deployments.deviceCame(device);
+      },
       onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
     },
   });
@@ -128,9 +135,10 @@ export function createDevices(parts: DevicesParts): Devices {
   });
   // Its programs come back with the rights of now, or not at all.
   accounts.people.onRights(({ name }) => broker.disconnectUser(name));
-  const deployments = createDeployments(parts, (device, body) =>
-    broker.publish(deviceTopics(settings.SITE, device).flowDesired, body),
-  );
+  const deployments = createDeployments(parts, {
+    publish: (device, body) => broker.publish(deviceTopics(settings.SITE, device).flowDesired, body),
+    askFlows: (device) => commands.request(device, 'flows', {}, { timeoutMs: FLOWS_ANSWER_MS }),
+  });
   return { fleet, broker, commands, deployments };
 }
 
@@ -143,7 +151,7 @@ function controlIn(topic: string): [camera: string, control: string] {
 /** Flows for devices: the key and the bundles lie in the data folder, unless the key is elsewhere. */
 function createDeployments(
   { settings, secrets, db, clock, log }: DevicesParts,
-  publish: DeploymentsOptions['publish'],
+  talk: Pick<DeploymentsOptions, 'publish' | 'askFlows'>,
 ): Deployments {
   const { DATA_DIR, FLOWS_DIR, SIGNING_KEY_FILE: file } = settings;
   const own = log.child('deployments');
@@ -163,7 +171,7 @@ function createDeployments(
     flowsDir: FLOWS_DIR,
     userDir: join(DATA_DIR, 'node-red'),
     secret: secrets.pepper,
-    publish,
+    ...talk,
   });
 }
 

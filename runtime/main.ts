@@ -315,6 +315,7 @@ async function compose(
     unsafeNodes: settings.UNSAFE_NODES,
     safeMode,
     onAudit: (entry) => auditEditor(db, log, entry),
+    check: (flows, changed) => deployments.checkTabs(flows, changed),
   });
 
   const state = createServerState({ dataDir, db, store, jobs, fleet, broker, engine, relay });

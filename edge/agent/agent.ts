@@ -255,6 +255,10 @@ export class Agent implements Part {
       if (args.change) void this.#controls.tell(String(args.camera));
       return data;
     });
+    commands.on('flows', async (args, run) => {
+      const { slot, revision } = this.#rollout.current();
+      return { ...((await byChild('flows')(args, run)) as object), slot, revision };
+    });
     commands.on('capture', captureCommand({ take: byChild('capture'), call: this.#http.call }));
     return commands;
   }

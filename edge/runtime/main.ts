@@ -17,6 +17,7 @@ import { Access } from './access.ts';
 import { AgentPort } from './agent-port.ts';
 import { registerCameraCommands } from './camera-commands.ts';
 import { createDialects } from './dialects.ts';
+import { registerFlowCommand } from './flow-command.ts';
 import { createEdgeStorage } from './flow-storage.ts';
 import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
@@ -141,6 +142,7 @@ const engine = createFlowEngine({
   slim: true,
   storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine'), load: () => agent.load() }),
 });
+registerFlowCommand(agent.commands, () => engine.getFlows());
 
 const alive = setInterval(report, ALIVE_EVERY_MS);
 engine.onState(({ state }) => {

@@ -57,6 +57,11 @@ export const COMMANDS = {
     meaning: 'how a camera captures, after the change if one is given: {settings, streaming, driver, state, reason}',
     internal: true,
   },
+  flows: {
+    args: plain({}),
+    meaning: 'the flows that run, as they are: {flows_gz, slot, revision}',
+    internal: true,
+  },
   [STREAM_COMMAND]: {
     args: StreamCommandArgs,
     meaning: 'the live picture, brought by HTTP for as long as the server takes it',

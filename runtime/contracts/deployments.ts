@@ -22,6 +22,9 @@ export type FlowSlot = (typeof FLOW_SLOTS)[number];
 /** Bytes of the largest bundle that is built or taken. */
 export const MAX_BUNDLE_BYTES = 8 * 1024 * 1024;
 
+/** The node that variables of a deployment become on the device. */
+export const VARIABLES_NODE = 'rdeenvironment01';
+
 const SHA256 = '^[0-9a-f]{64}$';
 const BASE64URL = '^[A-Za-z0-9_-]+$';
 const sha256 = () =>
@@ -176,6 +179,9 @@ export const DeploymentCreate = Type.Object(
     env: Type.Optional(BundleContent.properties.env),
     gates: Type.Optional(FlowGates),
     note: Type.Optional(Type.String({ maxLength: 500 })),
+    only_changed: Type.Optional(
+      Type.Boolean({ description: 'leave out devices that run just that already; default false' }),
+    ),
   },
   { title: 'DeploymentCreate', additionalProperties: false },
 );
@@ -194,6 +200,67 @@ export const FlowDiff = Type.Object(
   { title: 'FlowDiff' },
 );
 export type FlowDiff = Static<typeof FlowDiff>;
+
+/** One node that differs between two flow sets: what of it, in the words of the editor. */
+export const NodeChange = Type.Object(
+  {
+    id: Type.String(),
+    type: Type.String(),
+    name: Type.String({ description: 'its name, else its id' }),
+    tab: Type.String({ description: 'name of the tab or subflow that it is on; empty for none' }),
+    change: Type.Enum(['added', 'changed', 'removed']),
+    fields: Type.Array(
+      Type.Object({
+        field: Type.String({ description: 'where only its place on the canvas changed: `place`' }),
+        before: Type.String({ description: 'as JSON, shortened; empty: not there' }),
+        after: Type.String(),
+      }),
+    ),
+  },
+  { title: 'NodeChange' },
+);
+export type NodeChange = Static<typeof NodeChange>;
+
+/** `POST /api/v1/deployments/preview`: what a deployment would do now, for each device. */
+export const DeploymentPreview = Type.Object(
+  {
+    devices: Type.Array(
+      Type.Object({
+        device: Type.String(),
+        ring: Type.Integer(),
+        unchanged: Type.Boolean({ description: 'it runs just that already' }),
+        diff: FlowDiff,
+        nodes: Type.Array(NodeChange),
+        problem: nullable(Type.String({ description: 'why it cannot be sent there' })),
+      }),
+    ),
+  },
+  { title: 'DeploymentPreview' },
+);
+export type DeploymentPreview = Static<typeof DeploymentPreview>;
+
+/** What runs on a device at this moment, asked of the device itself, and how it differs from the edge tabs here. */
+export const DeviceFlows = Type.Object(
+  {
+    device: Type.String(),
+    slot: nullable(Type.Enum([...FLOW_SLOTS])),
+    revision: nullable(Type.String()),
+    taken_at: time(),
+    flows: FlowElements,
+    diff: FlowDiff,
+    nodes: Type.Array(NodeChange, { description: 'from the edge tabs here to what runs there' }),
+  },
+  { title: 'DeviceFlows' },
+);
+export type DeviceFlows = Static<typeof DeviceFlows>;
+
+/** What a device answers to the command `flows`. */
+export const FlowsAnswer = Type.Object({
+  /** the flow set as JSON, gzipped, base64 */
+  flows_gz: Type.String({ maxLength: 256 * 1024 }),
+  slot: Type.Optional(Type.Enum([...FLOW_SLOTS])),
+  revision: Type.Optional(Type.Union([Type.String({ pattern: SHA256 }), Type.Null()])),
+});
 
 export const DeploymentTarget = Type.Object(
   {
@@ -221,6 +288,9 @@ export const DeploymentRecord = Type.Object(
     note: nullable(Type.String()),
     commit: nullable(Type.String()),
     rollback_of: nullable(uuid()),
+    follows: Type.Union([uuid(), Type.Null()], {
+      description: 'the deployment that this one brings to a device that came later',
+    }),
     ring: Type.Integer({ description: 'the one under way, from 0' }),
     rings: Type.Integer(),
     counts: Type.Object({

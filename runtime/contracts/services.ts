@@ -13,7 +13,14 @@ import type {
   Page,
 } from './api.ts';
 import type { CommandCreate, CommandRecord, CommandUpdate } from './commands.ts';
-import type { DeploymentCreate, DeploymentRecord, SigningAnswer, SigningRequest } from './deployments.ts';
+import type {
+  DeploymentCreate,
+  DeploymentPreview,
+  DeploymentRecord,
+  DeviceFlows,
+  SigningAnswer,
+  SigningRequest,
+} from './deployments.ts';
 import type { DetectionPlan } from './detection.ts';
 import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from './device-config.ts';
 import type { EventMessage, EventPatch, EventRecord, EventType, ImageRole } from './events.ts';
@@ -182,9 +189,13 @@ export interface StreamsService {
 export interface DeploymentService {
   /**
    * The edge tabs as they are now, for the devices of the target; sent at once, ring by ring, or when signed. Throws
-   * `deployment.no_devices`, `flow.invalid` (a node that its target cannot run), `deployment.no_sealing_key`.
+   * `deployment.no_devices`, `deployment.nothing_new`, `flow.invalid` (a node that its target cannot run), `deployment.no_sealing_key`.
    */
   create(body: DeploymentCreate, actor: Actor): Promise<DeploymentRecord>;
+  /** What `create` would do, node by node; what would be refused is said per device. Throws `deployment.no_devices`, `flow.invalid`. */
+  preview(body: DeploymentCreate): Promise<DeploymentPreview>;
+  /** What runs on the device, asked of it. Throws `device.not_found`, `device.offline`, `command.timeout` and what the device says. */
+  running(device: string): Promise<DeviceFlows>;
   list(query: { limit: number; cursor?: string }): Promise<Page<DeploymentRecord>>;
   /** Throws `deployment.not_found`. */
   get(id: string): Promise<DeploymentRecord>;

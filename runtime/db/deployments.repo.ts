@@ -10,6 +10,10 @@ export interface DeploymentRow {
   note: string | null;
   commit: string | null;
   rollback_of: string | null;
+  /** the deployment that this one brings to a device that came later */
+  follows: string | null;
+  /** hash of the edge tabs that it was made from, kept for devices that come later */
+  source: string | null;
   options: { pause_s: number; abort_share: number; timeout_s: number };
   ring: number;
   rings: number;
@@ -36,7 +40,7 @@ export interface TargetRow {
 }
 
 const COLUMNS =
-  'id, target, state, reason, actor, note, commit, rollback_of, options, ring, rings, resume_at, created_at, finished_at';
+  'id, target, state, reason, actor, note, commit, rollback_of, follows, source, options, ring, rings, resume_at, created_at, finished_at';
 const TARGET_COLUMNS =
   'deployment_id, device_id, ring, state, generation, revision, sha256, size, signature, key_id, diff, reason, sent_at, ended_at';
 const PAIRS = (columns: string) =>
@@ -48,7 +52,7 @@ const PAIRS = (columns: string) =>
 /** Writes a deployment down. */
 export async function insertDeployment(q: Queryable, row: DeploymentRow): Promise<void> {
   await q.query(
-    `insert into deployments (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14)`,
+    `insert into deployments (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13, $14, $15, $16)`,
     [
       row.id,
       row.target,
@@ -58,6 +62,8 @@ export async function insertDeployment(q: Queryable, row: DeploymentRow): Promis
       row.note,
       row.commit,
       row.rollback_of,
+      row.follows,
+      row.source,
       JSON.stringify(row.options),
       row.ring,
       row.rings,
@@ -114,6 +120,31 @@ export async function listDeployments(
     [limit, before?.at ?? null, before?.id ?? null],
   );
   return rows;
+}
+
+/**
+ * Those that may be meant for a device that was not there: newest first, made from edge tabs, not later taken back, neither failed nor
+ * aborted, made after the last one that had a part for it.
+ */
+export async function deploymentsMissedBy(q: Queryable, device: string): Promise<DeploymentRow[]> {
+  const { rows } = await q.query<DeploymentRow>(
+    `select ${COLUMNS} from deployments d
+      where source is not null and follows is null and state in ('running', 'done')
+        and not exists (select 1 from deployments b where b.rollback_of = d.id and b.state <> 'aborted')
+        and created_at > coalesce((select max(o.created_at) from deployment_targets t
+                                     join deployments o on o.id = t.deployment_id where t.device_id = $1), '-infinity')
+      order by created_at desc, id desc limit 100`,
+    [device],
+  );
+  return rows;
+}
+
+/** Ids of the deployments that brought this one to devices that came later. */
+export async function followersOf(q: Queryable, id: string): Promise<string[]> {
+  const { rows } = await q.query<{ id: string }>('select id from deployments where follows = $1 order by created_at', [
+    id,
+  ]);
+  return rows.map((row) => row.id);
 }
 
 /** Ids of those that have not ended. */
@@ -209,9 +240,11 @@ export async function findActiveBefore(
   return rows[0];
 }
 
-/** Hashes of bundles that any deployment names. */
+/** Hashes of what any deployment names: bundles, and what they were made from. */
 export async function namedBundles(q: Queryable): Promise<Set<string>> {
-  const { rows } = await q.query<{ sha256: string }>('select distinct sha256 from deployment_targets');
+  const { rows } = await q.query<{ sha256: string }>(
+    'select sha256 from deployment_targets union select source from deployments where source is not null',
+  );
   return new Set(rows.map(({ sha256 }) => sha256));
 }
 

@@ -139,8 +139,10 @@ export class Fleet implements FleetService, Part {
     return made;
   }
 
-  patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord> {
-    return this.#devices.patch(id, change, actor);
+  async patchDevice(id: string, change: DevicePatch, actor: Actor): Promise<DeviceRecord> {
+    const device = await this.#devices.patch(id, change, actor);
+    if (change.groups !== undefined || change.disabled === false) this.#context.onMembership?.(id);
+    return device;
   }
 
   async deleteDevice(id: string, actor: Actor): Promise<void> {

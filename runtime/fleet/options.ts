@@ -27,4 +27,6 @@ export interface FleetOptions {
   notifyConfig: (device: string, version: number) => void;
   /** a device's keys were revoked, or it was disabled or deleted: cut its connections */
   onRevoked: (device: string) => void;
+  /** A device belongs to other groups, or counts again. */
+  onMembership?: (device: string) => void;
 }

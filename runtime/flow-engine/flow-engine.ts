@@ -10,8 +10,9 @@ import type { FlowElement } from './flow-files.ts';
 import { type FlowState, stateOfRuntimeEvent } from './flow-state.ts';
 import { type HttpHandler, mountable, refuseUrlTokens } from './http-mount.ts';
 import type { AuditEntry } from './log-bridge.ts';
+import { refuseMisplaced } from './placement.ts';
 import { nodeRedSettings } from './settings.ts';
-import { createFlowStorage, type FlowStorage } from './storage.ts';
+import { createFlowStorage, type FlowStorage, type FlowStorageOptions } from './storage.ts';
 import { openUserFolder } from './user-folder.ts';
 
 /** An engine that has said nothing for so long after its start will not say anything. */
@@ -40,6 +41,8 @@ export interface FlowEngineOptions {
   /** in place of files, for tests and for a side that gets its flows by deployment */
   storage?: FlowStorage;
   onAudit?: (entry: AuditEntry) => void;
+  /** looks at flows before they are saved, besides what is looked at here (FlowStorageOptions.check) */
+  check?: FlowStorageOptions['check'];
 }
 
 export interface FlowEngine extends Part {
@@ -110,7 +113,11 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
       flowsDir: options.flowsDir,
       userDir: options.userDir,
       log,
-      check: (flows) => refuseUnknownTypes(flows, typesOf(running())),
+      async check(flows, changed) {
+        refuseUnknownTypes(flows, typesOf(running()));
+        refuseMisplaced(flows, changed);
+        await options.check?.(flows, changed);
+      },
     });
 
   return {

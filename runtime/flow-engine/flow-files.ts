@@ -23,6 +23,9 @@ export const RUNS_ON = 'RUNS_ON';
 /** Elements of a flow set that are no nodes: every Node-RED knows them. */
 export const STRUCTURE_TYPES: readonly string[] = ['tab', 'subflow', 'group', 'junction', 'global-config'];
 
+/** Fields that name other elements without needing them. */
+const STRUCTURE_FIELDS = new Set(['id', 'type', 'z', 'g', 'wires', 'nodes', 'links']);
+
 /** A part of the flow set that has a file of its own: a tab or subflow with all that is on it, or what is on none. */
 export interface FlowPart {
   /** id of the tab or subflow; empty for the rest */
@@ -37,7 +40,10 @@ export interface FlowPart {
 export function partsOf(flows: unknown): FlowPart[] {
   if (!Array.isArray(flows)) throw new AppError('flow.invalid', 'flows must be a list of nodes');
   const parts = new Map<string, FlowPart>();
-  const rest: FlowPart = { id: '', side: 'server', slug: '', elements: [] };
+  const rest: Record<Side, FlowPart> = {
+    server: { id: '', side: 'server', slug: '', elements: [] },
+    edge: { id: '', side: 'edge', slug: '', elements: [] },
+  };
   const elements = flows.map(checked);
   for (const element of elements) {
     if (element.type === 'tab') {
@@ -52,12 +58,51 @@ export function partsOf(flows: unknown): FlowPart[] {
       parts.set(element.id, { id: element.id, side: 'server', slug, elements: [] });
     }
   }
+  const users = usersOfConfigNodes(elements, parts);
   for (const element of elements) {
-    const part =
-      parts.get(element.type === 'tab' || element.type === 'subflow' ? element.id : (element.z ?? '')) ?? rest;
-    part.elements.push(part.side === 'edge' && element.type === 'tab' ? withoutMarks(element) : element);
+    const part = parts.get(element.type === 'tab' || element.type === 'subflow' ? element.id : (element.z ?? ''));
+    if (part) part.elements.push(part.side === 'edge' && element.type === 'tab' ? withoutMarks(element) : element);
+    else {
+      const using = [...(users.get(element.id) ?? [])];
+      const isEdge = using.length > 0 && using.every(({ side }) => side === 'edge');
+      const [only] = using;
+      if (!isEdge) rest.server.elements.push(element);
+      else if (only && using.length === 1) only.elements.push({ ...withoutInert(element), z: only.id });
+      else rest.edge.elements.push(withoutInert(element));
+    }
   }
-  return [...parts.values(), ...(rest.elements.length > 0 ? [rest] : [])];
+  return [...parts.values(), ...Object.values(rest).filter((part) => part.elements.length > 0)];
+}
+
+/** For each config node of no tab the parts whose nodes name it, directly or through another one. */
+function usersOfConfigNodes(
+  elements: readonly FlowElement[],
+  parts: ReadonlyMap<string, FlowPart>,
+): Map<string, Set<FlowPart>> {
+  const isHomeless = ({ id, type, z = '' }: FlowElement) =>
+    !parts.has(id) && !parts.has(z) && !STRUCTURE_TYPES.includes(type);
+  const users = new Map(elements.filter(isHomeless).map(({ id }) => [id, new Set<FlowPart>()]));
+  if (users.size === 0) return users;
+  const byId = new Map(elements.map((element) => [element.id, element]));
+  const mark = (element: FlowElement, part: FlowPart) => {
+    for (const id of idsNamedIn(element)) {
+      const known = users.get(id);
+      const named = byId.get(id);
+      if (!known || !named || known.has(part)) continue;
+      known.add(part);
+      mark(named, part);
+    }
+  };
+  for (const element of elements) {
+    const part = parts.get(element.z ?? '');
+    if (part) mark(element, part);
+  }
+  return users;
+}
+
+/** Without the mark that keeps a config node of edge tabs from running on the server. */
+export function withoutInert({ d: _inert, ...element }: FlowElement): FlowElement {
+  return element;
 }
 
 /** A file's elements as the server runs them: edge tabs are shown, disabled and marked, with their config nodes scoped to them. */
@@ -69,8 +114,21 @@ export function asLoaded(elements: FlowElement[], side: Side): FlowElement[] {
       const mark = markOf(element) === undefined ? [EDGE_MARK] : [];
       return { ...element, disabled: true, env: [...envOf(element, true), ...mark] };
     }
-    return tab && (element.z === undefined || element.z === '') ? { ...element, z: tab.id } : element;
+    if (element.z !== undefined && element.z !== '') return element;
+    // Of no tab: what several edge tabs share. It would run here.
+    return tab ? { ...element, z: tab.id } : element.type === 'subflow' ? element : { ...element, d: true };
   });
+}
+
+/** Every text in an element's fields: a config node is named by its id, in a field of whatever name. */
+export function idsNamedIn(element: FlowElement): Set<string> {
+  const texts = new Set<string>();
+  const look = (value: unknown) => {
+    if (typeof value === 'string') texts.add(value);
+    else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) look(inner);
+  };
+  for (const [name, value] of Object.entries(element)) if (!STRUCTURE_FIELDS.has(name)) look(value);
+  return texts;
 }
 
 /** Reads a file of flows; throws `flow.invalid` with what is wrong in words. */

@@ -13,6 +13,7 @@ import {
   INDEX_FILE,
   parseFlowFile,
   partsOf,
+  withoutInert,
 } from './flow-files.ts';
 
 const SIDES: Side[] = ['server', 'edge'];
@@ -63,7 +64,7 @@ export class FlowFolder {
             if (seen.has(id)) throw new AppError('flow.invalid', `holds node ${id}, as ${seen.get(id)} does`);
           }
           for (const { id } of elements) seen.set(id, `${side}/${name}`);
-          this.#files[side].set(name, knownFile(elements, text));
+          this.#files[side].set(name, knownFile(elements, text, side));
           all.push(...elements);
         } catch (error) {
           await this.#setAside(side, name, error instanceof Error ? error.message : String(error));
@@ -73,9 +74,26 @@ export class FlowFolder {
     return all;
   }
 
-  /** Writes what changed, each file whole or not at all, then removes the files of tabs that are gone, then writes the order. */
+  /** Ids of the tabs and subflows whose files a save would write. */
+  changedBy(flows: unknown): ReadonlySet<string> {
+    const isNew = (part: FlowPart) => {
+      const known = this.#files[part.side].get(nameOf(this.#files[part.side], part) ?? '');
+      return fileOf(part, known).canonical !== known?.canonical;
+    };
+    return new Set(
+      partsOf(flows)
+        .filter(isNew)
+        .map(({ id }) => id),
+    );
+  }
+
+  /**
+   * Writes what changed, each file whole or not at all, then removes the files of tabs that are gone, then writes the order. Throws
+   * `flow.conflict`, with nothing written, when somebody else changed one of those files since it was loaded.
+   */
   async save(flows: unknown): Promise<{ written: string[]; removed: string[] }> {
     const parts = partsOf(flows);
+    await this.#refuseConflicts(parts);
     const next: Record<Side, Map<string, KnownFile>> = { server: new Map(), edge: new Map() };
     const written: string[] = [];
     const removed: string[] = [];
@@ -88,9 +106,10 @@ export class FlowFolder {
         const known = this.#files[side].get(name);
         const file = fileOf(part, known);
         if (file.canonical !== known?.canonical) {
-          await this.#keepForeignChange(side, name, known);
           await writeFileDurably(join(this.#root, side, name), file.canonical);
           file.onDisk = file.canonical;
+          // At once: a save that fails later on must not take this for somebody else's change.
+          this.#files[side].set(name, file);
           written.push(`${side}/${name}`);
         }
         next[side].set(name, file);
@@ -98,9 +117,8 @@ export class FlowFolder {
     }
     // After all writing: a tab that moved between the sides is for a moment in both, never in none.
     for (const side of SIDES) {
-      for (const [name, known] of this.#files[side]) {
+      for (const name of this.#files[side].keys()) {
         if (next[side].has(name)) continue;
-        await this.#keepForeignChange(side, name, known);
         await rm(join(this.#root, side, name), { force: true });
         removed.push(`${side}/${name}`);
       }
@@ -153,12 +171,28 @@ export class FlowFolder {
     return entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map((entry) => entry.name);
   }
 
-  // FLOWS_DIR may be a git checkout in which somebody works meanwhile: their version is kept, not overwritten.
-  async #keepForeignChange(side: Side, name: string, known: KnownFile | undefined): Promise<void> {
-    if (!known) return;
-    const now = await ifThere(() => readFile(join(this.#root, side, name), 'utf8'));
-    if (now !== undefined && now !== known.onDisk)
-      await this.#setAside(side, name, 'was changed on disk since it was loaded');
+  // FLOWS_DIR may be a git checkout in which somebody works meanwhile: neither version may be lost, so people decide.
+  async #refuseConflicts(parts: readonly FlowPart[]): Promise<void> {
+    const foreign: string[] = [];
+    for (const side of SIDES) {
+      const mine = new Map(
+        parts.filter((part) => part.side === side).map((part) => [nameOf(this.#files[side], part), part]),
+      );
+      for (const [name, known] of this.#files[side]) {
+        const part = mine.get(name);
+        const wanted = part && fileOf(part, known).canonical;
+        if (wanted === known.canonical) continue;
+        const now = await ifThere(() => readFile(join(this.#root, side, name), 'utf8'));
+        if (now !== undefined && now !== known.onDisk && now !== wanted) foreign.push(`${side}/${name}`);
+      }
+    }
+    if (foreign.length === 0) return;
+    throw new AppError(
+      'flow.conflict',
+      `${foreign.join(', ')} changed on disk since it was loaded here, and would be overwritten: nothing was saved. Choose "Restart Flows" ` +
+        'beside Deploy to load what is on disk, then deploy again: the editor shows both versions and merges them.',
+      { files: foreign },
+    );
   }
 
   async #setAside(side: Side, name: string, why: string): Promise<void> {
@@ -172,9 +206,14 @@ export class FlowFolder {
   }
 }
 
-function knownFile(elements: FlowElement[], text: string): KnownFile {
+function knownFile(elements: FlowElement[], text: string, side: Side): KnownFile {
   // Through the same cut as a save, so that both sides of the later comparison are made alike.
-  const parts = partsOf(elements);
+  const cut = partsOf(elements);
+  // Who uses the config nodes of no tab is not seen in their own file.
+  const parts =
+    side === 'server'
+      ? cut
+      : cut.map((part) => (part.id === '' ? { ...part, elements: part.elements.map(withoutInert) } : part));
   const ids = elements.map((element) => element.id);
   const [only] = parts;
   // A file by hand may hold several tabs: each gets its own at the next save.

@@ -25,8 +25,11 @@ export interface FlowStorageOptions {
   /** credentials (encrypted by Node-RED), settings and sessions, readable by the owner only */
   userDir: string;
   log: Log;
-  /** Looks at flows before they are written; what it throws refuses the deploy and reaches the operator's screen. */
-  check?: (flows: FlowElement[]) => void;
+  /**
+   * Looks at flows before they are written; `changed` are the ids of tabs and subflows that this would change. What it throws refuses the
+   * deploy and reaches the operator's screen.
+   */
+  check?: (flows: FlowElement[], changed: ReadonlySet<string>) => void | Promise<void>;
 }
 
 /**
@@ -50,7 +53,7 @@ export function createFlowStorage(options: FlowStorageOptions): FlowStorage {
     getFlows: () => turn(() => folder.load()),
     saveFlows: (flows) =>
       turn(async () => {
-        options.check?.(flows);
+        await options.check?.(flows, folder.changedBy(flows));
         const { written, removed } = await folder.save(flows);
         if (written.length + removed.length > 0) log.info('flows saved', { written, removed });
       }),

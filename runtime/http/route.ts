@@ -60,6 +60,8 @@ export interface RouteSpec {
   idempotent?: true;
   /** answers also to somebody who has to change their password first */
   despitePasswordChange?: true;
+  /** the session of the flow editor counts here too */
+  byEditor?: true;
   handle(context: Context): unknown;
 }
 
@@ -71,7 +73,7 @@ export function mountRoutes(router: Router, routes: readonly RouteSpec[], authen
     const parseBody = route.body && parser(route.body);
     router[route.method](route.path, async (req: Request, res: Response, next: NextFunction) => {
       try {
-        const user = route.access === 'open' ? NOBODY : await authenticate(req, route.despitePasswordChange);
+        const user = route.access === 'open' ? NOBODY : await authenticate(req, route);
         if (route.access !== 'open' && RANK[user.role] < RANK[route.access]) {
           throw new AppError('auth.forbidden', `this needs the role ${route.access}; yours is ${user.role}`);
         }

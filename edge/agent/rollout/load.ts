@@ -1,3 +1,4 @@
+import { VARIABLES_NODE } from '../../../runtime/contracts/deployments.ts';
 import type { FlowElement } from '../../../runtime/flow-engine/flow-files.ts';
 import type { FlowLoad } from '../../ipc.ts';
 import { SAFE_FLOWS } from './safe-flows.ts';
@@ -19,6 +20,6 @@ function withEnv(flows: FlowElement[], env: { name: string; value: string; type:
   const given = flows.find(({ type }) => type === 'global-config');
   const before = Array.isArray(given?.env) ? (given.env as { name: string }[]) : [];
   const kept = before.filter(({ name }) => !env.some((entry) => entry.name === name));
-  const config = { id: 'rdeenvironment01', ...given, type: 'global-config', env: [...kept, ...env] };
+  const config = { id: VARIABLES_NODE, ...given, type: 'global-config', env: [...kept, ...env] };
   return [...flows.filter((element) => element !== given), config];
 }

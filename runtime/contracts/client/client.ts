@@ -22,10 +22,12 @@ import type {
   CommandRecordPage,
   ConfigAnswer,
   DeploymentCreate,
+  DeploymentPreview,
   DeploymentRecord,
   DeploymentRecordPage,
   DeviceConfigPatch,
   DeviceCreate,
+  DeviceFlows,
   DevicePatch,
   DeviceRecord,
   DeviceRecordPage,
@@ -223,6 +225,14 @@ export function createClient(send: Send) {
     /** Send the edge tabs, as they are now, to devices */
     postDeployments: (body: DeploymentCreate, options?: CallOptions) =>
       send<DeploymentRecord>({ method: 'POST', path: 'api/v1/deployments', body, options }),
+
+    /** What a deployment would change on each device, node by node; nothing is sent */
+    postDeploymentsPreview: (body: DeploymentCreate, options?: CallOptions) =>
+      send<DeploymentPreview>({ method: 'POST', path: 'api/v1/deployments/preview', body, options }),
+
+    /** What runs on a device now, asked of it, and how it differs from the edge tabs here */
+    getDeviceFlows: (id: string | number, options?: CallOptions) =>
+      send<DeviceFlows>({ method: 'GET', path: `api/v1/devices/${part(id)}/flows`, options }),
 
     /** One deployment with its devices */
     getDeployment: (id: string | number, options?: CallOptions) =>

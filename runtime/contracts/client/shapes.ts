@@ -259,6 +259,20 @@ export type DeploymentCreate = {
     min_fps?: number;
   };
   note?: string;
+  /** leave out devices that run just that already; default false */
+  only_changed?: boolean;
+};
+
+export type DeploymentPreview = {
+  devices: {
+    device: string;
+    ring: number;
+    /** it runs just that already */
+    unchanged: boolean;
+    diff: FlowDiff;
+    nodes: NodeChange[];
+    problem: string | null;
+  }[];
 };
 
 export type DeploymentRecord = {
@@ -270,6 +284,8 @@ export type DeploymentRecord = {
   note: string | null;
   commit: string | null;
   rollback_of: string | null;
+  /** the deployment that this one brings to a device that came later */
+  follows: string | null;
   /** the one under way, from 0 */
   ring: number;
   rings: number;
@@ -381,6 +397,20 @@ export type DeviceFlow = {
   /** it runs something else than it should, and is not on the way there */
   drift: boolean;
   reported_at: string | null;
+};
+
+export type DeviceFlows = {
+  device: string;
+  slot: "own" | "A" | "B" | "safe" | null;
+  revision: string | null;
+  taken_at: string;
+  flows: {
+    id: string;
+    type: string;
+  }[];
+  diff: FlowDiff;
+  /** from the edge tabs here to what runs there */
+  nodes: NodeChange[];
 };
 
 export type DevicePatch = {
@@ -728,6 +758,23 @@ export type MetricsAnswer = {
     uptime_s: number;
     temperature_c: number | null;
   };
+};
+
+export type NodeChange = {
+  id: string;
+  type: string;
+  /** its name, else its id */
+  name: string;
+  /** name of the tab or subflow that it is on; empty for none */
+  tab: string;
+  change: "added" | "changed" | "removed";
+  fields: {
+    /** where only its place on the canvas changed: `place` */
+    field: string;
+    /** as JSON, shortened; empty: not there */
+    before: string;
+    after: string;
+  }[];
 };
 
 export type Pagination = {

@@ -1,7 +1,9 @@
 import {
   type BundleStatement,
   type DeploymentCreate,
+  type DeploymentPreview,
   type DeploymentRecord,
+  type DeviceFlows,
   type FlowDesiredMessage,
   FlowReportedMessage,
   isLastPhase,
@@ -20,8 +22,7 @@ import {
   findDeployment,
   findDesired,
   findTarget,
-  insertDeployment,
-  insertTarget,
+  followersOf,
   isBundleOf,
   listDeployments,
   listTargets,
@@ -33,18 +34,24 @@ import {
   updateDeployment,
   updateTarget,
 } from '../../db/deployments.repo.ts';
-import { nextGeneration, noteReported, setDesired } from '../../db/desired-flows.repo.ts';
+import { noteReported, setDesired } from '../../db/desired-flows.repo.ts';
+import type { FlowElement } from '../../flow-engine/flow-files.ts';
+import { sha256Hex } from '../../lib/canonical-json.ts';
 import { isUuid, type NewId } from '../../lib/ids.ts';
 import type { Part } from '../../lib/part.ts';
-import { isBundleSigned, signBundle } from '../../lib/signatures.ts';
+import { isBundleSigned } from '../../lib/signatures.ts';
 import { parser } from '../../lib/validate.ts';
-import { makeBundle } from './bundle.ts';
+import { beginDeployment } from './begin.ts';
 import type { BundleFiles } from './bundle-files.ts';
+import { checkTabs } from './check-tabs.ts';
 import { commitOf } from './edge-tabs.ts';
-import { type Planned, planDeployment, planRollback } from './plan.ts';
+import { missedBy } from './later-devices.ts';
+import { devicesOf, planDeployment, planRollback, previewDeployment } from './plan.ts';
 import { deploymentRecord } from './record.ts';
 import { nextStep } from './rings.ts';
+import { runningFlows } from './running-flows.ts';
 import type { SigningKeys } from './signing-keys.ts';
+import { sourceText } from './source.ts';
 
 const DEFAULTS = { pause_s: 0, abort_share: 0, timeout_s: 900 };
 /** Timers hold 24 days at most; a far moment is looked at again by then. */
@@ -62,6 +69,8 @@ export interface DeploymentsOptions {
   secret: Buffer;
   /** Sends to the device's `flow/desired`. Whether it arrives is learned from what it reports. */
   publish: (device: string, body: FlowDesiredMessage) => Promise<void>;
+  /** Has the device say what it runs (command `flows`). */
+  askFlows: (device: string) => Promise<unknown>;
 }
 
 const parseReported = parser(FlowReportedMessage);
@@ -71,6 +80,7 @@ export class Deployments implements DeploymentService, Part {
   readonly #options: DeploymentsOptions;
   readonly #alarms = new Map<string, () => void>();
   #turn: Promise<unknown> = Promise.resolve();
+  #joins: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: DeploymentsOptions) {
@@ -90,6 +100,7 @@ export class Deployments implements DeploymentService, Part {
     this.#isStopped = true;
     for (const cancel of this.#alarms.values()) cancel();
     this.#alarms.clear();
+    await this.#joins;
     await this.#turn;
   }
 
@@ -100,10 +111,30 @@ export class Deployments implements DeploymentService, Part {
 
   async create(body: DeploymentCreate, actor: Actor): Promise<DeploymentRecord> {
     const { pause_s = DEFAULTS.pause_s, abort_share = DEFAULTS.abort_share, timeout_s = DEFAULTS.timeout_s } = body;
-    const planned = await planDeployment(this.#options, body);
-    const commit = (await commitOf(this.#options.flowsDir)) ?? null;
-    const options = { pause_s, abort_share, timeout_s };
-    return this.#begin(planned, { target: body.target, note: body.note ?? null, commit, options }, body, actor);
+    const { planned, source } = await planDeployment(this.#options, body);
+    const text = sourceText(source);
+    await this.#options.files.put(text);
+    const about = {
+      target: body.target,
+      note: body.note ?? null,
+      commit: (await commitOf(this.#options.flowsDir)) ?? null,
+      options: { pause_s, abort_share, timeout_s },
+      source: sha256Hex(text),
+    };
+    return this.#begin({ planned, about, gates: source.gates, actor });
+  }
+
+  preview(body: DeploymentCreate): Promise<DeploymentPreview> {
+    return previewDeployment(this.#options, body);
+  }
+
+  /** Refuses edge tabs that a device which they are meant for cannot run. Throws `flow.invalid`. */
+  checkTabs(flows: FlowElement[], changed: ReadonlySet<string>): Promise<void> {
+    return checkTabs(this.#options.db, flows, changed);
+  }
+
+  running(device: string): Promise<DeviceFlows> {
+    return runningFlows(this.#options, device);
   }
 
   async list({ limit, cursor }: { limit: number; cursor?: string }) {
@@ -150,7 +181,9 @@ export class Deployments implements DeploymentService, Part {
 
   async rollback(id: string, actor: Actor): Promise<DeploymentRecord> {
     const row = await this.#row(id);
-    const targets = (await listTargets(this.#options.db, [id])).filter(({ state }) => state === 'active');
+    // With the devices that came later and were brought the same.
+    const all = await listTargets(this.#options.db, [id, ...(await followersOf(this.#options.db, id))]);
+    const targets = all.filter(({ state }) => state === 'active');
     if (targets.length === 0) throw new AppError('deployment.over', 'no device runs what this deployment brought');
     const planned = await planRollback(this.#options, targets);
     const about = {
@@ -160,7 +193,7 @@ export class Deployments implements DeploymentService, Part {
       options: { ...DEFAULTS, abort_share: 1 },
       rollback_of: id,
     };
-    return this.#begin(planned, about, {}, actor);
+    return this.#begin({ planned, about, actor });
   }
 
   async signingRequest(id: string): Promise<SigningRequest> {
@@ -214,6 +247,27 @@ export class Deployments implements DeploymentService, Part {
     if (target && !isOver) await this.#publish(target);
   }
 
+  /** The device is there, or belongs to another group: what it missed is brought to it. */
+  deviceCame(device: string): Promise<void> {
+    const done = this.#joins.then(async () => {
+      const missed = this.#isStopped ? undefined : await missedBy(this.#options, device);
+      if (!missed) return;
+      const { row, source, planned } = missed;
+      const about = {
+        target: `device/${device}`,
+        note: null,
+        commit: row.commit,
+        options: { ...DEFAULTS, abort_share: 1 },
+        follows: row.id,
+      };
+      await this.#begin({ planned: [planned], about, gates: source.gates, actor: { name: 'server' } });
+    });
+    this.#joins = done.catch((error) =>
+      this.#options.log.warn('a device that came later did not get what the others have', { device, error }),
+    );
+    return this.#joins;
+  }
+
   /** What a device said on `flow/reported`. */
   async hear(device: string, body: unknown): Promise<void> {
     const { db, log } = this.#options;
@@ -242,61 +296,8 @@ export class Deployments implements DeploymentService, Part {
     if (isLastPhase(phase)) await this.#advance(deployment);
   }
 
-  async #begin(
-    planned: readonly Planned[],
-    about: Pick<DeploymentRow, 'target' | 'note' | 'commit' | 'options'> & { rollback_of?: string },
-    { gates = {} }: Pick<DeploymentCreate, 'gates'>,
-    actor: Actor,
-  ): Promise<DeploymentRecord> {
-    const { clock, db, files, keys, newId } = this.#options;
-    const id = newId();
-    const createdAt = clock.now();
-    const { signer } = keys;
-    await db.tx(async (q) => {
-      await insertDeployment(q, {
-        ...about,
-        id,
-        state: signer ? 'running' : 'unsigned',
-        reason: null,
-        actor: actor.name,
-        rollback_of: about.rollback_of ?? null,
-        ring: 0,
-        rings: 1 + Math.max(...planned.map(({ ring }) => ring)),
-        resume_at: null,
-        created_at: new Date(createdAt),
-        finished_at: null,
-      });
-      for (const { content, credentials, device, diff, ring } of planned) {
-        const generation = await nextGeneration(q, device, createdAt);
-        const commit = about.commit ?? undefined;
-        const made = makeBundle({ device, generation, deployment: id, createdAt, commit, gates }, content, credentials);
-        await files.put(made.text);
-        const { sha256, size, revision } = made;
-        const signature = signer && signBundle(signer, { device, generation, id, sha256, size });
-        await insertTarget(q, {
-          deployment_id: id,
-          device_id: device,
-          ring,
-          state: 'waiting',
-          generation,
-          revision,
-          sha256,
-          size,
-          signature: signature ?? null,
-          key_id: signer?.key_id ?? null,
-          diff,
-          reason: null,
-          sent_at: null,
-          ended_at: null,
-        });
-      }
-      const details = {
-        target: about.target,
-        devices: planned.map(({ device }) => device),
-        rollback_of: about.rollback_of,
-      };
-      await this.#audit(q, actor, about.rollback_of ? 'deployment.rollback' : 'deployment.create', id, details);
-    });
+  async #begin(what: Parameters<typeof beginDeployment>[1]): Promise<DeploymentRecord> {
+    const id = await beginDeployment(this.#options, what);
     await this.#advance(id);
     return this.get(id);
   }
@@ -305,21 +306,23 @@ export class Deployments implements DeploymentService, Part {
   #advance(id: string): Promise<void> {
     const done = this.#turn.then(async () => {
       const others = new Set<string>();
-      while (await this.#step(id, others));
-      return [...others];
+      const late = new Set<string>();
+      while (await this.#step(id, others, late));
+      return { others, late };
     });
     this.#turn = done.catch(() => undefined);
-    // Those whose device was taken over by this one may be at their end now.
-    return done.then(async (others) => {
+    return done.then(async ({ others, late }) => {
+      // Those whose device was taken over by this one may be at their end now.
       for (const other of others) await this.#advance(other);
+      for (const device of late) void this.deviceCame(device);
     });
   }
 
-  async #step(id: string, others: Set<string>): Promise<boolean> {
+  async #step(id: string, others: Set<string>, late: Set<string>): Promise<boolean> {
     const { clock, db } = this.#options;
-    const { lookAt, more, sent } = await db.tx(async (q) => {
+    const { isAllTold, lookAt, more, sent } = await db.tx(async (q) => {
       const row = await lockDeployment(q, id);
-      if (!row) return { sent: [], more: false };
+      if (!row) return { sent: [], more: false, isAllTold: false };
       const at = this.#now();
       const { send, change, lookAt } = nextStep(row, await listTargets(q, [id]), at.getTime());
       for (const target of send) {
@@ -334,9 +337,12 @@ export class Deployments implements DeploymentService, Part {
       if (change.state === 'failed')
         for (const target of await listTargets(q, [id]))
           if (target.state === 'waiting') await updateTarget(q, target, { state: 'aborted', ended_at: at });
-      return { sent: send, more: send.length > 0 || (isChanged && !isOver), lookAt };
+      const isAllTold = change.ring !== undefined && change.ring + 1 >= row.rings;
+      return { sent: send, more: send.length > 0 || (isChanged && !isOver), lookAt, isAllTold };
     });
     for (const target of sent) await this.#publish(target);
+    // Whoever came meanwhile is next.
+    if (isAllTold) for (const device of await devicesOf(db)) late.add(device.id);
     this.#alarms.get(id)?.();
     if (lookAt !== undefined && !this.#isStopped) {
       const inMs = Math.min(Math.max(1, lookAt - clock.now()), LONGEST_WAIT_MS);
@@ -375,13 +381,7 @@ export class Deployments implements DeploymentService, Part {
     return row;
   }
 
-  #audit(
-    q: Queryable,
-    { name, ip }: Actor,
-    action: string,
-    id: string,
-    details: Record<string, unknown> = {},
-  ): Promise<void> {
+  #audit(q: Queryable, { name, ip }: Actor, action: string, id: string, details = {}): Promise<void> {
     return writeAudit(q, { actor: name, ip, action, object: `deployment/${id}`, details });
   }
 

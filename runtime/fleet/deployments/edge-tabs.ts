@@ -8,6 +8,7 @@ import { NODE_TYPES, runsOn } from '../../contracts/node-types.ts';
 import {
   type FlowElement,
   INDEX_FILE,
+  idsNamedIn,
   labelOf,
   parseFlowFile,
   STRUCTURE_TYPES,
@@ -24,26 +25,40 @@ export interface EdgeFlows {
   tabs: { tab: FlowElement; elements: FlowElement[]; targets: string[] }[];
   /** config nodes and groups of no tab */
   shared: FlowElement[];
+  /** config nodes of no tab that lie with the server's flows: a device gets those that its tabs name */
+  elsewhere: FlowElement[];
   subflows: Map<string, FlowElement[]>;
 }
 
 /** Reads the edge tabs of a flows folder, and the subflows of both sides. Throws `flow.invalid` with the file. */
 export async function readEdgeFlows(flowsDir: string): Promise<EdgeFlows> {
-  const flows: EdgeFlows = { tabs: [], shared: [], subflows: new Map() };
+  return edgeFlowsOf(await filesIn(join(flowsDir, 'edge')), await filesIn(join(flowsDir, 'server')));
+}
+
+/** The same from what lies in the files of both sides. Throws `flow.invalid`. */
+export function edgeFlowsOf(edge: readonly FlowElement[][], server: readonly FlowElement[][]): EdgeFlows {
+  const flows: EdgeFlows = { tabs: [], shared: [], elsewhere: [], subflows: new Map() };
   const seen = new Set<string>();
-  for (const elements of await filesIn(join(flowsDir, 'edge'))) {
+  for (const elements of edge) {
     for (const { id } of elements) {
       if (seen.has(id)) throw new AppError('flow.invalid', `two files in edge/ hold the node ${id}`);
       seen.add(id);
     }
     noteSubflows(flows, elements);
-    for (const tab of elements.filter(({ type }) => type === 'tab'))
+    for (const { disabled: _disabled, ...tab } of elements.filter(({ type }) => type === 'tab'))
       flows.tabs.push({ tab, elements: elements.filter(({ z }) => z === tab.id), targets: targetsOf(tab) });
-    const own = new Set(elements.filter(({ type }) => type === 'tab' || type === 'subflow').map(({ id }) => id));
-    flows.shared.push(...elements.filter(({ id, z }) => !own.has(id) && (z === undefined || z === '')));
+    flows.shared.push(...homeless(elements));
   }
-  for (const elements of await filesIn(join(flowsDir, 'server'))) noteSubflows(flows, elements);
+  for (const elements of server) {
+    noteSubflows(flows, elements);
+    flows.elsewhere.push(...homeless(elements).filter(({ id, type }) => type !== 'global-config' && !seen.has(id)));
+  }
   return flows;
+}
+
+/** Config nodes of no tab. */
+function homeless(elements: readonly FlowElement[]): FlowElement[] {
+  return elements.filter(({ type, z }) => type !== 'tab' && type !== 'subflow' && (z === undefined || z === ''));
 }
 
 /** What a device is to run: the enabled tabs meant for it, the config nodes, and the subflows that they use. */
@@ -62,7 +77,24 @@ export function flowsFor(flows: EdgeFlows, device: Candidate): FlowElement[] {
   };
   follow(chosen);
   const subflows = [...used].sort().flatMap((id) => flows.subflows.get(id) ?? []);
-  return [...chosen, ...flows.shared, ...subflows];
+  const own = [...chosen, ...flows.shared, ...subflows];
+  return [...own, ...namedBy(own, flows.elsewhere)];
+}
+
+/** Those of the candidates that the elements name, and that those name. */
+function namedBy(elements: readonly FlowElement[], candidates: readonly FlowElement[]): FlowElement[] {
+  const left = new Map(candidates.map((element) => [element.id, element]));
+  const found: FlowElement[] = [];
+  const queue = [...elements];
+  for (let element = queue.pop(); element && left.size > 0; element = queue.pop()) {
+    for (const id of idsNamedIn(element)) {
+      const named = left.get(id);
+      if (!named || !left.delete(id)) continue;
+      found.push(named);
+      queue.push(named);
+    }
+  }
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**

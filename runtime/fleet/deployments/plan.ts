@@ -1,15 +1,25 @@
-import type { BundleContent, DeploymentCreate, FlowBundle, FlowDiff } from '../../contracts/deployments.ts';
-import { AppError } from '../../contracts/errors.ts';
+import type {
+  BundleContent,
+  DeploymentCreate,
+  DeploymentPreview,
+  FlowBundle,
+  FlowDiff,
+} from '../../contracts/deployments.ts';
+import { AppError, toAppError } from '../../contracts/errors.ts';
 import { SERVER_DEVICE } from '../../contracts/ids.ts';
-import type { Db } from '../../db/db.ts';
+import type { Db, Queryable } from '../../db/db.ts';
 import { findActiveBefore, type TargetRow } from '../../db/deployments.repo.ts';
 import { type DeviceRow, listDevices } from '../../db/devices.repo.ts';
 import { readCredentials } from '../../flow-engine/credentials.ts';
 import type { FlowElement } from '../../flow-engine/flow-files.ts';
+import { contentHash } from '../../lib/canonical-json.ts';
 import { contentOf, credentialsOf, sealCredentials } from './bundle.ts';
 import type { BundleFiles } from './bundle-files.ts';
+import { deviceFlow } from './device-flow.ts';
 import { checkFlows, diffOf, flowsFor, readEdgeFlows } from './edge-tabs.ts';
+import { nodeChanges } from './node-changes.ts';
 import { isMeant, ringsOf } from './rings.ts';
+import type { Source } from './source.ts';
 
 /** What one device is to get, before it has a generation. */
 export interface Planned {
@@ -30,30 +40,73 @@ export interface PlanParts {
   secret: Buffer;
 }
 
-/** The edge tabs as they are now, for each device of the target. Throws `deployment.no_devices`, `flow.invalid` and what sealing throws. */
-export async function planDeployment(parts: PlanParts, body: DeploymentCreate): Promise<Planned[]> {
-  const { db, flowsDir, secret, userDir } = parts;
-  const devices = (await devicesOf(db)).filter((device) => isMeant(body.target, device));
-  if (devices.length === 0)
-    throw new AppError('deployment.no_devices', `${body.target} names no device`, { field: 'target' });
-  const flows = await readEdgeFlows(flowsDir);
-  const secrets = await readCredentials(userDir);
-  const rings = ringsOf(devices, body.rings);
+/**
+ * The edge tabs as they are now, for each device of the target. Throws `deployment.no_devices`, `deployment.nothing_new`, `flow.invalid` and
+ * what sealing throws.
+ */
+export async function planDeployment(
+  parts: PlanParts,
+  body: DeploymentCreate,
+): Promise<{ planned: Planned[]; source: Source }> {
+  const { devices, secrets, source } = await gather(parts, body);
+  const meant = body.only_changed ? devices.filter((device) => !runsAlready(parts, device, source, secrets)) : devices;
+  if (meant.length === 0)
+    throw new AppError('deployment.nothing_new', `every device of ${body.target} runs these flows already`, {
+      field: 'target',
+    });
+  const rings = ringsOf(meant, body.rings);
   const planned: Planned[] = [];
+  for (const device of meant)
+    planned.push(await planFor(parts, device, { source, secrets, ring: rings.get(device.id) ?? 0 }));
+  return { planned, source };
+}
+
+/** The same, only looked at; what would be refused is said per device. Throws `deployment.no_devices`, `flow.invalid`. */
+export async function previewDeployment(parts: PlanParts, body: DeploymentCreate): Promise<DeploymentPreview> {
+  const { devices, secrets, source } = await gather(parts, body);
+  const rings = ringsOf(devices, body.rings);
+  const shown: DeploymentPreview['devices'] = [];
   for (const device of devices) {
-    const elements = flowsFor(flows, device);
-    checkFlows(elements, device.id, typesOf(device));
-    const credentials = credentialsOf(elements, secrets);
-    const before = await activeBundle(parts, device.id, Number.MAX_SAFE_INTEGER);
-    planned.push({
+    const elements = flowsFor(source.flows, device);
+    const before = ((await activeBundle(parts, device.id, Number.MAX_SAFE_INTEGER))?.content.flows ??
+      []) as FlowElement[];
+    const unchanged = runsAlready(parts, device, source, secrets);
+    let problem: string | null = null;
+    try {
+      checkFlows(elements, device.id, typesOf(device));
+      sealCredentials(device.id, credentialsOf(elements, secrets), sealingKeyOf(device));
+    } catch (error) {
+      problem = toAppError(error).message;
+    }
+    shown.push({
       device: device.id,
       ring: rings.get(device.id) ?? 0,
-      content: contentOf(elements, body.env ?? {}, credentials, secret),
-      credentials: sealCredentials(device.id, credentials, sealingKeyOf(device)),
-      diff: diffOf((before?.content.flows as FlowElement[] | null | undefined) ?? null, elements),
+      unchanged,
+      diff: unchanged ? diffOf([], []) : diffOf(before, elements),
+      nodes: unchanged ? [] : nodeChanges(before, elements),
+      problem,
     });
   }
-  return planned;
+  return { devices: shown };
+}
+
+/** What one device gets of a source. Throws `flow.invalid` and what sealing throws. */
+export async function planFor(
+  parts: PlanParts,
+  device: DeviceRow,
+  { source, secrets, ring }: { source: Source; secrets: Record<string, unknown>; ring: number },
+): Promise<Planned> {
+  const elements = flowsFor(source.flows, device);
+  checkFlows(elements, device.id, typesOf(device));
+  const credentials = credentialsOf(elements, secrets);
+  const before = await activeBundle(parts, device.id, Number.MAX_SAFE_INTEGER);
+  return {
+    device: device.id,
+    ring,
+    content: contentOf(elements, source.env, credentials, parts.secret),
+    credentials: sealCredentials(device.id, credentials, sealingKeyOf(device)),
+    diff: diffOf((before?.content.flows as FlowElement[] | null | undefined) ?? null, elements),
+  };
 }
 
 /** What each of the devices had before that deployment: an earlier one, or what it was shipped with. Throws `bundle.gone`. */
@@ -69,6 +122,42 @@ export async function planRollback(parts: PlanParts, targets: readonly TargetRow
   return planned;
 }
 
+/** Devices that flows can be sent to. */
+export async function devicesOf(db: Queryable): Promise<DeviceRow[]> {
+  return (await listDevices(db)).filter(({ id, disabled_at }) => id !== SERVER_DEVICE && disabled_at === null);
+}
+
+/** The types that a device said it has; none where it never did. */
+export function typesOf({ info }: DeviceRow): string[] {
+  const { node_types: types } = info;
+  return Array.isArray(types) ? types.filter((type) => typeof type === 'string') : [];
+}
+
+async function gather(parts: PlanParts, body: DeploymentCreate) {
+  const { db, flowsDir, userDir } = parts;
+  const devices = (await devicesOf(db)).filter((device) => isMeant(body.target, device));
+  if (devices.length === 0)
+    throw new AppError('deployment.no_devices', `${body.target} names no device`, { field: 'target' });
+  const source: Source = { flows: await readEdgeFlows(flowsDir), env: body.env ?? {}, gates: body.gates ?? {} };
+  return { devices, source, secrets: await readCredentials(userDir) };
+}
+
+/** The device was told to run just this, and says that it does. */
+function runsAlready(
+  { secret }: PlanParts,
+  device: DeviceRow,
+  { flows, env }: Source,
+  secrets: Record<string, unknown>,
+): boolean {
+  const { desired_revision: desired, revision } = deviceFlow(device);
+  const elements = flowsFor(flows, device);
+  return (
+    revision !== null &&
+    desired === revision &&
+    contentHash(contentOf(elements, env, credentialsOf(elements, secrets), secret)) === revision
+  );
+}
+
 async function activeBundle({ db, files }: PlanParts, device: string, below: number): Promise<FlowBundle | undefined> {
   const row = await findActiveBefore(db, device, below);
   if (!row) return undefined;
@@ -81,15 +170,6 @@ async function activeBundle({ db, files }: PlanParts, device: string, below: num
 async function bundleIn(files: BundleFiles, sha256: string): Promise<FlowBundle | undefined> {
   const text = await files.read(sha256);
   return text === undefined ? undefined : (JSON.parse(text) as FlowBundle);
-}
-
-async function devicesOf(db: Db): Promise<DeviceRow[]> {
-  return (await listDevices(db)).filter(({ id, disabled_at }) => id !== SERVER_DEVICE && disabled_at === null);
-}
-
-function typesOf({ info }: DeviceRow): string[] {
-  const { node_types: types } = info;
-  return Array.isArray(types) ? types.filter((type) => typeof type === 'string') : [];
 }
 
 function sealingKeyOf({ info }: DeviceRow): string | undefined {

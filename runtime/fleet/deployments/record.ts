@@ -14,6 +14,7 @@ export function deploymentRecord(row: DeploymentRow, targets: readonly TargetRow
     note: row.note,
     commit: row.commit,
     rollback_of: row.rollback_of,
+    follows: row.follows,
     ring: row.ring,
     rings: row.rings,
     counts: {

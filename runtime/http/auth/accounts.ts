@@ -14,6 +14,8 @@ const ACCESS_S = 15 * 60;
 /** For clients that cannot refresh, by a flag on the user. */
 const LONG_ACCESS_S = 12 * 3600;
 const EDITOR_MS = 7 * 24 * 3600_000;
+/** What sessions of the flow editor begin with. */
+export const EDITOR_TOKEN = 'red_';
 const REFRESH_MS = 30 * 24 * 3600_000;
 const ISSUER = 'redeye';
 const AUDIENCE = 'redeye-api';
@@ -119,7 +121,7 @@ export class Accounts {
    * Kept as a hash beside the refresh tokens; neither is ever taken for the other.
    */
   async openEditorSession(user: User): Promise<string> {
-    const token = `red_${randomBytes(32).toString('base64url')}`;
+    const token = `${EDITOR_TOKEN}${randomBytes(32).toString('base64url')}`;
     const expiresAt = this.#clock.now() + EDITOR_MS;
     await this.#store.addRefresh({ hash: editorHash(token), family: randomUUID(), userId: user.id, expiresAt });
     return token;

@@ -1,5 +1,5 @@
 import type { User } from '../../contracts/users.ts';
-import { type Accounts, requireOwnPassword } from './accounts.ts';
+import { type Accounts, EDITOR_TOKEN, requireOwnPassword } from './accounts.ts';
 
 interface EditorUser {
   name: string;
@@ -34,7 +34,9 @@ export function editorAuth(accounts: Accounts) {
     userOf: async (_name: string) => undefined,
     userOfToken: (token: string) =>
       orNobody(async () =>
-        shown(await (token.startsWith('red_') ? accounts.userOfEditorSession(token) : accounts.userOfToken(token))),
+        shown(
+          await (token.startsWith(EDITOR_TOKEN) ? accounts.userOfEditorSession(token) : accounts.userOfToken(token)),
+        ),
       ),
   };
 }

@@ -72,6 +72,7 @@ export function authRoutes(accounts: Accounts, basePath: string): RouteSpec[] {
       summary: 'Who the token belongs to',
       answer: UserRecord,
       despitePasswordChange: true,
+      byEditor: true,
       handle: ({ user }) => userRecord(user),
     },
     {

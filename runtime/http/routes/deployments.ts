@@ -2,7 +2,9 @@ import { Type } from 'typebox';
 import {
   DeploymentCreate,
   DeploymentPage,
+  DeploymentPreview,
   DeploymentRecord,
+  DeviceFlows,
   SigningAnswer,
   SigningRequest,
 } from '../../contracts/deployments.ts';
@@ -26,7 +28,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
   const requireAll = (user: User) => {
     if (user.cameras !== null) throw new AppError('auth.forbidden', 'deployments are about all cameras of a device');
   };
-  const one = { tag, access: 'admin' as const, answer: DeploymentRecord };
+  const one = { tag, access: 'admin' as const, byEditor: true as const, answer: DeploymentRecord };
   return [
     {
       ...one,
@@ -50,7 +52,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       summary: 'Send the edge tabs, as they are now, to devices',
       body: DeploymentCreate,
       status: 201,
-      errors: ['deployment.no_devices', 'deployment.no_sealing_key', 'flow.invalid'],
+      errors: ['deployment.no_devices', 'deployment.nothing_new', 'deployment.no_sealing_key', 'flow.invalid'],
       idempotent: true,
       handle: (context) => {
         requireAll(context.user);
@@ -58,6 +60,31 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
           context,
           async () => new Answer(201, await deployments.create(context.body as DeploymentCreate, context.actor)),
         );
+      },
+    },
+    {
+      ...one,
+      method: 'post',
+      path: '/deployments/preview',
+      summary: 'What a deployment would change on each device, node by node; nothing is sent',
+      body: DeploymentCreate,
+      answer: DeploymentPreview,
+      errors: ['deployment.no_devices', 'flow.invalid'],
+      handle({ body, user }) {
+        requireAll(user);
+        return deployments.preview(body as DeploymentCreate);
+      },
+    },
+    {
+      ...one,
+      method: 'get',
+      path: '/devices/:id/flows',
+      summary: 'What runs on a device now, asked of it, and how it differs from the edge tabs here',
+      answer: DeviceFlows,
+      errors: ['device.not_found', 'device.offline', 'command.timeout', 'flows.stopped', 'flow.invalid'],
+      handle({ params, user }) {
+        requireAll(user);
+        return deployments.running(params.id ?? '');
       },
     },
     {

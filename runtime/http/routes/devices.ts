@@ -37,6 +37,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       path: '/devices',
       access: 'viewer',
       tag,
+      byEditor: true,
       summary: 'All devices with state, mode, last seen and last frame',
       answer: pageOf(DeviceRecord),
       async handle({ user }) {

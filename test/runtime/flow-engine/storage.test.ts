@@ -215,11 +215,28 @@ describe('flow storage', () => {
     assert.match(lines.join(), /zz-copy\.json holds node t1/);
   });
 
-  it('keeps a version that somebody else wrote meanwhile', async () => {
-    await writeFile(join(flowsDir, 'server/front-door.json'), '[{"id":"t1","type":"tab","label":"theirs"}]');
-    await storage.saveFlows(change('b', { name: 'ours' }));
-    assert.match(await read('server/front-door.json'), /ours/);
-    assert.match(await read('server/front-door.json.aside-1'), /theirs/);
+  it('refuses to overwrite or delete what somebody else wrote meanwhile, and takes it once it was loaded', async () => {
+    const theirs = '[{"id":"t1","type":"tab","label":"theirs"}]';
+    await writeFile(join(flowsDir, 'server/front-door.json'), theirs);
+    const both = change('b', { name: 'ours' }).map((one) => (one.id === 'd' ? { ...one, name: 'ours too' } : one));
+    for (const flows of [both, FLOWS.filter(({ id, z }) => id !== 't1' && z !== 't1')])
+      assert.deepEqual(
+        await changedBy(() =>
+          assert.rejects(storage.saveFlows(flows), (error: Error & { code: string }) => {
+            assert.equal(error.code, 'flow.conflict');
+            assert.match(error.message, /server\/front-door\.json changed on disk .*Restart Flows/);
+            return true;
+          }),
+        ),
+        [],
+      );
+    assert.equal(await read('server/front-door.json'), theirs);
+    await storage.saveFlows(change('d', { name: 'ours too' }));
+    assert.equal(await read('server/front-door.json'), theirs, 'another tab is saved meanwhile');
+    const loaded = await storage.getFlows();
+    assert.equal(byId(loaded).get('t1')?.label, 'theirs');
+    await storage.saveFlows(loaded.map((one) => (one.id === 't1' ? { ...one, label: 'merged' } : one)));
+    assert.match(await read('server/front-door.json'), /merged/);
   });
 
   it('cuts a file that holds several tabs into one a tab', async () => {
@@ -273,6 +290,35 @@ describe('flow storage', () => {
       assert.deepEqual(changed, ['edge/pi.json']);
       const [written] = JSON.parse(await read('edge/pi.json')) as FlowElement[];
       assert.deepEqual(written, { id: 'e1', type: 'tab', label: 'Pi' });
+    });
+
+    it('keeps the config nodes that only they name from running on the server, in a file of the edge', async () => {
+      const flows = [
+        ...(await storage.getFlows()),
+        { id: 'own', type: 'camera', name: 'of one tab' },
+        { id: 'deep', type: 'camera', name: 'named by a config node' },
+        { id: 'both', type: 'camera', deep: 'deep', name: 'of two tabs' },
+        { id: 'used', type: 'camera', name: 'of both sides' },
+        { id: 'free', type: 'camera', name: 'of nobody' },
+        tab('e2', 'Pi 2', { disabled: true, env: [{ name: 'RUNS_ON', value: 'edge', type: 'str' }] }),
+        node('q', 'e1', { camera: 'own', other: 'both' }),
+        node('r', 'e2', { camera: { nested: ['both', 'used'] } }),
+        node('s', 't1', { camera: 'used' }),
+      ];
+      await storage.saveFlows(flows);
+      const ids = async (file: string) => (JSON.parse(await read(file)) as FlowElement[]).map(({ id }) => id);
+      assert.deepEqual(await ids('edge/_global.json'), ['deep', 'both']);
+      assert.deepEqual(await ids('server/_global.json'), ['c1', 'used', 'free']);
+      assert.ok((await ids('edge/pi.json')).includes('own'));
+      const again = await open();
+      const loaded = byId(await again.getFlows());
+      assert.deepEqual([loaded.get('both')?.d, loaded.get('deep')?.d], [true, true]);
+      assert.deepEqual(
+        [loaded.get('own')?.z, loaded.get('used')?.d, loaded.get('free')?.d],
+        ['e1', undefined, undefined],
+      );
+      assert.deepEqual(await changedBy(() => again.saveFlows([...loaded.values()])), []);
+      assert.doesNotMatch(await read('edge/_global.json'), /"d"/);
     });
 
     it('refuses to run one on the server', async () => {

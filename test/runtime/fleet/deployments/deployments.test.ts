@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { checkBundle, checkDesired } from '../../../../edge/agent/rollout/verify.ts';
 import type { FlowDesiredMessage, FlowPhase, SigningAnswer } from '../../../../runtime/contracts/deployments.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
@@ -16,6 +17,7 @@ import { newSigningKey, signBundle, signerOf, signSuccessor } from '../../../../
 import { describeOnBothDatabases } from '../../../support/databases.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
+import { until } from '../../../support/until.ts';
 
 const ANNA = { name: 'user:anna' };
 const TYPES = ['camera-capture', 'frame-upload', 'comment', 'function', 'inject'];
@@ -33,6 +35,8 @@ describeOnBothDatabases('deployments', (database) => {
   let deployments: Deployments;
   let folder: string;
   let told: { device: string; body: FlowDesiredMessage }[];
+  /** what devices answer to the command `flows` */
+  const answers = new Map<string, object>();
   const boxes = new Map<string, ReturnType<typeof newBoxKeys>>();
 
   const create = (file: string | undefined = join(folder, 'signing-key.json')) =>
@@ -47,6 +51,7 @@ describeOnBothDatabases('deployments', (database) => {
       userDir: join(folder, 'node-red'),
       secret: Buffer.alloc(32, 7),
       publish: async (device, body) => void told.push({ device, body }),
+      askFlows: async (device) => answers.get(device) ?? {},
     });
   const write = (name: string, elements: object[]) =>
     writeFileDurably(join(folder, 'flows', name), JSON.stringify(elements));
@@ -278,6 +283,171 @@ describeOnBothDatabases('deployments', (database) => {
     );
   });
 
+  it('are looked at before they are sent, node by node, and leave out who runs just that already', async () => {
+    const made = await deployments.create({ target: 'device/pi-1' }, ANNA);
+    await reach('pi-1', last('pi-1').generation, 'active', made.devices[0]?.revision ?? null);
+    const before = told.length;
+    assert.deepEqual(
+      (await deployments.preview({ target: 'all' })).devices.map(({ device, unchanged }) => `${device} ${unchanged}`),
+      ['pi-1 true', 'pi-2 false', 'pi-3 false'],
+    );
+    await assert.rejects(deployments.create({ target: 'device/pi-1', only_changed: true }, ANNA), {
+      code: 'deployment.nothing_new',
+    });
+    await write('edge/capture.json', [
+      { ...tab('t1', 'Capture'), disabled: true },
+      { id: 'n1', type: 'camera-capture', z: 't1', interval_s: 2, x: 40, y: 60, wires: [[]] },
+    ]);
+    const [one] = (await deployments.preview({ target: 'device/pi-1' })).devices;
+    assert.deepEqual(one?.diff, { added: [], changed: ['Capture'], removed: [] });
+    assert.deepEqual(one?.nodes, [
+      {
+        id: 'n1',
+        type: 'camera-capture',
+        name: 'n1',
+        tab: 'Capture',
+        change: 'changed',
+        fields: [
+          { field: 'interval_s', before: '', after: '2' },
+          { field: 'place', before: '()', after: '(40 60)' },
+        ],
+      },
+    ]);
+    await write('edge/odd.json', [tab('t4', 'Odd', 'edge: device/pi-2'), { id: 'n4', type: 'exec', z: 't4' }]);
+    const problems = (await deployments.preview({ target: 'all' })).devices.map(({ problem }) => problem);
+    assert.deepEqual(problems, [null, 'node n4 (exec) on tab "Odd" is not available on pi-2', null]);
+    assert.equal(told.length, before, 'nobody was told');
+    await write('edge/odd.json', [tab('t4', 'Odd', 'edge: device/pi-2')]);
+    const all = await deployments.create({ target: 'all', only_changed: true }, ANNA);
+    assert.equal(all.counts.total, 3);
+    assert.equal(
+      (await fetched('pi-1')).content.flows?.some((element) => Object.hasOwn(element, 'disabled')),
+      false,
+    );
+  });
+
+  it('are brought to a device that comes later, as they were made, once, and to one that joins the group', async () => {
+    const come = async (id: string, groups: string[] = []) => {
+      await fleet.createDevice({ id, name: id }, ANNA);
+      if (groups.length > 0) await fleet.patchDevice(id, { groups }, ANNA);
+      await deployments.deviceCame(id);
+      assert.equal(
+        told.some(({ device }) => device === id),
+        false,
+        'not before it said what it can run',
+      );
+      const info = {
+        v: 1 as const,
+        ts: 1,
+        version: '1',
+        node: '24',
+        platform: 'linux',
+        node_types: TYPES,
+        cameras: [],
+      };
+      await fleet.noteInfo(id, info);
+      await deployments.deviceCame(id);
+    };
+    const all = await deployments.create({ target: 'all', env: { SHOP: '7' } }, ANNA);
+    await clock.advance(5);
+    const gate = await deployments.create({ target: 'group/gate' }, ANNA);
+    for (const id of ['pi-1', 'pi-2', 'pi-3'])
+      await reach(id, last(id).generation, 'active', (await deployments.get(all.id)).devices[0]?.revision ?? null);
+    await clock.advance(5);
+    await write('edge/capture.json', [tab('t1', 'Saved, and not deployed yet')]);
+
+    await come('pi-4');
+    const first = await fetched('pi-4');
+    assert.equal((first.content.flows?.[0] as { label?: string } | undefined)?.label, 'Capture');
+    assert.deepEqual(first.content.env, { SHOP: '7' });
+    const record = await deployments.get(first.manifest.id);
+    assert.deepEqual([record.follows, record.actor, record.target], [all.id, 'server', 'device/pi-4']);
+    const count = told.length;
+    await deployments.deviceCame('pi-4');
+    await deployments.deviceCame('pi-1');
+    assert.equal(told.length, count, 'once, and not to who was there');
+
+    await come('pi-5', ['gate']);
+    assert.equal((await deployments.get((await fetched('pi-5')).manifest.id)).follows, gate.id);
+    await clock.advance(5);
+    await reach('pi-4', last('pi-4').generation, 'active', first.manifest.revision);
+    await fleet.patchDevice('pi-4', { groups: ['gate'] }, ANNA);
+    await clock.advance(5);
+    const again = await deployments.create({ target: 'group/gate', gates: { min_fps: 1 } }, ANNA);
+    assert.deepEqual(
+      again.devices.map(({ device }) => device),
+      ['pi-3', 'pi-4', 'pi-5'],
+    );
+
+    await reach('pi-4', last('pi-4').generation, 'active', null);
+    const back = await deployments.rollback(again.id, ANNA);
+    await clock.advance(5);
+    await come('pi-6', ['gate']);
+    const sixth = await deployments.get((await fetched('pi-6')).manifest.id);
+    assert.equal(back.rollback_of, again.id);
+    assert.equal(sixth.follows, gate.id, 'not what was taken back');
+  });
+
+  it('reach who came while their rings were told only after the last ring, and are taken back there too', async () => {
+    const info = { v: 1 as const, ts: 1, version: '1', node: '24', platform: 'linux', node_types: TYPES, cameras: [] };
+    const { id } = await deployments.create({ target: 'all', rings: [0.3] }, ANNA);
+    await clock.advance(5);
+    await fleet.createDevice({ id: 'pi-0', name: 'pi-0' }, ANNA);
+    await fleet.noteInfo('pi-0', info);
+    await deployments.deviceCame('pi-0');
+    assert.deepEqual(
+      told.map(({ device }) => device),
+      ['pi-1'],
+    );
+    const { revision = null } = (await deployments.get(id)).devices[0] ?? {};
+    await reach('pi-1', last('pi-1').generation, 'active', revision);
+    await waitFor(() => told.some(({ device }) => device === 'pi-0'));
+    assert.deepEqual(told.map(({ device }) => device).sort(), ['pi-0', 'pi-1', 'pi-2', 'pi-3']);
+    await reach('pi-0', last('pi-0').generation, 'active', revision);
+    const back = await deployments.rollback(id, ANNA);
+    assert.deepEqual(back.devices.map(({ device }) => device).sort(), ['pi-0', 'pi-1']);
+  });
+
+  it('are compared with what a device says that it runs', async () => {
+    const pack = (flows: object[]) => ({ flows_gz: gzipSync(JSON.stringify(flows)).toString('base64'), slot: 'own' });
+    answers.set(
+      'pi-1',
+      pack([
+        { ...tab('t1', 'Capture'), disabled: false },
+        { id: 'n1', type: 'camera-capture', z: 't1', wires: [[]], interval_s: 5 },
+        { id: 'rdeenvironment01', type: 'global-config', env: [] },
+      ]),
+    );
+    const { diff, flows, nodes, revision, slot } = await deployments.running('pi-1');
+    assert.deepEqual([slot, revision, flows.map(({ id }) => id)], ['own', null, ['t1', 'n1']]);
+    assert.deepEqual(diff.changed, ['Capture']);
+    assert.deepEqual(
+      nodes.map(({ id, fields }) => [id, fields]),
+      [['n1', [{ field: 'interval_s', before: '', after: '5' }]]],
+    );
+    await assert.rejects(deployments.running('nobody'), { code: 'device.not_found' });
+    for (const bad of [{}, { flows_gz: 'AAAA' }, { flows_gz: gzipSync('{}').toString('base64') }]) {
+      answers.set('pi-2', bad);
+      await assert.rejects(deployments.running('pi-2'), { code: 'flow.invalid' });
+    }
+  });
+
+  it('are refused when a changed tab is saved that a device it is meant for cannot run', async () => {
+    const shown = (runsOn: string, type = 'exec') => [
+      { ...tab('t9', 'Odd', runsOn), disabled: true },
+      { id: 'n9', type, name: 'Danger', z: 't9' },
+    ];
+    const changed = new Set(['t9']);
+    await assert.rejects(deployments.checkTabs(shown('edge: group/gate'), changed), {
+      code: 'flow.invalid',
+      message: 'node "Danger" (exec) on tab "Odd" is not available on pi-3',
+    });
+    await assert.rejects(deployments.checkTabs(shown('edge: everybody'), changed), /RUNS_ON names "everybody"/);
+    await deployments.checkTabs(shown('edge'), new Set(['another tab']));
+    await deployments.checkTabs(shown('edge: device/pi-99'), changed);
+    await deployments.checkTabs(shown('edge', 'function'), changed);
+  });
+
   it('wait for signatures made elsewhere, and take only those of the key that devices trust', async () => {
     await deployments.stop();
     deployments = create('');
@@ -315,7 +485,6 @@ describeOnBothDatabases('deployments', (database) => {
 
   /** Work that a timer began ends some turns later. */
   async function waitFor(fact: () => boolean): Promise<void> {
-    for (let turn = 0; turn < 2000 && !fact(); turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    assert.ok(fact());
+    await until('what a timer began is done', async () => fact());
   }
 });
