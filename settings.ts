@@ -98,6 +98,13 @@ export const ServerSettings = Type.Object({
     description:
       'on or off: serve the flow editor at /editor; any other value is some text editor of the shell, and ignored',
   }),
+  EDITOR_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      description: 'serve the flow editor at a port, and so an origin, of its own; /editor at PORT leads there',
+    }),
+  ),
   UNSAFE_NODES: Type.Boolean({ default: false, description: 'allow the exec, file, tcp and udp nodes in flows' }),
   OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*"),
   OPEN_DIALECTS: Type.Array(Type.String({ pattern: OPEN_DIALECT }), {
@@ -146,6 +153,7 @@ export const ServerSettings = Type.Object({
     default: 'info',
     description: 'how much is logged',
   }),
+  LOG_FILE: text('file that the log is written to as well; at 10 MB it becomes <file>.1, and a new one begins'),
 });
 
 type Values = Static<typeof ServerSettings>;
@@ -173,6 +181,10 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
   if (values.MQTTS_PORT !== 0 && values.TLS_CERT === undefined) {
     throw new AppError('setting.invalid', 'MQTTS_PORT: TLS needs TLS_CERT and TLS_KEY', { field: 'MQTTS_PORT' });
   }
+  if (values.EDITOR_PORT === values.PORT)
+    throw new AppError('setting.invalid', 'EDITOR_PORT: that is PORT already; leave it out, or choose another one', {
+      field: 'EDITOR_PORT',
+    });
   if (!isLoopback(values.HOST) && values.TLS_CERT === undefined && !values.TRUST_LAN) {
     throw new AppError(
       'setting.invalid',

@@ -122,6 +122,12 @@ export const EdgeSettings = Type.Object({
     ['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', description: 'how much is logged: debug, info, warn, error or silent' },
   ),
+  LOG_FILE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'file that the log is written to as well; at 10 MB it becomes <file>.1, and a new one begins',
+    }),
+  ),
 });
 
 type Values = Static<typeof EdgeSettings>;

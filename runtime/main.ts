@@ -2,8 +2,8 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLoopback, type Settings } from '../settings.ts';
 import { eventSink } from './broker/event-sink.ts';
-import { DIALECT_SEGMENTS } from './contracts/dialects.ts';
 import type { Clock, Log } from './contracts/host.ts';
+import { RESERVED_IDS } from './contracts/reserved-ids.ts';
 import { createBackups } from './db/backup.ts';
 import { migrate } from './db/migrate.ts';
 import { type OpenedDatabase, openDatabase } from './db/open.ts';
@@ -31,6 +31,7 @@ import { editorAuth } from './http/auth/editor.ts';
 import { rememberUsers } from './http/auth/remembered-users.ts';
 import { consolePages } from './http/console.ts';
 import { InProcess } from './http/dialects/in-process.ts';
+import { createEditorPort, toEditorPort } from './http/editor-port.ts';
 import { ingestDoor } from './http/ingest/ingest.ts';
 import { createMediamtxPorts } from './http/mediamtx-ports.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -57,22 +58,6 @@ import { createServerState } from './server-state.ts';
 import { createUplink } from './uplink.ts';
 
 export const VERSION = '0.1.0';
-/** First path segments of ours: no camera may have such a name, its live paths would be shadowed. */
-const RESERVED_IDS = new Set<string>([
-  ...DIALECT_SEGMENTS,
-  'api',
-  'editor',
-  'health',
-  'healthz',
-  'readyz',
-  'metrics',
-  'mqtt',
-  'hls',
-  'assets',
-  'cameras',
-  'v1',
-]);
-
 /** Two days of automatic backups of the embedded database. */
 const BACKUP_EVERY_MS = 6 * 3600_000;
 const BACKUPS_KEPT = 8;
@@ -318,6 +303,7 @@ async function compose(
     check: (flows, changed) => deployments.checkTabs(flows, changed),
   });
 
+  const { EDITOR_PORT } = settings;
   const state = createServerState({ dataDir, db, store, jobs, fleet, broker, engine, relay });
   registerServerGauges(metrics, state, VERSION);
   const app = createHttpApp({
@@ -349,7 +335,10 @@ async function compose(
       onFrame: counts.frames.note,
     }),
     live,
-    flows: { node: engine.httpNode, ...(settings.EDITOR && { editor: engine.httpAdmin }) },
+    flows: {
+      node: engine.httpNode,
+      ...(settings.EDITOR && { editor: EDITOR_PORT === undefined ? engine.httpAdmin : toEditorPort(EDITOR_PORT) }),
+    },
     console: consolePages(join(productDir, 'console'), basePath),
     clock,
     log,
@@ -362,6 +351,11 @@ async function compose(
   door.serve(app);
   await run('broker', broker);
   await run('controls', controls);
+  if (settings.EDITOR && EDITOR_PORT !== undefined) {
+    const at = { host: settings.HOST, port: EDITOR_PORT, tls, trustProxy: settings.TRUST_PROXY };
+    const own = { accounts, editor: engine.httpAdmin, main: door.server, log: log.child('http') };
+    await run('editor port', createEditorPort({ ...at, ...own }));
+  }
   const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
   broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
   uplink.attach(door.server);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { createLog } from '../../runtime/lib/log.ts';
+import { openLogFile } from '../../runtime/lib/log-file.ts';
 import { parseCameraUrl } from '../../runtime/media/camera-url.ts';
 import { EdgeSettings, readSettings, readUnnamed, type Settings } from '../settings.ts';
 import { productVersion } from '../version.ts';
@@ -20,7 +21,12 @@ export async function runEdge(): Promise<void> {
   const { env, key } = await identifyOrEnd();
   const settings = readOrEnd(env);
   const logTail = new LogTail();
-  const log = createLog({ level: settings.LOG_LEVEL, onLine: (line) => logTail.add(line) });
+  const file = orEnd(() => openLogFile(settings.LOG_FILE));
+  const onLine = (line: string) => {
+    logTail.add(line);
+    file?.add(line);
+  };
+  const log = createLog({ level: settings.LOG_LEVEL, onLine });
   const agent = new Agent({
     settings,
     key,
@@ -86,7 +92,7 @@ function sayCode(server: string, code: string, until: string): string {
 }
 
 function readOrEnd(env: NodeJS.ProcessEnv): Settings {
-  try {
+  return orEnd(() => {
     const settings = readSettings(env);
     try {
       parseCameraUrl(settings.CAMERA);
@@ -95,6 +101,13 @@ function readOrEnd(env: NodeJS.ProcessEnv): Settings {
       throw new AppError('setting.invalid', `CAMERA: ${why}`, { field: 'CAMERA' }, { cause });
     }
     return settings;
+  });
+}
+
+/** What the work answers; a wrong setting ends the process with its sentence. */
+function orEnd<T>(work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return endWith(error);

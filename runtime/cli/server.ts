@@ -4,6 +4,7 @@ import { AppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLog } from '../lib/log.ts';
+import { openLogFile } from '../lib/log-file.ts';
 import { guardNodeVersion } from '../lib/node-version.ts';
 import type { Part } from '../lib/part.ts';
 import { type RunningServer, startServer, VERSION } from '../main.ts';
@@ -17,7 +18,8 @@ guardNodeVersion();
 /** `npm run server`: settings from the environment; Ctrl-C and SIGTERM end it in order, a second one at once. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
-  const log = createLog({ level: settings.LOG_LEVEL });
+  const file = openLogFile(settings.LOG_FILE);
+  const log = createLog({ level: settings.LOG_LEVEL, ...(file && { onLine: file.add }) });
   let server: RunningServer | undefined;
   let admin: Part | undefined;
   let state: 'up' | 'ending' = 'up';

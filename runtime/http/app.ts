@@ -29,7 +29,7 @@ import { deviceBundles } from './device-bundles.ts';
 import { dialectDoor, dialectNotFound } from './dialects/door.ts';
 import { InProcess } from './dialects/in-process.ts';
 import { MOVING_PATHS, movingPictures } from './dialects/moving.ts';
-import { editorDoor, editorLogout } from './editor-door.ts';
+import { editorPages } from './editor-port.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { flowDoor } from './flow-doors.ts';
 import type { FrameCounts } from './frame-counts.ts';
@@ -190,14 +190,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   );
 
   if (parts.flows.editor) {
-    // The editor is Node-RED's own page with inline scripts: it cannot live under our content policy.
-    app.use(
-      '/editor',
-      editorDoor,
-      editorLogout(parts.accounts),
-      helmet({ contentSecurityPolicy: false, hsts: false, crossOriginEmbedderPolicy: false }),
-      parts.flows.editor,
-    );
+    app.use('/editor', ...editorPages(parts.accounts, parts.flows.editor));
   }
   if (!parts.console) {
     app.get('/', (_req, res) => {
