@@ -122,6 +122,10 @@ export const ServerSettings = Type.Object({
   SIGNING_KEY_FILE: text(
     'file with the key that signs flows for devices (default: DATA_DIR/signing-key.json, made at the first start); empty: deployments wait for signatures of npm run sign, made elsewhere',
   ),
+  HA_DISCOVERY: Type.Boolean({
+    default: false,
+    description: 'describe cameras and devices to Home Assistant by MQTT discovery, under homeassistant/',
+  }),
   CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],

@@ -13,6 +13,7 @@ import { BundleFiles } from './fleet/deployments/bundle-files.ts';
 import { Deployments, type DeploymentsOptions } from './fleet/deployments/deployments.ts';
 import { SigningKeys } from './fleet/deployments/signing-keys.ts';
 import { createFleet, type Fleet } from './fleet/fleet.ts';
+import { HomeAssistantDiscovery } from './fleet/home-assistant/discovery.ts';
 import type { Accounts } from './http/auth/accounts.ts';
 import { AppPasswords } from './http/auth/app-passwords.ts';
 import { uuidv7 } from './lib/ids.ts';
@@ -32,6 +33,7 @@ export interface DevicesParts {
     DATA_DIR: string;
     FLOWS_DIR: string;
     SIGNING_KEY_FILE: string;
+    HA_DISCOVERY: boolean;
   };
   /** where MQTT without TLS is listened to: HOST, or only this machine */
   mqttHost: string;
@@ -49,6 +51,9 @@ export interface DevicesParts {
   onControl?: (camera: string, control: string, body: unknown) => void;
   /** how one of the server's own cameras is */
   localCameraState: (camera: string) => CameraState | undefined;
+  /** the small picture of an event */
+  eventPicture: (event: string) => Promise<Buffer>;
+  version: string;
 }
 
 export interface Devices {
@@ -56,6 +61,8 @@ export interface Devices {
   broker: Broker;
   commands: Commands;
   deployments: Deployments;
+  /** undefined unless HA_DISCOVERY is on */
+  homeAssistant: HomeAssistantDiscovery | undefined;
 }
 
 /** The register of devices, what they are told to do, and the broker they come to, each told of what the others see. The caller starts them. */
@@ -96,6 +103,7 @@ export function createDevices(parts: DevicesParts): Devices {
       };
       return { kind: 'device', id: device.id, stillValid };
     },
+    onHomeAssistant: () => homeAssistant?.born(),
     handlers: {
       onConnected: () => undefined,
       async onDisconnected(device) {
@@ -139,7 +147,43 @@ export function createDevices(parts: DevicesParts): Devices {
     publish: (device, body) => broker.publish(deviceTopics(settings.SITE, device).flowDesired, body),
     askFlows: (device) => commands.request(device, 'flows', {}, { timeoutMs: FLOWS_ANSWER_MS }),
   });
-  return { fleet, broker, commands, deployments };
+  const homeAssistant = settings.HA_DISCOVERY ? createDiscovery(parts, fleet, broker) : undefined;
+  return { fleet, broker, commands, deployments, homeAssistant };
+}
+
+function createDiscovery(parts: DevicesParts, fleet: Fleet, broker: Broker): HomeAssistantDiscovery {
+  const { settings, clock, log, publicUrl, version, eventPicture } = parts;
+  /** what each device has ever measured */
+  const told = new Map<string, string>();
+  return new HomeAssistantDiscovery({
+    site: settings.SITE,
+    version,
+    url: publicUrl.href.replace(/\/$/, ''),
+    file: join(settings.DATA_DIR, 'home-assistant.json'),
+    devices: () => fleet.devices(),
+    cameras: () => fleet.cameras(),
+    watch(onChange) {
+      const cameras = fleet.onCamerasChanged(onChange);
+      const words = fleet.words.watch({ kinds: ['info', 'heartbeat'] }, (word) => {
+        if (word.kind === 'heartbeat') {
+          const { health = {}, rssi } = word.heartbeat;
+          const names = [...Object.keys(health as object), ...(rssi === undefined ? [] : ['rssi'])].sort().join();
+          if (told.get(word.device) === names) return;
+          told.set(word.device, names);
+        }
+        onChange();
+      });
+      return () => {
+        cameras();
+        words();
+      };
+    },
+    publish: (topic, body, options) => broker.publish(topic, body, options),
+    publishBytes: (topic, payload, options) => broker.publishBytes(topic, payload, options),
+    picture: eventPicture,
+    clock,
+    log: log.child('home-assistant'),
+  });
 }
 
 /** Camera and control of `…/c/<camera>/<control>/set`. */

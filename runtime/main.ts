@@ -150,7 +150,9 @@ async function compose(
   const checkUrl = createUrlCheck({ allow: settings.CAMERA_URL_ALLOW, clipsDir: join(dataDir, 'clips') });
   // Those who may log in, and their programs.
   const accounts = new Accounts({ store: rememberUsers(createUserStore(db), clock), clock, log, key: secrets.tokens });
-  const { fleet, broker, commands, deployments } = createDevices({
+  const { fleet, broker, commands, deployments, homeAssistant } = createDevices({
+    version: VERSION,
+    eventPicture: (id) => events.image(id, 'thumb'),
     accounts,
     settings,
     mqttHost: plainMqttHost(settings),
@@ -236,6 +238,7 @@ async function compose(
       events.sink,
       { name: 'mqtt', deliver: eventSink({ broker, site: settings.SITE }) },
       eventLog(log),
+      ...(homeAssistant ? [{ name: 'home assistant', deliver: homeAssistant.deliver.bind(homeAssistant) }] : []),
       counts.events,
     ],
   });
@@ -356,6 +359,7 @@ async function compose(
     const own = { accounts, editor: engine.httpAdmin, main: door.server, log: log.child('http') };
     await run('editor port', createEditorPort({ ...at, ...own }));
   }
+  if (homeAssistant) await run('home assistant', homeAssistant);
   const origins = [publicUrl.origin, ...settings.CORS_ORIGINS];
   broker.attachWebSocket(door.server, '/mqtt', { allowOrigin: (origin) => origins.includes(origin) });
   uplink.attach(door.server);

@@ -33,6 +33,8 @@ export interface BrokerOptions {
   /** Who shows this user name and password; undefined for nobody. A throw is answered as "server unavailable". */
   authenticate: (username: string, password: Buffer) => Promise<Principal | undefined>;
   handlers: BrokerHandlers;
+  /** Home Assistant has said that it started */
+  onHomeAssistant?: () => void;
   clock: Clock;
   log: Log;
   limits?: Partial<BrokerLimits>;
@@ -117,9 +119,18 @@ export class Broker implements Part, Publisher {
   }
 
   async publish(topic: string, body: object, options: { retain?: boolean; qos?: 0 | 1 } = {}): Promise<void> {
+    return this.publishBytes(topic, Buffer.from(JSON.stringify(body)), options);
+  }
+
+  /** The same with bytes as they are; an empty retained message takes the one before it back. */
+  async publishBytes(
+    topic: string,
+    payload: Buffer,
+    { retain = false, qos = 1 }: { retain?: boolean; qos?: 0 | 1 } = {},
+  ): Promise<void> {
     const aedes = this.#aedes;
     if (!aedes) throw new AppError('broker.unavailable', 'The MQTT broker does not run.');
-    aedes.publish(packetOf(topic, body, options.retain ?? false, options.qos ?? 1), (error) => {
+    aedes.publish({ cmd: 'publish', topic, payload, retain, qos, dup: false }, (error) => {
       if (error) this.#log.warn('message not delivered', { topic, error });
     });
   }
@@ -183,6 +194,7 @@ export class Broker implements Part, Publisher {
       limits: this.#limits,
       clock: this.#options.clock,
       log: this.#log,
+      onHomeAssistant: () => this.#options.onHomeAssistant?.(),
       onPublication: (device, kind, topic, body) => this.#take(device, kind, topic, body),
     });
     const aedes = await Aedes.createBroker({

@@ -7,6 +7,7 @@ import { parseBody } from './bodies.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import type { BrokerLimits } from './limits.ts';
 import {
+  isHomeAssistantStatus,
   mayReceive,
   maySubscribe,
   type Principal,
@@ -24,6 +25,8 @@ const BAD_CREDENTIAL = 4;
 const NOT_AUTHORIZED = 5;
 /** More takeovers than this in a minute look like one key in two devices. */
 const SUSPICIOUS_TAKEOVERS = 5;
+/** `online` or `offline`, or what else somebody has set there. */
+const MAX_STATUS_BYTES = 64;
 
 export interface GateOptions {
   site: string;
@@ -33,6 +36,8 @@ export interface GateOptions {
   clock: Clock;
   log: Log;
   onPublication: (device: string, kind: PublicationKind, topic: string, body: unknown) => void;
+  /** Home Assistant has started */
+  onHomeAssistant: () => void;
 }
 
 /** Answers aedes' questions: who may connect, publish, subscribe, and receive. */
@@ -111,6 +116,7 @@ export class Gate {
 
   #willTrouble(who: Principal, will: ConnectPacket['will']): string | undefined {
     if (will === undefined || will === null) return undefined;
+    if (isHomeAssistantStatus(who, will.topic) && will.payload.length <= MAX_STATUS_BYTES) return undefined;
     const publication = publicationOf(this.#options.site, who, will.topic);
     if (publication?.kind !== 'state') return 'a will is only allowed on the own state';
     try {
@@ -141,6 +147,11 @@ export class Gate {
     // Only the will is published for a client that is closed already.
     const isWill = client.closed;
     if (session.cut && !isWill) throw new Error('the connection is being cut');
+    if (isHomeAssistantStatus(session.who, packet.topic)) {
+      if (packet.payload.length > MAX_STATUS_BYTES) this.#sink(packet);
+      else if (packet.payload.toString() === 'online') this.#options.onHomeAssistant();
+      return;
+    }
     const publication = publicationOf(this.#options.site, session.who, packet.topic);
     if (!publication || (packet.retain && !publication.mayRetain)) {
       const fields = { client: shown(client.id), topic: shown(packet.topic), retain: packet.retain };

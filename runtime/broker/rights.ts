@@ -1,4 +1,5 @@
 import { EVENT_TYPES } from '../contracts/events.ts';
+import { describedCamera, HOME_ASSISTANT, HOME_ASSISTANT_STATUS } from '../contracts/home-assistant.ts';
 import { isId } from '../contracts/ids.ts';
 import { deviceTopics, parseDeviceTopic, serverStateTopic } from '../contracts/topics.ts';
 
@@ -81,16 +82,27 @@ function fromDevice(device: string, path: string[]): Publication | undefined {
   return undefined;
 }
 
+/** Whether this is Home Assistant's word that it is there: its birth message or will, under a user's app password. */
+export function isHomeAssistantStatus(who: Principal, topic: string): boolean {
+  return who.kind === 'user' && topic === HOME_ASSISTANT_STATUS;
+}
+
 /** Whether the principal may ask for this filter. A device may only for exactly its own ones. */
 export function maySubscribe(site: string, who: Principal, filter: string): boolean {
   if (who.kind === 'device') return deviceFilters(site, who.id).includes(filter);
   // What a person's filter matches is looked at message by message, in `mayReceive`.
+  if (filter.startsWith(`${HOME_ASSISTANT}/`)) return true;
   return filter === serverStateTopic(site) || filter.startsWith(deviceRoot(site)) || filter === `${siteOf(site)}#`;
 }
 
 /** Whether a message may reach the principal: asked again for each one, whatever its subscription was. */
 export function mayReceive(site: string, who: Principal, topic: string): boolean {
   if (topic === serverStateTopic(site)) return true;
+  if (who.kind === 'user' && topic.startsWith(`${HOME_ASSISTANT}/`)) {
+    if (who.cameras === null || topic === HOME_ASSISTANT_STATUS) return true;
+    const camera = describedCamera(site, topic);
+    return camera !== undefined && sees(who, camera);
+  }
   const parsed = parseDeviceTopic(site, topic);
   if (parsed === undefined) return false;
   const [branch = '', second = '', third, fourth] = parsed.path;

@@ -23,6 +23,9 @@ export function deviceTopics(site: string, device: string) {
     event: (type: string) => `${root}/evt/${type}`,
     cameraState: (camera: string) => `${root}/c/${camera}/state`,
     cameraMotion: (camera: string) => `${root}/c/${camera}/motion`,
+    /** for Home Assistant: `{event_type, …}`, and the small picture of the last event as bytes */
+    cameraEvent: (camera: string) => `${root}/c/${camera}/event`,
+    cameraLastEvent: (camera: string) => `${root}/c/${camera}/last_event`,
     cameraControl: (camera: string, control: string) => `${root}/c/${camera}/${control}/set`,
     cameraControls: `${root}/c/+/+/set`,
     cameraControlState: (camera: string, control: string) => `${root}/c/${camera}/${control}/state`,
@@ -143,5 +146,19 @@ export const DEVICE_TOPICS: readonly {
     retained: true,
     body: '{v, ts, value, range?, choices?, error?}',
     meaning: 'how a control is, and why the last set did nothing; only of what can be set',
+  },
+  {
+    topic: 'c/<camera>/event',
+    direction: 'to the server',
+    retained: false,
+    body: '{v, ts, event_type, id, score, stock_changed, started_at, ended_at}',
+    meaning: 'what happened, for Home Assistant (HA_DISCOVERY); by the server',
+  },
+  {
+    topic: 'c/<camera>/last_event',
+    direction: 'to the server',
+    retained: true,
+    body: 'JPEG, at most 200 kB',
+    meaning: 'the small picture of the last event, for Home Assistant (HA_DISCOVERY); by the server',
   },
 ];

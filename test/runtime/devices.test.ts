@@ -56,6 +56,7 @@ function devicesBench() {
           MQTT_PORT: port,
           DATA_DIR: '/nowhere',
           FLOWS_DIR: '/nowhere/flows',
+          HA_DISCOVERY: false,
           SIGNING_KEY_FILE: '',
         },
         mqttHost: '127.0.0.1',
@@ -68,6 +69,8 @@ function devicesBench() {
         publicUrl: new URL('http://127.0.0.1:1880'),
         onControl: (...set) => controls.hear(...set),
         localCameraState: () => undefined,
+        eventPicture: async () => Buffer.alloc(0),
+        version: '0',
       });
       const yard = { id: 'yard', url: 'sim:gradient?width=160&height=90' };
       const cameras = createCameraSet({ clock: systemClock, log, cameras: [yard] });

@@ -71,6 +71,7 @@ describe('a deployment from the API to the device and back', function () {
         MQTT_PORT: port,
         DATA_DIR: folder,
         FLOWS_DIR: join(folder, 'flows'),
+        HA_DISCOVERY: false,
         SIGNING_KEY_FILE: join(folder, 'signing-key.json'),
       },
       mqttHost: '127.0.0.1',
@@ -82,6 +83,8 @@ describe('a deployment from the API to the device and back', function () {
       reservedCameraIds: new Set(),
       publicUrl: new URL(`http://127.0.0.1:${port}`),
       localCameraState: () => undefined,
+      eventPicture: async () => Buffer.alloc(0),
+      version: '0',
     } as Parameters<typeof createDevices>[0]);
     const { broker, deployments, fleet } = devices;
     await deployments.start();
