@@ -1,5 +1,6 @@
 import type { ApiHost } from '../runtime/contracts/api-host.ts';
 import type { DetectionReport } from '../runtime/contracts/detection.ts';
+import type { DeviceConfig } from '../runtime/contracts/device-config.ts';
 import { AppError } from '../runtime/contracts/errors.ts';
 import type { FrameInfo } from '../runtime/contracts/frame.ts';
 import type {
@@ -35,7 +36,7 @@ export function createEdgeHost(parts: {
     clock,
     log,
     cameras,
-    detection: plainDetection(agent),
+    detection: plainDetection(() => agent.config()?.config),
     upload: {
       spool: (still) => agent.spool(still),
       status: () => agent.upload(),
@@ -51,7 +52,8 @@ export function createEdgeHost(parts: {
   } satisfies Host);
 }
 
-function plainDetection(agent: AgentPort): DetectionHost {
+/** Comparison of plain frames, with the whole picture as one region. */
+export function plainDetection(config: () => DeviceConfig | undefined): DetectionHost {
   return {
     async compareJob(): Promise<DetectionReport> {
       throw new AppError('host.not_here', 'jobs are on the server; a device compares plain frames');
@@ -64,7 +66,7 @@ function plainDetection(agent: AgentPort): DetectionHost {
         import('../runtime/detect/default-plan.ts'),
       ]);
       const picture = await decodeGrey(jpeg);
-      const plan = planWithoutRois(frame.camera, agent.config()?.config);
+      const plan = planWithoutRois(frame.camera, config());
       const known = memory.state as DetectionState | undefined;
       const { state, report } = compare(known, picture, frame.capturedAt, frame.id, plan, uuidv7);
       memory.state = state;

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Static, TObject } from 'typebox';
 import { AppError } from '../../runtime/contracts/errors.ts';
-import type { Host, Log } from '../../runtime/contracts/host.ts';
+import { HOST_OFFERED, type Host, type Log, type OfferedHost } from '../../runtime/contracts/host.ts';
 import { type NodeType, runsOn, type Side } from '../../runtime/contracts/node-types.ts';
 import { reportFailure } from './failure.ts';
 import type { RedeyeMessage } from './messages.ts';
@@ -96,7 +96,7 @@ function build<S extends TObject, Secret extends string>(
   node: Node,
   definition: NodeDef,
 ): void {
-  const host = (RED.settings as { redeye?: Host }).redeye;
+  const host = (RED.settings as { redeye?: Host }).redeye ?? (globalThis as OfferedHost)[HOST_OFFERED];
   if (!host) {
     inert(node, 'runs inside Redeye only');
     return;

@@ -184,3 +184,9 @@ export interface Host {
   readonly pushes?: PushHost;
   readonly broadcasts?: BroadcastHost;
 }
+
+/** Where a Node-RED that is not ours finds a host: the package of `npm run pack:nodes` puts one there. */
+export const HOST_OFFERED = Symbol.for('redeye.host');
+export interface OfferedHost {
+  [HOST_OFFERED]?: Host;
+}
