@@ -4,6 +4,7 @@ import type { ServedConfig } from '../runtime/contracts/device-config.ts';
 import { ERROR_CODES, type ErrorCode } from '../runtime/contracts/errors.ts';
 import type { Still } from '../runtime/contracts/frame.ts';
 import type { UploadStatus } from '../runtime/contracts/host.ts';
+import type { PushSpec } from '../runtime/contracts/pushes.ts';
 import type { FlowElement } from '../runtime/flow-engine/flow-files.ts';
 
 /** The child says that it lives this often; an agent that hears nothing for `SILENCE_MS` ends it. */
@@ -30,6 +31,12 @@ export interface FlowLoad {
   flows: FlowElement[] | null;
   /** in clear, by node; null: those that are kept with the shipped tabs */
   credentials: Record<string, unknown> | null;
+}
+
+/** A push that the server wants run here, with everything that it needs: its key too. */
+export interface OrderedPush {
+  spec: PushSpec;
+  wanted: boolean;
 }
 
 /** What the child knows of itself. */
@@ -60,6 +67,8 @@ export type ToChild =
   | { type: 'uplink-close'; id: number }
   | { type: 'command'; call: number; name: string; args: Record<string, unknown> }
   | { type: 'command-cancel'; call: number }
+  /** all that the server wants pushed */
+  | { type: 'pushes'; pushes: OrderedPush[] }
   | { type: 'stop' };
 
 /** What the child says of a command in its hands. */
@@ -73,6 +82,8 @@ export type ToAgent =
   | { type: 'pong'; n: number }
   | ({ type: 'report' } & ChildView)
   | { type: 'spool'; call: number; still: Still }
+  /** how those are that the server ordered; what a flow may have made of it is looked at by its reader */
+  | { type: 'pushes'; pushes: unknown }
   | { type: 'uplink-record'; id: number; record: Buffer }
   /** nothing more comes under this number, and why */
   | { type: 'uplink-end'; id: number; reason: string };
@@ -96,6 +107,7 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
   if (type === 'command-progress' || type === 'command-answer' || type === 'command-refusal')
     return parseCommand(type, message as Record<string, unknown>);
+  if (type === 'pushes') return { type, pushes: (message as { pushes?: unknown }).pushes };
   if (type !== 'spool') return undefined;
   const { call, still } = message as { call?: unknown; still?: Partial<Still> };
   const jpeg = bufferOf(still?.jpeg);

@@ -1,21 +1,28 @@
 import { join } from 'node:path';
 import type { BroadcastHost } from './contracts/broadcasts.ts';
+import { type DevicePushDesk, PUSHES_COMMAND } from './contracts/device-pushes.ts';
 import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
+import type { CommandService } from './contracts/services.ts';
 import type { Db } from './db/db.ts';
 import { listStreams } from './db/streams.repo.ts';
 import type { Part } from './lib/part.ts';
 import { createCipher } from './lib/secrets.ts';
 import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
+import { DevicePushes } from './publish/device-pushes.ts';
 import { HlsKind } from './publish/hls.ts';
+import { PlacedPushes } from './publish/placed-pushes.ts';
 import { createPushTable } from './publish/push-memory.ts';
 import { pushKind } from './publish/rtmp.ts';
 import { StreamBook } from './publish/streams.ts';
 import { YoutubeAccount } from './publish/youtube/account.ts';
 import { QUOTA, YoutubeCalls } from './publish/youtube/calls.ts';
 import { YoutubeKind } from './publish/youtube.ts';
+
+/** A device says at once that it has heard; it fetches by HTTP then. */
+const NUDGE_MS = 8000;
 
 export interface PublishingOptions {
   clock: Clock;
@@ -28,6 +35,9 @@ export interface PublishingOptions {
   /** what destinations and tokens are encrypted with */
   key: Buffer;
   metrics: Metrics;
+  /** which device has a camera; undefined for this server's own */
+  deviceOf: (camera: string) => string | undefined;
+  commands: Pick<CommandService, 'request'>;
   /** under which browsers reach this server */
   publicUrl: URL;
   settings: PublishingSettings;
@@ -52,11 +62,13 @@ export interface Publishing extends Part {
   streams: StreamBook;
   /** broadcasts, for flows */
   broadcasts: BroadcastHost;
+  /** pushes that devices run, for the door that they come to */
+  devicePushes: DevicePushDesk;
 }
 
 /** Puts it together. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, settings } = options;
+  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, settings, commands } = options;
   const pushes = new Pushes({
     streams: async () => streams,
     clock,
@@ -68,7 +80,15 @@ export function createPublishing(options: PublishingOptions): Publishing {
     healthFile: settings.PUBLISHER_HEALTH_FILE ?? join(dataDir, 'publisher_health.json'),
     fallback: { url: settings.RTMP_URL, key: settings.STREAM_KEY, keyFile: settings.PUSH_KEY_FILE },
   });
-  registerPushGauges(metrics, () => pushes.list());
+  const devicePushes = new DevicePushes({
+    db,
+    cipher: createCipher(key),
+    clock,
+    log: log.child('device pushes'),
+    nudge: async (device) => void (await commands.request(device, PUSHES_COMMAND, {}, { timeoutMs: NUDGE_MS })),
+  });
+  const placed = new PlacedPushes(pushes, devicePushes, options.deviceOf);
+  registerPushGauges(metrics, () => placed.list());
   const hls = new HlsKind(live, db);
   const base = publicUrl.href.replace(/\/$/, '');
   const account = new YoutubeAccount({
@@ -83,10 +103,13 @@ export function createPublishing(options: PublishingOptions): Publishing {
   const calls = new YoutubeCalls(() => account.api(), clock);
   const onRevoked = (reason: string) => account.revoked(reason);
   const resolve = (camera: string) => cameras.resolve(camera);
-  const youtube = new YoutubeKind({ db, calls, pushes, clock, log: log.child('youtube'), onRevoked, resolve }, account);
+  const youtube = new YoutubeKind(
+    { db, calls, pushes: placed, clock, log: log.child('youtube'), onRevoked, resolve },
+    account,
+  );
   const book = new StreamBook({
     db,
-    kinds: { hls, rtmp: pushKind(pushes, 'rtmp'), whip: pushKind(pushes, 'whip'), youtube },
+    kinds: { hls, rtmp: pushKind(placed, 'rtmp'), whip: pushKind(placed, 'whip'), youtube },
     missing: { livekit: 'streams into LiveKit are not made by this version: push to its ingress with type rtmp' },
     youtube: {
       status: async () => ({ ...(await account.status()), units_today: calls.unitsToday, units_limit: QUOTA }),
@@ -100,16 +123,23 @@ export function createPublishing(options: PublishingOptions): Publishing {
     pushes,
     streams: book,
     broadcasts: youtube,
+    devicePushes,
     async start() {
-      await pushes.start();
       const rows = await listStreams(db);
+      devicePushes.load(rows);
+      await pushes.start();
       hls.load(rows.filter(({ type }) => type === 'hls'));
       youtube.load(rows.filter(({ type }) => type === 'youtube'));
+      // Of a stream that was forgotten just before a crash.
+      const known = new Set(youtube.names());
+      for (const { name } of devicePushes.list())
+        if (name.startsWith('youtube.') && !known.has(name.slice('youtube.'.length))) devicePushes.remove(name);
     },
     async stop() {
       hls.stop();
       await youtube.stopAll();
       await pushes.stop();
+      await devicePushes.written();
     },
   };
 }

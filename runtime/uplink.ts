@@ -38,6 +38,8 @@ export interface Uplink extends Part {
   source: NonNullable<StreamsOptions['uplink']>;
   /** The host's own cameras for its nodes, with those of devices under their names: stills come from their stream. */
   forNodes(own: CameraHost, pictures: Pick<PictureService, 'snapshot'>, remote: RemoteSettings): CameraHost;
+  /** Which device has a camera; undefined for those of no device. */
+  deviceOf(camera: string): string | undefined;
   /** Takes the connections of devices at an HTTP server. */
   attach(server: Server): void;
 }
@@ -79,6 +81,7 @@ export function createUplink({ fleet, commands, metrics, clock, log }: UplinkPar
         onBack: (run) => devices.onBack(device, run),
       }),
     forNodes: (own, pictures, remote) => withDevices(own, devices, pictures, remote),
+    deviceOf: (camera) => devices.deviceOf(camera),
     attach(server) {
       releases.push(openUplinkDoor(server, { uplinks: desk, fleet, metrics, clock, log }));
     },

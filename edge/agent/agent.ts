@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
+import { PUSHES_COMMAND } from '../../runtime/contracts/device-pushes.ts';
 import { toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import type { DeviceStateMessage } from '../../runtime/contracts/mqtt-messages.ts';
@@ -26,6 +27,7 @@ import { Link } from './link.ts';
 import { LogTail, logsCommand } from './log-tail.ts';
 import { Machine } from './machine/machine.ts';
 import { rebootCommand, rebootMachine, restartCommand } from './power.ts';
+import { PushOrders } from './push-orders.ts';
 import { createRollout } from './rollout/create.ts';
 import type { Rollout } from './rollout/rollout.ts';
 import { ServerHttp } from './server-http.ts';
@@ -69,6 +71,7 @@ export class Agent implements Part {
   readonly #controls: CameraControls;
   readonly #commands: Commands;
   readonly #rollout: Rollout;
+  readonly #pushOrders: PushOrders;
   readonly #startedAt: number;
   readonly #machine: Machine;
   #childView: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
@@ -117,6 +120,7 @@ export class Agent implements Part {
         this.#child.send({ type: 'view', ...this.#view() });
         this.#child.send({ type: 'load', ...this.#rollout.load() });
         this.#rollout.childStarted();
+        this.#pushOrders.childStarted();
       },
       onEnd: (end) => this.#rollout.childEnded(end),
       onChange: () => {
@@ -169,6 +173,20 @@ export class Agent implements Part {
       child: this.#child,
       link: this.#link,
     });
+    const rollout = this.#rollout;
+    this.#pushOrders = new PushOrders({
+      device,
+      call,
+      sealing: {
+        get publicKey() {
+          return rollout.sealingKey;
+        },
+        open: (sealed) => rollout.openSealed(sealed),
+      },
+      toChild: (message) => this.#child.send(message),
+      clock,
+      log: log.child('push orders'),
+    });
     this.#commands = this.#createCommands();
     this.#heartbeat = new HeartbeatLoop({
       device,
@@ -203,10 +221,12 @@ export class Agent implements Part {
     await this.#upload.start();
     await this.#link.start();
     await this.#heartbeat.start();
+    await this.#pushOrders.start();
   }
 
   /** In an order that loses nothing: first who makes frames, last what keeps them. */
   async stop(): Promise<void> {
+    await this.#pushOrders.stop();
     await this.#uplinks.stop();
     await this.#commands.stop();
     await this.#rollout.stop();
@@ -244,6 +264,7 @@ export class Agent implements Part {
       .on('reboot', rebootCommand(settings.ALLOW_REBOOT, rebootMachine(log)))
       .on('logs', logsCommand(logTail, clock))
       .on('identify', identifyCommand({ clock, log }))
+      .on(PUSHES_COMMAND, () => this.#pushOrders.hurry())
       .on(STREAM_COMMAND, (args) => this.#uplinks.open(args as StreamCommandArgs));
     const byChild =
       (name: string): CommandHandler =>
@@ -271,6 +292,7 @@ export class Agent implements Part {
   #serverIsBack(): void {
     this.#upload.hurry();
     this.#config.refresh();
+    this.#pushOrders.hurry();
   }
 
   #hearChild(message: Exclude<ToAgent, { type: 'alive' }>): void {
@@ -287,6 +309,7 @@ export class Agent implements Part {
     }
     if (message.type !== 'spool') {
       if (message.type === 'pong') this.#rollout.pong();
+      else if (message.type === 'pushes') this.#pushOrders.hear(message.pushes);
       else if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
       else this.#childCommands.hear(message);
       return;

@@ -2,7 +2,7 @@ import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Still } from '../../runtime/contracts/frame.ts';
 import type { Release, UploadStatus } from '../../runtime/contracts/host.ts';
-import type { AgentView, FlowLoad, LinkView, ToAgent, ToChild } from '../ipc.ts';
+import type { AgentView, FlowLoad, LinkView, OrderedPush, ToAgent, ToChild } from '../ipc.ts';
 import { CommandTable } from './commands.ts';
 
 /** The channel to the agent, as `process` has it in a forked child. */
@@ -31,6 +31,9 @@ export class AgentPort {
   /** what the agent wants of the streams; set once, before the first message */
   onUplink: (message: UplinkMessage) => void = () => undefined;
 
+  /** what the server wants pushed; set once, before the first message */
+  onPushes: (pushes: OrderedPush[]) => void = () => undefined;
+
   constructor(channel: Channel, onStop: () => void) {
     this.#channel = channel;
     this.commands = new CommandTable((message) => channel.send(message));
@@ -42,6 +45,7 @@ export class AgentPort {
           this.#see(message);
           resolve();
         } else if (message.type === 'load') load.resolve(message);
+        else if (message.type === 'pushes') this.onPushes(message.pushes);
         else if (message.type === 'ping') channel.send({ type: 'pong', n: message.n });
         else if (message.type === 'stop') onStop();
         else if (message.type === 'command' || message.type === 'command-cancel') this.commands.hear(message);

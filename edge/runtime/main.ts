@@ -22,6 +22,7 @@ import { createEdgeStorage } from './flow-storage.ts';
 import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
 import { createEdgeLiveHost } from './live-host.ts';
+import { OrderedPushes } from './ordered-pushes.ts';
 import type { DeviceHealthPage } from './page-html.ts';
 import { Pages } from './pages.ts';
 import { PlayerFiles } from './player-files.ts';
@@ -90,6 +91,8 @@ const pushes = createEdgePushes({
   folder,
   settings,
 });
+const ordered = new OrderedPushes({ pushes, send: say, clock, log: log.child('push') });
+agent.onPushes = (orders) => ordered.hear(orders);
 const access = new Access({ device, keyHashes: (process.env[KEY_HASHES] ?? '').split(',').filter(Boolean), clock });
 const liveDoor = new LiveDoor({ gate: live, access, cameras, clock });
 const dialects = createDialects({
@@ -160,6 +163,7 @@ dialects.attach(pages.server);
 await pages.start();
 await governor.start();
 await pushes.start();
+ordered.start();
 await agent.ready();
 await seedFlows({
   shippedDir: join(SHIPPED, 'flows'),
@@ -225,6 +229,7 @@ async function end(code: number): Promise<void> {
   clearInterval(alive);
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
   sender.stop();
+  ordered.stop();
   for (const part of [governor, engine, dialects, pushes, live, cameras, pages]) {
     try {
       await part.stop();

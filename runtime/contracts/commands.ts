@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from 'typebox';
 import { CameraSettingsChange } from './cameras.ts';
+import { PUSHES_COMMAND } from './device-pushes.ts';
 import type { Release } from './host.ts';
 import { ID_PATTERN } from './ids.ts';
 import { anything, nullable, pageOf, time } from './schema.ts';
@@ -60,6 +61,11 @@ export const COMMANDS = {
   flows: {
     args: plain({}),
     meaning: 'the flows that run, as they are: {flows_gz, slot, revision}',
+    internal: true,
+  },
+  [PUSHES_COMMAND]: {
+    args: plain({}),
+    meaning: 'fetch what is to be pushed, by HTTP',
     internal: true,
   },
   [STREAM_COMMAND]: {

@@ -7,6 +7,9 @@ import { nullable, time } from './schema.ts';
 export const STREAM_TYPES = ['hls', 'rtmp', 'whip', 'youtube', 'livekit'] as const;
 export type StreamType = (typeof STREAM_TYPES)[number];
 
+/** Who pushes a camera of a device. */
+export const PUSH_PLACES = ['device', 'server'] as const;
+
 export const PRIVACIES = ['private', 'unlisted', 'public'] as const;
 export const LATENCIES = ['normal', 'low', 'ultraLow'] as const;
 
@@ -22,6 +25,11 @@ export const BroadcastWish = Type.Object({
   dvr: Type.Optional(Type.Boolean({ description: 'viewers may go back; default true' })),
   scheduled_at: Type.Optional(time()),
   product_id: Type.Optional(Type.Integer({ minimum: 1, description: 'the product that the video belongs to' })),
+  pushed_by: Type.Optional(
+    Type.Enum([...PUSH_PLACES], {
+      description: 'rtmp, youtube: default the device that has the camera; server: its picture comes here first',
+    }),
+  ),
 });
 export type BroadcastWish = Static<typeof BroadcastWish>;
 

@@ -14,26 +14,32 @@ export interface StreamRow {
   /** encrypted */
   secret?: string | undefined;
   createdBy: string;
+  /** who pushes it; none: this server */
+  device?: string | undefined;
 }
 
-const COLUMNS = `name, camera_id as camera, type, wanted, kept, config, secret, created_by as "createdBy"`;
+const COLUMNS = `name, camera_id as camera, type, wanted, kept, config, secret, created_by as "createdBy", device`;
 
 /** Every stream, by name. */
 export async function listStreams(q: Queryable): Promise<StreamRow[]> {
-  const { rows } = await q.query<Omit<StreamRow, 'secret'> & { secret: string | null }>(
-    `select ${COLUMNS} from streams order by name`,
-  );
-  return rows.map(({ secret, ...row }) => ({ ...row, ...(secret !== null && { secret }) }));
+  const { rows } = await q.query<
+    Omit<StreamRow, 'secret' | 'device'> & { secret: string | null; device: string | null }
+  >(`select ${COLUMNS} from streams order by name`);
+  return rows.map(({ secret, device, ...row }) => ({
+    ...row,
+    ...(secret !== null && { secret }),
+    ...(device !== null && { device }),
+  }));
 }
 
 /** Writes a stream down; one of the same name keeps who made it. False when the name belongs to one of another type. */
 export async function putStream(q: Queryable, row: StreamRow): Promise<boolean> {
   const { rows } = await q.query(
-    `insert into streams (name, camera_id, type, wanted, kept, config, secret, created_by, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, now(), now())
+    `insert into streams (name, camera_id, type, wanted, kept, config, secret, created_by, device, created_at, updated_at)
+     values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, now(), now())
      on conflict (name) do update
         set camera_id = excluded.camera_id, wanted = excluded.wanted, kept = excluded.kept, config = excluded.config,
-            secret = excluded.secret, updated_at = now()
+            secret = excluded.secret, device = excluded.device, updated_at = now()
       where streams.type = excluded.type
      returning name`,
     [
@@ -45,6 +51,7 @@ export async function putStream(q: Queryable, row: StreamRow): Promise<boolean> 
       JSON.stringify(row.config),
       row.secret ?? null,
       row.createdBy,
+      row.device ?? null,
     ],
   );
   return rows.length > 0;

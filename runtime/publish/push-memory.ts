@@ -12,7 +12,7 @@ export interface Cipher {
 export function createPushTable(db: Db, cipher: Cipher) {
   return {
     async load(): Promise<{ name: string; wanted: boolean; spec?: PushSpec }[]> {
-      const rows = (await listStreams(db)).filter(({ type }) => type === 'rtmp');
+      const rows = (await listStreams(db)).filter(({ type, device }) => type === 'rtmp' && device === undefined);
       return rows.map(({ name, wanted, kept, camera, config, secret }) => {
         if (!kept) return { name, wanted };
         const sealed = secret === undefined ? {} : (JSON.parse(cipher.open(secret)) as Partial<PushSpec>);

@@ -1,10 +1,11 @@
 import { AppError } from '../contracts/errors.ts';
 import type { PushHost, PushSpec, PushStatus } from '../contracts/pushes.ts';
 import { type NewStream, type StreamFigures, type StreamKind, told } from './kind.ts';
+import type { PlacedSpec } from './placed-pushes.ts';
 
 /** Pushes that stay over restarts, beside those of flows. */
 export interface KeptPushes extends PushHost {
-  keep(spec: PushSpec, wanted: boolean): PushStatus;
+  keep(spec: PushSpec & Pick<PlacedSpec, 'pushedBy'>, wanted: boolean): PushStatus;
   remove(name: string): void;
   written(): Promise<void>;
 }
@@ -17,13 +18,21 @@ export function pushKind(pushes: KeptPushes, type: 'rtmp' | 'whip'): StreamKind 
   return {
     async make({ name, camera, wish, wanted }: NewStream) {
       if (!wish.url) throw new AppError('request.invalid', 'url is missing: where is it to go?', { field: 'url' });
-      const { key, sound, insecure } = wish;
+      const { key, sound, insecure, pushed_by: pushedBy } = wish;
       // WHIP endpoints are given out as web addresses.
       const url = type === 'whip' ? wish.url.replace(/^http(s?):/i, 'whip$1:') : wish.url;
       if (/^whips?:/i.test(url) !== (type === 'whip'))
         throw new AppError('push.invalid', `that is no address of type ${type}`, { field: 'url' });
       pushes.keep(
-        { name, camera, url, ...(key && { key }), ...(sound && { sound }), ...(insecure && { insecure }) },
+        {
+          name,
+          camera,
+          url,
+          ...(key && { key }),
+          ...(sound && { sound }),
+          ...(insecure && { insecure }),
+          ...(pushedBy && { pushedBy }),
+        },
         wanted,
       );
       await pushes.written();

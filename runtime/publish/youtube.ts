@@ -104,8 +104,8 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
         'stream.not_set_up',
         reason ?? 'no Google account is connected: connect one in the console, Streams',
       );
-    const { title, description, privacy, made_for_kids, latency, dvr, scheduled_at, product_id } = wish;
-    const config = { title, description, privacy, made_for_kids, latency, dvr, scheduled_at, product_id };
+    const { title, description, privacy, made_for_kids, latency, dvr, scheduled_at, product_id, pushed_by } = wish;
+    const config = { title, description, privacy, made_for_kids, latency, dvr, scheduled_at, product_id, pushed_by };
     await putStream(this.#parts.db, {
       name,
       camera,

@@ -26,6 +26,7 @@ export interface DoorOptions {
   rateLimit?: IngestOptions['rateLimit'];
   bodyBudgetBytes?: number;
   onFrame?: IngestOptions['onFrame'];
+  devicePushes?: IngestOptions['devicePushes'];
 }
 
 /** A JPEG with a little structure. */
@@ -118,6 +119,7 @@ export async function openIngest(options: DoorOptions = {}) {
     clock: options.clock ?? systemClock,
     log: silentLog,
     ...(options.onFrame && { onFrame: options.onFrame }),
+    ...(options.devicePushes && { devicePushes: options.devicePushes }),
     ...(options.rateLimit && { rateLimit: options.rateLimit }),
     ...(options.bodyBudgetBytes && { bodyBudgetBytes: options.bodyBudgetBytes }),
   });

@@ -114,6 +114,11 @@ export class Rollout implements Part {
     return this.#sealing.publicKey;
   }
 
+  /** Opens what was sealed with it; throws when it is for somebody else or was tampered with. */
+  openSealed(sealed: string): string {
+    return this.#sealing.unseal(sealed);
+  }
+
   /** New flows are being switched to, or on probation. */
   get isUpdating(): boolean {
     return this.#gate !== undefined;

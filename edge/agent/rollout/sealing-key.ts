@@ -23,6 +23,11 @@ export class SealingKey {
     return this.#keys.publicKey;
   }
 
+  /** Throws when it is for somebody else or was tampered with. */
+  unseal(sealed: string): string {
+    return openSealed(this.#keys, sealed);
+  }
+
   /** Reads it, or makes one; a file that cannot be read is replaced: credentials have to be deployed anew then. */
   async open(): Promise<void> {
     const kept = (await this.#disk.read(this.#file))?.toString('utf8');
@@ -35,7 +40,7 @@ export class SealingKey {
   credentialsOf({ credentials }: FlowBundle): Record<string, unknown> | null {
     if (credentials === null) return null;
     try {
-      return JSON.parse(openSealed(this.#keys, credentials)) as Record<string, unknown>;
+      return JSON.parse(this.unseal(credentials)) as Record<string, unknown>;
     } catch (cause) {
       throw new AppError('bundle.invalid', 'its credentials are not sealed for this device’s key', {}, { cause });
     }

@@ -1042,6 +1042,8 @@ export type StreamCreate = {
   scheduled_at?: string;
   /** the product that the video belongs to */
   product_id?: number;
+  /** rtmp, youtube: default the device that has the camera; server: its picture comes here first */
+  pushed_by?: "device" | "server";
 };
 
 export type StreamList = {

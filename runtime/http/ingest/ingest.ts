@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Request, type RequestHandler, Router } from 'express';
 import type { ServedConfig } from '../../contracts/device-config.ts';
+import { type DevicePushDesk, DevicePushReport } from '../../contracts/device-pushes.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import { MAX_FRAME_BODY_BYTES } from '../../contracts/frame.ts';
 import type { PictureDesk } from '../../contracts/gallery.ts';
@@ -29,6 +30,8 @@ export interface IngestOptions {
   frames: Pick<FramesService, 'accept'>;
   /** pictures that devices were asked for; without it none is taken */
   pictures?: PictureDesk;
+  /** pushes that devices run for this server; without it there are none */
+  devicePushes?: DevicePushDesk;
   /** `readJpegHeader` of runtime/picture, which this room may not know */
   readJpegHeader: ReadJpegHeader;
   clock: Clock;
@@ -44,6 +47,7 @@ export interface IngestOptions {
 const MAX_HEARTBEAT_BYTES = 64 * 1024;
 const MAX_KEY_CHARS = 512;
 const parseHeartbeat = parser(HeartbeatBody);
+const parsePushes = parser(DevicePushReport);
 
 /** Is told what became of a frame. */
 type Report = (outcome: Omit<FrameReport, 'seconds'>) => void;
@@ -78,6 +82,10 @@ export function ingestDoor(options: IngestOptions): IngestDoor {
   router
     .route('/ingest/picture')
     .post((req, res) => door.answer(req, res, () => door.picture(req, res)))
+    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+  router
+    .route('/device/pushes')
+    .post((req, res) => door.answer(req, res, () => door.pushes(req, res)))
     .all((req, res) => door.refuseMethod(req, res, 'POST'));
   router
     .route('/device/config')
@@ -175,6 +183,23 @@ class Door {
       if (!isStorable(beat)) throw new AppError('request.invalid', 'the body holds characters that cannot be stored');
       const { lastSeen } = await this.#options.fleet.heartbeat(beat);
       answer(res, 200, { ok: true, last_seen: new Date(lastSeen).toISOString() });
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** How the device's pushes are, and which ones it is to run. */
+  async pushes(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const device = await this.#admit(req);
+    const { devicePushes } = this.#options;
+    const lease = this.#budget.open(device.id);
+    try {
+      checkEncoding(req);
+      const bytes = await readBody(req, MAX_HEARTBEAT_BYTES, lease);
+      this.#signatures.checkBody(req, bytes);
+      const report = parsePushes(parseJson(bytes, 'body'));
+      const orders = await devicePushes?.exchange(device.id, report);
+      answer(res, 200, orders ?? { v: 1, revision: 'none', pushes: [] });
     } finally {
       lease.release();
     }

@@ -1,7 +1,7 @@
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log, Release } from '../../contracts/host.ts';
 import type { BroadcastWish, StreamRecord } from '../../contracts/published.ts';
-import type { PushHost } from '../../contracts/pushes.ts';
+import type { PushHost, PushSpec } from '../../contracts/pushes.ts';
 import {
   type BroadcastRow,
   insertBroadcast,
@@ -12,6 +12,7 @@ import {
 } from '../../db/broadcasts.repo.ts';
 import type { Db } from '../../db/db.ts';
 import { upsertVideo } from '../../db/videos.repo.ts';
+import type { PlacedSpec } from '../placed-pushes.ts';
 import type { Ingest, YoutubeCalls } from './calls.ts';
 import { issuesInWords, type Trouble, troubleOf } from './trouble.ts';
 
@@ -30,7 +31,9 @@ const LONGEST_WAIT_MS = 3_600_000;
 const PATIENCE = 2;
 
 /** What feeds broadcasts, wherever the pushes run. */
-export type BroadcastPushes = Pick<PushHost, 'declare' | 'switchOn' | 'forget' | 'status' | 'list'>;
+export interface BroadcastPushes extends Pick<PushHost, 'switchOn' | 'forget' | 'status' | 'list'> {
+  declare(spec: PushSpec & Pick<PlacedSpec, 'pushedBy'>): Release;
+}
 
 export interface BroadcastParts {
   db: Db;
@@ -213,7 +216,7 @@ export class Broadcast {
       });
       return;
     }
-    this.#feed(row.camera, ingest);
+    this.#feed(row, ingest);
     this.#looks = 0;
     this.#show('connecting', 'waiting for the picture to reach YouTube');
     this.#lookLater(row.id, made, ingest.id, row.liveAt !== null);
@@ -229,10 +232,12 @@ export class Broadcast {
     );
   }
 
-  #feed(camera: string, { url, key }: Ingest): void {
+  #feed({ camera, config }: BroadcastRow, { url, key }: Ingest): void {
     const { pushes } = this.#parts;
     const before = this.#release;
-    this.#release = pushes.declare({ name: this.push, camera, url, key, sound: 'auto' });
+    const { pushed_by: pushedBy } = config as BroadcastWish;
+    const spec = { name: this.push, camera, url, key, sound: 'auto' } as const;
+    this.#release = pushes.declare({ ...spec, ...(pushedBy && { pushedBy }) });
     before();
     pushes.switchOn(this.push);
   }

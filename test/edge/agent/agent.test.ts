@@ -55,6 +55,7 @@ describe('the agent', () => {
     server = new ScriptedServer((request, response) => {
       if (request.path.startsWith('/api/v1/device/config')) return json(response, 200, served());
       if (request.path === '/api/v1/ingest/heartbeat') return json(response, 200, { ok: true, last_seen: '' });
+      if (request.path === '/api/v1/device/pushes') return json(response, 404, { ok: false });
       const seq = Number(request.meta?.seq);
       seqs.push(seq);
       lastSeq = Math.max(lastSeq, seq);

@@ -1,0 +1,91 @@
+import type { Release } from '../contracts/host.ts';
+import type { PUSH_PLACES } from '../contracts/published.ts';
+import type { PublisherHealth, PushSpec, PushStatus } from '../contracts/pushes.ts';
+import type { DevicePushes } from './device-pushes.ts';
+import type { KeptPushes } from './rtmp.ts';
+
+/** A push with where it is to run; without it the device that has the camera pushes it. */
+export interface PlacedSpec extends PushSpec {
+  pushedBy?: (typeof PUSH_PLACES)[number] | undefined;
+}
+
+/**
+ * Pushes for this server's streams, each where its camera is: a device's goes straight from the device to its destination, instead of
+ * through this server's line. A name that is known stays where it is until it is forgotten.
+ */
+export class PlacedPushes implements KeptPushes {
+  readonly #own: KeptPushes;
+  readonly #devices: DevicePushes;
+  readonly #deviceOf: (camera: string) => string | undefined;
+
+  /** `deviceOf`: which device has a camera; undefined for this server's own. */
+  constructor(own: KeptPushes, devices: DevicePushes, deviceOf: (camera: string) => string | undefined) {
+    this.#own = own;
+    this.#devices = devices;
+    this.#deviceOf = deviceOf;
+  }
+
+  declare(given: PlacedSpec, options: { started?: boolean } = {}): Release {
+    const { pushedBy, ...spec } = given;
+    const device = this.#deviceFor(given);
+    if (device === undefined) return this.#own.declare(spec, options);
+    const isOn = this.#devices.has(spec.name) && this.#devices.status(spec.name).wanted;
+    this.#devices.keep(spec, device, isOn || options.started === true);
+    // It stays over a restart of this server, until it is forgotten: the device is not told to stop for that.
+    return () => undefined;
+  }
+
+  keep(given: PlacedSpec, wanted: boolean): PushStatus {
+    const { pushedBy, ...spec } = given;
+    const device = this.#deviceFor(given);
+    return device === undefined ? this.#own.keep(spec, wanted) : this.#devices.keep(spec, device, wanted);
+  }
+
+  switchOn(name: string): PushStatus {
+    return this.#devices.has(name) ? this.#devices.switchTo(name, true) : this.#own.switchOn(name);
+  }
+
+  switchOff(name: string): PushStatus {
+    return this.#devices.has(name) ? this.#devices.switchTo(name, false) : this.#own.switchOff(name);
+  }
+
+  forget(name: string): void {
+    if (this.#devices.has(name)) this.#devices.remove(name);
+    else this.#own.forget(name);
+  }
+
+  remove(name: string): void {
+    if (this.#devices.has(name)) this.#devices.remove(name);
+    else this.#own.remove(name);
+  }
+
+  status(name: string): PushStatus {
+    return this.#devices.has(name) ? this.#devices.status(name) : this.#own.status(name);
+  }
+
+  list(): PushStatus[] {
+    return [...this.#own.list(), ...this.#devices.list()];
+  }
+
+  watch(name: string, onChange: (status: PushStatus) => void): Release {
+    const releases = [this.#own.watch(name, onChange), this.#devices.watch(name, onChange)];
+    return () => {
+      for (const release of releases) release();
+    };
+  }
+
+  /** Of this server's own; a device has its own. */
+  health(): PublisherHealth {
+    return this.#own.health();
+  }
+
+  async written(): Promise<void> {
+    await Promise.all([this.#own.written(), this.#devices.written()]);
+  }
+
+  #deviceFor({ name, camera, pushedBy }: PlacedSpec): string | undefined {
+    if (pushedBy === 'server') return undefined;
+    if (!this.#devices.has(name) && this.#own.list().some((push) => push.name === name)) return undefined;
+    return this.#deviceOf(camera);
+  }
+}
