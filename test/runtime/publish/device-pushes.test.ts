@@ -16,7 +16,7 @@ import { Pushes } from '../../../runtime/media/push/pushes.ts';
 import { DevicePushes } from '../../../runtime/publish/device-pushes.ts';
 import { PlacedPushes } from '../../../runtime/publish/placed-pushes.ts';
 import { createPushTable } from '../../../runtime/publish/push-memory.ts';
-import { rtmpKind } from '../../../runtime/publish/rtmp.ts';
+import { pushKind } from '../../../runtime/publish/rtmp.ts';
 import { StreamBook } from '../../../runtime/publish/streams.ts';
 import { describeOnBothDatabases } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
@@ -69,7 +69,7 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
     devices.load(await listStreams(db));
     await own.start();
     const placed = new PlacedPushes(own, devices, (camera) => (camera.startsWith('pi-') ? 'pi' : undefined));
-    const book = new StreamBook({ db, kinds: { rtmp: rtmpKind(placed) }, missing: {}, youtube: {} as never });
+    const book = new StreamBook({ db, kinds: { rtmp: pushKind(placed, 'rtmp') }, missing: {}, youtube: {} as never });
     const door = await openIngest({ devicePushes: devices });
     return {
       devices,
