@@ -41,6 +41,12 @@ export const router = createRouter({
       meta: { place: 'devices' },
     },
     {
+      path: '/streams',
+      name: 'streams',
+      component: () => import('./streams/streams-page.vue'),
+      meta: { place: 'streams' },
+    },
+    {
       path: '/settings',
       name: 'settings',
       component: () => import('./settings/settings-page.vue'),

@@ -4,6 +4,7 @@ import { imageStrings } from './strings/images.ts';
 import { placeStrings } from './strings/places.ts';
 import { playerStrings } from './strings/player.ts';
 import { regionStrings } from './strings/regions.ts';
+import { streamStrings } from './strings/streams.ts';
 import { userStrings } from './strings/users.ts';
 
 /** Every word the console says, in one catalogue: a translation replaces this object. */
@@ -14,5 +15,6 @@ export const words = {
   devices: deviceStrings,
   regions: regionStrings,
   player: playerStrings,
+  streams: streamStrings,
   users: userStrings,
 };

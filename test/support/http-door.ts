@@ -21,8 +21,8 @@ function untouched<T>(name: string): T {
 
 let hash: Promise<string> | undefined;
 
-/** The HTTP face on a free port, with users in memory and the stages that the test hands in. */
-export async function openDoor(parts: Partial<HttpParts> = {}) {
+/** The HTTP face on a free port, or the one given, with users in memory and the stages that the test hands in. */
+export async function openDoor(parts: Partial<HttpParts> = {}, port = 0) {
   const users = memoryUsers();
   const clock = parts.clock ?? systemClock;
   const metrics = createMetrics({ log: silentLog, process: false });
@@ -50,7 +50,7 @@ export async function openDoor(parts: Partial<HttpParts> = {}) {
     basePath: '',
     ...parts,
   });
-  const server = new HttpServer({ host: '127.0.0.1', port: 0 });
+  const server = new HttpServer({ host: '127.0.0.1', port });
   server.serve(app);
   await server.start();
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;

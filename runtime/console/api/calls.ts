@@ -1,4 +1,4 @@
-import type { CaptureBody, GalleryList, ImageRecord } from '../../contracts/gallery.ts';
+import type { CaptureBody, GalleryList, ImageRecord, VideoRecord } from '../../contracts/gallery.ts';
 import { address, client, type Query } from './client.ts';
 
 export type { ConfigAnswer, RoisAnswer } from '../../contracts/client/shapes.ts';
@@ -31,6 +31,17 @@ export const calls = {
   products: async () => (await client.getProducts({ limit: 200 })).items,
   createProduct: client.postProducts,
   deleteProduct: client.deleteProduct,
+
+  streams: async () => (await client.getStreams()).items,
+  createStream: client.postCameraStreams,
+  startStream: (id: string) => client.postStreamStart(id),
+  stopStream: (id: string) => client.postStreamStop(id),
+  deleteStream: client.deleteStream,
+  youtube: () => client.getYoutube(),
+  connectYoutube: () => client.postYoutubeConnect(),
+  disconnectYoutube: () => client.deleteYoutube(),
+  videos: async (limit: number) => (await client.getVideos({ limit })) as GalleryList<VideoRecord>,
+  deleteVideo: (id: number) => client.deleteVideo(id),
 
   events: (query: Query, signal?: AbortSignal) => client.getEvents(query, { signal }),
   event: client.getEvent,

@@ -3,6 +3,23 @@ import { AppError } from '../../contracts/errors.ts';
 import { type YoutubeService, YoutubeStatus } from '../../contracts/published.ts';
 import { Answer, type RouteSpec } from '../route.ts';
 
+/** Google's word for why there is no access; what is no word of that kind is not repeated. */
+function refusal(error: string): string {
+  return /^[a-z_]{1,40}$/.test(error) ? error : 'failed';
+}
+
+/** How a login ended, in a word for the console. */
+async function outcome(youtube: YoutubeService, came: [state: string, code: string, by: string]): Promise<string> {
+  try {
+    await youtube.finish(...came);
+    return 'connected';
+  } catch (error) {
+    return error instanceof AppError && error.code === 'auth.invalid'
+      ? String(error.details.problem ?? 'failed')
+      : 'failed';
+  }
+}
+
 /** Connecting the Google account of broadcasts: who may do what it may is an administrator. */
 export function youtubeRoutes(youtube: () => YoutubeService): RouteSpec[] {
   const tag = 'streams';
@@ -41,11 +58,13 @@ export function youtubeRoutes(youtube: () => YoutubeService): RouteSpec[] {
         scope: Type.Optional(Type.String({ maxLength: 2000 })),
       }),
       status: 303,
-      errors: ['auth.invalid'],
+      // Whoever comes here is a person in a browser: what went wrong is told by the page, not by an answer of the API.
       async handle({ query: { state = '', code = '', error }, actor }) {
-        if (typeof error === 'string') throw new AppError('auth.invalid', `Google did not give access: ${error}`);
-        await youtube().finish(String(state), String(code), actor.name);
-        return new Answer(303, undefined, { Location: youtube().page });
+        const came =
+          typeof error === 'string'
+            ? refusal(error)
+            : await outcome(youtube(), [String(state), String(code), actor.name]);
+        return new Answer(303, undefined, { Location: `${youtube().page}?youtube=${came}` });
       },
     },
     {

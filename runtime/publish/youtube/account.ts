@@ -71,13 +71,16 @@ export class YoutubeAccount {
     const login = this.#logins.get(state);
     this.#logins.delete(state);
     if (!login || login.by !== by || login.untilMs < this.#options.clock.monotonicMs())
-      throw new AppError('auth.invalid', 'this login was not begun here, or is too old: begin again');
+      throw new AppError('auth.invalid', 'this login was not begun here, or is too old: begin again', {
+        problem: 'too_old',
+      });
     const client = await this.#client();
     const { tokens } = await client.getToken({ code, codeVerifier: login.verifier });
     if (!tokens.refresh_token)
       throw new AppError(
         'auth.invalid',
         'Google gave no lasting token: remove the access at myaccount.google.com and connect again',
+        { problem: 'no_lasting_token' },
       );
     client.setCredentials(tokens);
     const { db, cipher } = this.#options;
