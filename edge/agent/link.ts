@@ -11,6 +11,7 @@ import type { Part } from '../../runtime/lib/part.ts';
 import { Pause } from './pause.ts';
 import { objectIn } from './server-http.ts';
 import type { SessionNumber } from './session-number.ts';
+import { loadMqtt } from './small-mqtt.ts';
 
 /** A half-open connection is noticed after one and a half of these. */
 const KEEPALIVE_S = 30;
@@ -212,7 +213,7 @@ export class Link implements Part {
   async #connection(target: MqttTarget): Promise<string> {
     const { device, key, sessions } = this.#options;
     this.#session = await sessions.next();
-    const { connect } = await import('mqtt');
+    const { connect } = await loadMqtt();
     if (!this.#running || target !== this.#target) return 'no longer wanted';
     const client = connect(target.url, {
       protocolVersion: 4,

@@ -1,7 +1,7 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../runtime/contracts/host.ts';
+import { HttpAgent, HttpsAgent, requestHttp, requestHttps } from '../../runtime/lib/builtin-http.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const WHOLE_TIMEOUT_MS = 60_000;
@@ -39,7 +39,7 @@ export class ServerHttp {
   readonly #base: URL;
   readonly #key: string;
   readonly #clock: Clock;
-  readonly #agent: HttpAgent;
+  readonly #agent: Agent;
 
   constructor(options: { url: string; key: string; clock: Clock }) {
     this.#base = new URL(options.url.endsWith('/') ? options.url : `${options.url}/`);

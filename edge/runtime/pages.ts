@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
+import { createServer, STATUS_CODES } from '../../runtime/lib/builtin-http.ts';
 import type { Part } from '../../runtime/lib/part.ts';
 import type { Access } from './access.ts';
 import type { LiveDoor } from './live-door.ts';
