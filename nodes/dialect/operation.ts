@@ -51,6 +51,9 @@ export interface CameraRow {
   last_frame: string | null;
   created_at: string;
   updated_at?: string;
+  /** whether Redeye sends it a key, and the names of other headers */
+  has_key?: boolean;
+  headers?: string[];
 }
 
 export type Operation = (ask: Ask, tools: Tools) => Promise<Reply> | Reply;
@@ -106,6 +109,13 @@ export function asRefusal(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown;
   if (thrown instanceof AppError) return new Refusal(thrown.status, thrown.code, thrown.message);
   return new Refusal(500, 'internal.error', 'something went wrong on our side; the log says what');
+}
+
+/** A text of the body that must have so many characters, where it is given. Throws 422. */
+export function textIn(value: unknown, name: string, least: number, most: number): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value.length >= least && value.length <= most) return value;
+  throw new Refusal(422, 'request.invalid', `${name} must be a text of ${least} to ${most} characters`);
 }
 
 /** A number of the body or query that must lie in a range, where it is given. Throws 422 or, with `status`, another refusal. */

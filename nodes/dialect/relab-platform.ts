@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow } from './image.ts';
-import { type CameraRow, leftOut, numberIn, type Operation, Refusal, type Tools } from './operation.ts';
+import { type CameraRow, leftOut, numberIn, type Operation, Refusal, type Tools, textIn } from './operation.ts';
+import { endRecording, recordingOf, recordingView, relabRecording } from './relab-recording.ts';
 
 /** What our codes are on the platform: a camera away is 503, its key 401 or 403, an answer that is none 424 (§2.1). */
 const STATUS: Record<string, number> = {
@@ -41,23 +42,20 @@ function statusOf(camera: CameraRow, stream: object | null = null) {
   return { connection, last_seen_at: camera.last_frame, details };
 }
 
-function text(value: unknown, name: string, least: number, most: number): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' && value.length >= least && value.length <= most) return value;
-  throw new Refusal(422, 'request.invalid', `${name} must be a text of ${least} to ${most} characters`);
-}
-
-/** The address as a driver's URL, with the key and the other headers in it. */
-function addressOf(
-  url: string,
-  key: string,
-  headers: unknown,
-): { url: string; headers: { key: string; value: string }[] } {
+/** The address as a driver's URL; keys and headers go beside it. */
+function addressOf(url: string): string {
   const parsed = URL.parse(url);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) {
     throw new Refusal(422, 'request.invalid', 'url must be an address of http or https');
   }
-  const list = headers === undefined || headers === null ? [] : headers;
+  parsed.username = '';
+  parsed.password = '';
+  parsed.search = '';
+  return `relab+${parsed.href}`;
+}
+
+/** `auth_headers`: sent to the camera beside the key (S0.25). */
+function headersIn(list: unknown): { key: string; value: string }[] {
   if (!Array.isArray(list)) throw new Refusal(422, 'request.invalid', 'auth_headers must be a list');
   const read = list.map((entry) => {
     const { key: name, value } = (entry ?? {}) as { key?: unknown; value?: unknown };
@@ -70,24 +68,40 @@ function addressOf(
   if (JSON.stringify(read).length > MOST_HEADER_BYTES) {
     throw new Refusal(422, 'request.invalid', `auth_headers is larger than ${MOST_HEADER_BYTES} bytes`);
   }
-  parsed.username = '';
-  parsed.password = key;
-  parsed.search = new URLSearchParams(read.map(({ key: name, value }) => [`header.${name}`, value])).toString();
-  return { url: `relab+${parsed.href}`, headers: read };
+  return read;
+}
+
+/** What the product API finds wrong with values is 422 there. */
+async function valuesChecked<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 400) throw new Refusal(422, error.code, error.message);
+    throw error;
+  }
 }
 
 /** Registers a camera (S0.4–S0.6): we make the key, and this is the only time it is shown. */
 const create: Operation = async ({ body }, { api }) => {
-  const name = text(body.name, 'name', 2, 100);
-  const url = text(body.url, 'url', 1, 2000);
-  text(body.description, 'description', 0, 500);
+  const name = textIn(body.name, 'name', 2, 100);
+  const url = textIn(body.url, 'url', 1, 2000);
+  textIn(body.description, 'description', 0, 500);
   if (name === undefined || url === undefined) {
     throw new Refusal(422, 'request.invalid', `${name === undefined ? 'name' : 'url'}: Field required`);
   }
   const key = `CAM_${randomBytes(32).toString('base64url')}`;
-  const address = addressOf(url, key, body.auth_headers);
-  const camera = (await api('POST', '/cameras', { name, url: address.url })) as CameraRow;
-  return { status: 201, body: { ...cameraRead(camera), api_key: key, auth_headers: address.headers } };
+  const headers = headersIn(body.auth_headers ?? []);
+  const made = { name, url: addressOf(url), key, headers };
+  const camera = (await valuesChecked(api('POST', '/cameras', made))) as CameraRow;
+  return { status: 201, body: { ...cameraRead(camera), api_key: key, auth_headers: headers } };
+};
+
+/** Another key, shown this once; the camera has to be told it. Values of other headers are not shown again. */
+const regenerateKey: Operation = async ({ params }, { api }) => {
+  const path = `/cameras/${encodeURIComponent(params.id ?? '')}/renew-key`;
+  const { key, headers = [], ...camera } = (await valuesChecked(api('POST', path))) as CameraRow & { key: string };
+  const auth_headers = headers.map((name) => ({ key: name, value: null }));
+  return { status: 201, body: { ...cameraRead(camera), api_key: key, auth_headers } };
 };
 
 const list: Operation = async ({ query }, tools) => {
@@ -107,17 +121,26 @@ const get: Operation = async ({ params, query }, tools) => {
 
 const status: Operation = async ({ params }, tools) => {
   const camera = await cameraOf(params, tools);
-  return { status: 200, body: statusOf(camera, streamOf(camera.id, tools)) };
+  return { status: 200, body: statusOf(camera, await anyStreamOf(camera.id, tools)) };
 };
 
+/** Name, address and headers; what is not named stays, and so does the key. */
 const patch: Operation = async ({ params, body }, tools) => {
-  const name = text(body.name, 'name', 2, 100);
-  if (body.url !== undefined) {
-    throw new Refusal(422, 'request.invalid', 'url cannot be changed without its key: register the camera anew');
+  const name = textIn(body.name, 'name', 2, 100);
+  const url = textIn(body.url, 'url', 1, 2000);
+  textIn(body.description, 'description', 0, 500);
+  const change = {
+    ...(name !== undefined && { name }),
+    ...(url !== undefined && { url: addressOf(url) }),
+    ...(body.auth_headers !== undefined && body.auth_headers !== null && { headers: headersIn(body.auth_headers) }),
+  };
+  if (Object.keys(change).length === 0) return get({ params, query: {} } as never, tools);
+  if (url !== undefined && !(await cameraOf(params, tools)).has_key) {
+    const words = 'no key is kept for this camera, so it would be asked without one: regenerate its key first';
+    throw new Refusal(422, 'request.invalid', words);
   }
-  if (name === undefined) return get({ params, query: {} } as never, tools);
-  const camera = (await tools.api('PATCH', `/cameras/${encodeURIComponent(params.id ?? '')}`, { name })) as CameraRow;
-  return { status: 200, body: cameraRead(camera) };
+  const path = `/cameras/${encodeURIComponent(params.id ?? '')}`;
+  return { status: 200, body: cameraRead((await valuesChecked(tools.api('PATCH', path, change))) as CameraRow) };
 };
 
 const remove: Operation = async ({ params }, tools) => {
@@ -130,7 +153,7 @@ const remove: Operation = async ({ params }, tools) => {
 const image: Operation = async ({ params, body, origin }, { api }) => {
   const product = numberIn(body.product_id, 'product_id', { min: 1, whole: true });
   if (product === undefined) throw new Refusal(422, 'request.invalid', 'product_id: Field required');
-  const description = text(body.description, 'description', 0, 500);
+  const description = textIn(body.description, 'description', 0, 500);
   const path = `/cameras/${encodeURIComponent(params.id ?? '')}/capture`;
   const wish = { product_id: product, ...(description !== undefined && { description }) };
   const taken = (await fromCamera(api('POST', path, wish))) as ImageRow;
@@ -169,6 +192,12 @@ function streamOf(camera: string, { memory, host }: Tools, origin = ''): object 
   };
 }
 
+/** The recording, which the platform asks for first, else the preview; both may run at once. */
+async function anyStreamOf(camera: string, tools: Tools, origin = ''): Promise<object | null> {
+  const recording = await recordingOf(camera, tools);
+  return recording ? recordingView(recording) : streamOf(camera, tools, origin);
+}
+
 function release(camera: string, { memory }: Tools): boolean {
   const kept = memory.get(`preview ${camera}`) as KeptStream | undefined;
   kept?.[Symbol.dispose]();
@@ -186,15 +215,27 @@ const previewStart: Operation = async ({ params, origin }, tools) => {
   return { status: 201, body: streamOf(id, tools, origin) };
 };
 
-const previewStop: Operation = async ({ params }, tools) => {
+const previewStop: Operation = async (ask, tools) => {
+  // Tabs that were edited before there was `stream-stop` have one box for both addresses.
+  if (ask.path.endsWith('/stream/stop')) return streamStop(ask, tools);
+  const { params } = ask;
   const { id } = await cameraOf(params, tools);
   if (!release(id, tools)) throw new Refusal(404, 'stream.none', 'No active stream');
   return { status: 204 };
 };
 
+/** Stops what runs, the recording too. */
+const streamStop: Operation = async ({ params }, tools) => {
+  const { id } = await cameraOf(params, tools);
+  const recording = await recordingOf(id, tools);
+  if (recording) await endRecording(recording, tools);
+  if (!release(id, tools) && !recording) throw new Refusal(404, 'stream.none', 'No active stream');
+  return { status: 204 };
+};
+
 const streamStatus: Operation = async ({ params, origin }, tools) => {
   const { id } = await cameraOf(params, tools);
-  const body = streamOf(id, tools, origin);
+  const body = await anyStreamOf(id, tools, origin);
   if (!body) throw new Refusal(404, 'stream.none', 'No active stream');
   return { status: 200, body };
 };
@@ -217,17 +258,9 @@ const mode: Operation = async ({ params, query, path }, tools) => {
   if (path.endsWith('/open') && query.mode !== undefined && !['photo', 'video'].includes(query.mode)) {
     throw new Refusal(422, 'request.invalid', 'mode must be photo or video');
   }
-  const stream = streamOf(camera.id, tools);
+  const stream = await anyStreamOf(camera.id, tools);
   if (path.endsWith('/close') && stream) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
   return { status: 200, body: { current_mode: path.endsWith('/close') ? null : (query.mode ?? 'photo'), stream } };
-};
-
-const record: Operation = async ({ params, body, method }, tools) => {
-  await cameraOf(params, tools);
-  if (method === 'POST' && numberIn(body.product_id, 'product_id', { min: 1, whole: true }) === undefined) {
-    throw new Refusal(422, 'request.invalid', 'product_id: Field required');
-  }
-  throw new Refusal(503, 'youtube.unavailable', 'streaming to YouTube is not set up on this server');
 };
 
 /** What the camera's device last said of itself. */
@@ -273,9 +306,10 @@ export const relabPlatform: Record<string, Operation> = {
   'preview-hls': previewHls,
   'preview-watch': previewWatch,
   'stream-status': streamStatus,
-  record,
+  'stream-stop': streamStop,
+  ...relabRecording,
   telemetry,
-  'regenerate-key': leftOut('a new key for a camera that is registered already'),
+  'regenerate-key': regenerateKey,
   'local-access': leftOut('direct access to a camera'),
   pairing: leftOut('pairing by device assertion'),
 };

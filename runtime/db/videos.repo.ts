@@ -20,7 +20,7 @@ export interface VideoRow {
 const COLUMNS = `id, url, title, description, camera_id, product_id, user_id, youtube_id, metadata, started_at, ended_at,
   created_at, updated_at`;
 
-/** Adds a recording, or brings the one of the same YouTube id up to date; what is null then stays. */
+/** Adds a recording, or brings the one of the same YouTube id up to date; what is null then stays. A product that is gone counts as none. */
 export async function upsertVideo(
   q: Queryable,
   video: {
@@ -40,7 +40,7 @@ export async function upsertVideo(
   const { rows } = await q.query<VideoRow>(
     `insert into videos as v (url, title, description, camera_id, product_id, user_id, youtube_id, metadata, started_at, ended_at,
                               created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, coalesce($8::text::jsonb, '{}'), $9, $10, $11, $11)
+     values ($1, $2, $3, $4, (select id from products where id = $5::integer), $6, $7, coalesce($8::text::jsonb, '{}'), $9, $10, $11, $11)
      on conflict (youtube_id) where youtube_id is not null do update
        set url = excluded.url, title = coalesce(excluded.title, v.title),
            description = coalesce(excluded.description, v.description), camera_id = coalesce(excluded.camera_id, v.camera_id),
@@ -106,4 +106,9 @@ export async function countVideos(q: Queryable, query: GalleryQuery): Promise<nu
 /** Forgets a recording; false when there is none. */
 export async function deleteVideo(q: Queryable, id: number): Promise<boolean> {
   return (await q.query('delete from videos where id = $1', [id])).rowCount > 0;
+}
+
+/** Forgets the recording of that YouTube id, if there is one. */
+export async function forgetVideo(q: Queryable, youtubeId: string): Promise<void> {
+  await q.query('delete from videos where youtube_id = $1', [youtubeId]);
 }

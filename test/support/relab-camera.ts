@@ -11,8 +11,15 @@ export type RelabFault = 'none' | 'failing' | 'streaming' | 'hanging' | 'no jpeg
  */
 export class RelabCamera {
   readonly #dialect: 'A' | 'B';
-  readonly #key: string;
-  readonly asked: { method: string; path: string; body: unknown; key: string | undefined }[] = [];
+  /** the one that it takes (`AUTHORIZED_API_KEYS`) */
+  key: string;
+  readonly asked: {
+    method: string;
+    path: string;
+    body: unknown;
+    key: string | undefined;
+    headers: IncomingMessage['headers'];
+  }[] = [];
   readonly #images = new Map<string, Buffer>();
   readonly controls: Record<string, unknown> = { ExposureTime: 20_000, AnalogueGain: 1 };
   readonly #server = createServer((req, res) => void this.#take(req, res));
@@ -22,7 +29,7 @@ export class RelabCamera {
 
   private constructor(dialect: 'A' | 'B', key: string) {
     this.#dialect = dialect;
-    this.#key = key;
+    this.key = key;
   }
 
   static async open(dialect: 'A' | 'B', key = 'CAM_pi-key', port = 0): Promise<RelabCamera> {
@@ -37,7 +44,7 @@ export class RelabCamera {
 
   /** As a camera URL, with the key. */
   get url(): string {
-    return `relab+http://:${this.#key}@127.0.0.1:${this.port}`;
+    return `relab+http://:${this.key}@127.0.0.1:${this.port}`;
   }
 
   async stop(): Promise<void> {
@@ -52,10 +59,10 @@ export class RelabCamera {
     const method = req.method ?? '';
     const body = text === '' ? undefined : (JSON.parse(text) as unknown);
     const key = req.headers['x-api-key'] as string | undefined;
-    this.asked.push({ method, path: pathname, body, key });
+    this.asked.push({ method, path: pathname, body, key, headers: req.headers });
     const isOpen = this.#dialect === 'B' && pathname === '/preview-thumbnail.jpg';
     if (!isOpen && key === undefined) return answer(res, 401, { detail: 'Not authenticated' });
-    if (!isOpen && key !== this.#key) return answer(res, 403, { detail: 'Invalid API Key' });
+    if (!isOpen && key !== this.key) return answer(res, 403, { detail: 'Invalid API Key' });
     const known =
       this.#dialect === 'A'
         ? await this.#dialectA(method, pathname, res)

@@ -11,7 +11,7 @@ import {
   updateBroadcast,
 } from '../../db/broadcasts.repo.ts';
 import type { Db } from '../../db/db.ts';
-import { upsertVideo } from '../../db/videos.repo.ts';
+import { forgetVideo, upsertVideo } from '../../db/videos.repo.ts';
 import type { PlacedSpec } from '../placed-pushes.ts';
 import type { Ingest, YoutubeCalls } from './calls.ts';
 import { issuesInWords, type Trouble, troubleOf } from './trouble.ts';
@@ -184,6 +184,8 @@ export class Broadcast {
       await updateBroadcast(db, row.id, { ingestId: ingest.id });
       if (row.liveAt === null) await calls.bind(made, ingest.id);
       this.#row = row;
+      // From now on it is a recording of its product; it is forgotten again if nothing of it is ever seen.
+      await this.#video(made, row.liveAt);
       this.#feedAt(row, made, ingest);
     } catch (error) {
       const trouble = readTrouble(error);
@@ -251,6 +253,7 @@ export class Broadcast {
     if (made !== undefined && row.liveAt === null)
       await calls
         .deleteBroadcast(made)
+        .then(() => forgetVideo(db, made))
         .catch((error) => log.warn('a broadcast is left at YouTube', { id: made, reason: troubleOf(error).words }));
     await updateBroadcast(db, row.id, { state: 'failed', reason: trouble.words, endedAt: new Date(clock.now()) });
     this.#url = undefined;
@@ -319,9 +322,10 @@ export class Broadcast {
       try {
         const made =
           row.broadcastId ?? (await calls.findBroadcast(row.title, row.createdAt, (id) => isBroadcastKnown(db, id)));
-        if (made !== undefined) await this.#complete(made);
+        const isKept = made !== undefined && ((await this.#complete(made)) || row.liveAt !== null);
         await updateBroadcast(db, row.id, { state: 'complete', endedAt: new Date(clock.now()) });
-        if (made !== undefined && row.liveAt) await this.#video(made, row.liveAt, new Date(clock.now()));
+        if (isKept) await this.#video(made, row.liveAt, new Date(clock.now()));
+        else if (made !== undefined) await forgetVideo(db, made);
       } catch (error) {
         const { words } = troubleOf(error);
         log.warn('a broadcast could not be ended', { stream: this.name, reason: words });
@@ -336,15 +340,20 @@ export class Broadcast {
     this.#show('idle');
   }
 
-  /** What was live is completed, which keeps the recording; what never was is deleted. */
-  async #complete(broadcast: string): Promise<void> {
+  /** What was live is completed, which keeps the recording; what never was is deleted. Answers whether there is a recording. */
+  async #complete(broadcast: string): Promise<boolean> {
     const { calls } = this.#parts;
     const lifeCycle = await calls.lifeCycle(broadcast);
-    if (lifeCycle === undefined || lifeCycle === 'complete' || lifeCycle === 'revoked') return;
-    if (lifeCycle !== 'live' && lifeCycle !== 'liveStarting') return calls.deleteBroadcast(broadcast);
+    if (lifeCycle === 'complete' || lifeCycle === 'revoked') return true;
+    if (lifeCycle === undefined) return false;
+    if (lifeCycle !== 'live' && lifeCycle !== 'liveStarting') {
+      await calls.deleteBroadcast(broadcast);
+      return false;
+    }
     await calls.transition(broadcast, 'complete').catch((error: unknown) => {
       if (troubleOf(error).code !== 'redundantTransition') throw error;
     });
+    return true;
   }
 
   async #video(broadcast: string, startedAt: Date | null, endedAt: Date | null = null): Promise<void> {

@@ -123,6 +123,27 @@ describeOnBothDatabases('a stream to YouTube', (database) => {
     assert.doesNotMatch(JSON.stringify([figures(), log.lines]), /key-/);
   });
 
+  it('is a recording of its product from its beginning on, and of none when that is gone; one that nobody saw is forgotten', async () => {
+    await connect();
+    const { rows: products } = await db.query<{ id: number }>(
+      "insert into products (name, created_at, updated_at) values ('Drill', now(), now()) returning id",
+    );
+    const product_id = products[0]?.id;
+    await make({ title: 'Drill, front', product_id });
+    const videos = async () => (await db.query('select url, title, product_id, started_at from videos')).rows;
+    const url = 'https://youtube.com/watch?v=b1';
+    assert.deepEqual(await videos(), [{ url, title: 'Drill, front', product_id, started_at: null }]);
+    await kind.turn('gate-youtube', false);
+    assert.deepEqual([await videos(), youtube.broadcasts.size], [[], 0]);
+
+    await kind.turn('gate-youtube', true);
+    await db.query('delete from products');
+    youtube.active.add('s2');
+    await look('live');
+    const [kept] = (await videos()) as { product_id: number | null; started_at: Date }[];
+    assert.deepEqual([kept?.product_id, kept?.started_at instanceof Date], [null, true]);
+  });
+
   it('is started by hand where auto-start does not come', async () => {
     await connect();
     await make();
