@@ -2,32 +2,7 @@ import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow, SettingsRow } from './image.ts';
 import { leftOut, type Operation, Refusal, type Tools } from './operation.ts';
-
-interface Stream extends Disposable {
-  camera: string;
-  startedAt: number;
-}
-
-const KEY = 'stream';
-
-function streamOf({ memory, host }: Tools, origin: string): Record<string, unknown> | null {
-  const stream = memory.get(KEY) as Stream | undefined;
-  if (!stream) return null;
-  const { state } = host.live?.status(stream.camera, 'hls') ?? { state: 'idle' };
-  return {
-    mode: 'local',
-    provider: null,
-    url: `${origin}/stream/watch`,
-    started_at: new Date(stream.startedAt).toISOString(),
-    youtube_config: null,
-    metadata: { state },
-  };
-}
-
-function stop({ memory }: Tools): boolean {
-  (memory.get(KEY) as Stream | undefined)?.[Symbol.dispose]();
-  return memory.delete(KEY);
-}
+import { isWatched, relabStreams, streamOf } from './relab-streams.ts';
 
 /** `CameraStatus`, with the keys of seed 001 beside those of seed 000: none means two things. */
 const status: Operation = async ({ origin }, tools) => {
@@ -65,7 +40,7 @@ const open: Operation = (ask, tools) => {
 };
 
 const close: Operation = (ask, tools) => {
-  if (tools.memory.has(KEY)) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
+  if (streamOf(tools, '')) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
   tools.memory.delete('mode');
   return status(ask, tools);
 };
@@ -117,69 +92,6 @@ const imageB: Operation = async ({ origin }, tools) => {
 const image: Operation = async ({ params }, { api }) => {
   const jpeg = (await api('GET', `/images/${encodeURIComponent(params.id ?? '')}`)) as Buffer;
   return { status: 200, body: jpeg, headers: { 'Content-Type': 'image/jpeg' } };
-};
-
-/** `mode=local` keeps HLS ready; YouTube comes from the pushes of the device, which the server starts. */
-const streamStart: Operation = async ({ query, origin, body }, tools) => {
-  const mode = query.mode;
-  if (mode === 'youtube') {
-    const { stream_key, broadcast_key } = body;
-    const isKey = (key: unknown) => typeof key === 'string' && /^[A-Za-z0-9_-]+$/.test(key);
-    if (!isKey(stream_key) || !isKey(broadcast_key)) {
-      throw new Refusal(400, 'request.invalid', 'YouTube config is missing or invalid');
-    }
-    throw new Refusal(503, 'youtube.unavailable', 'streams to YouTube are started by the server of this device');
-  }
-  if (mode !== 'local') throw new Refusal(422, 'request.invalid', 'mode must be youtube or local');
-  if (tools.memory.has(KEY)) throw new Refusal(409, 'stream.active', 'Stream is already active');
-  const { id } = await tools.camera();
-  const { live, clock } = tools.host;
-  if (!live) throw new Refusal(500, 'host.not_here', 'there is no live picture here');
-  const stream: Stream = { camera: id, startedAt: clock.now(), [Symbol.dispose]: live.keepWarm(id, 'hls') };
-  tools.memory.set(KEY, stream);
-  return { status: 201, body: streamOf(tools, origin) };
-};
-
-const streamStatus: Operation = ({ origin }, tools) => {
-  const body = streamOf(tools, origin);
-  if (!body) throw new Refusal(404, 'stream.none', 'No active stream');
-  return { status: 200, body };
-};
-
-const streamStop: Operation = ({ query }, tools) => {
-  if (query.mode === 'youtube' || !stop(tools)) throw new Refusal(404, 'stream.none', 'No active stream');
-  return { status: 204 };
-};
-
-const streamRedirect: Operation = ({ path }, tools) => {
-  if (!path.endsWith('/hls')) return { status: 307, headers: { Location: '/stream/status' } };
-  if (!tools.memory.has(KEY)) throw new Refusal(404, 'stream.none', 'No local stream');
-  return { status: 307, headers: { Location: '/stream/hls/master.m3u8' } };
-};
-
-/** HLS is served by Redeye itself, below the camera; its credential goes along by header or cookie. */
-const streamHls: Operation = async ({ params }, tools) => {
-  const file = params.file ?? '';
-  if (!/\.(m3u8|ts)$/.test(file)) throw new Refusal(400, 'request.invalid', 'only .m3u8 and .ts files are served');
-  const { id } = await tools.camera();
-  if (!tools.memory.has(KEY)) throw new Refusal(404, 'stream.none', 'No local stream');
-  if (!file.endsWith('.m3u8')) throw new Refusal(403, 'stream.none', 'No such file');
-  return { status: 307, headers: { Location: `/api/v1/cameras/${id}/hls/index.m3u8` } };
-};
-
-const previewHls: Operation = async (_ask, tools) => {
-  const { id } = await tools.camera();
-  return { status: 307, headers: { Location: `/api/v1/cameras/${id}/hls/index.m3u8` } };
-};
-
-const preview: Operation = async ({ path }, tools) => {
-  const { id } = await tools.camera();
-  if (path.endsWith('/stop')) stop(tools);
-  else if (tools.host.live && !tools.memory.has(KEY)) {
-    const release = tools.host.live.keepWarm(id, 'hls');
-    tools.memory.set(KEY, { camera: id, startedAt: tools.host.clock.now(), [Symbol.dispose]: release });
-  }
-  return { status: 204 };
 };
 
 const thumbnail: Operation = async (_ask, tools) => {
@@ -253,7 +165,7 @@ const telemetry: Operation = async (_ask, tools) => {
     mem_percent: Math.round((1 - freemem() / totalmem()) * 1000) / 10,
     disk_percent,
     preview_fps: null,
-    preview_sessions: tools.memory.has(KEY) ? 1 : 0,
+    preview_sessions: isWatched(tools) ? 1 : 0,
     thermal_state: thermalBand(temperature_c),
     current_preview_size: null,
   };
@@ -268,13 +180,7 @@ export const relabDevice: Record<string, Operation> = {
   'image-a': imageA,
   'image-b': imageB,
   image,
-  'stream-start': streamStart,
-  'stream-status': streamStatus,
-  'stream-stop': streamStop,
-  'stream-redirect': streamRedirect,
-  'stream-hls': streamHls,
-  'preview-hls': previewHls,
-  preview,
+  ...relabStreams,
   thumbnail,
   controls,
   focus: leftOut('focus'),

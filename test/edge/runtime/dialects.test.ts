@@ -36,6 +36,7 @@ describe('the dialects of a device', function () {
   let dialects: Dialects;
   let server: Server;
   let flow: Player;
+  let pushes: FakeHost['pushes'];
   let open: string[] = [];
   let url = '';
 
@@ -69,6 +70,8 @@ describe('the dialects of a device', function () {
     });
     await dialects.start();
     const fake = new FakeHost({ side: 'edge', device: 'pi' });
+    fake.cameras.ids = ['pi-cam'];
+    pushes = fake.pushes;
     const host = { ...fake.host, cameras, live: createEdgeLiveHost(live, cameras, log), api: dialects.api };
     const { readFileSync } = await import('node:fs');
     const tabs = ['relab-camera', 'compucyto-camera'].flatMap((name) =>
@@ -166,10 +169,6 @@ describe('the dialects of a device', function () {
     assert.equal((await ask('GET', '/stream/status')).status, 404);
     assert.equal((await ask('DELETE', '/stream/stop')).status, 404);
     assert.equal((await ask('POST', '/stream/start?mode=youtube', { body: {} })).status, 400);
-    const keys = { stream_key: 'abcd-1234', broadcast_key: 'xyz' };
-    const youtube = await ask('POST', '/stream/start?mode=youtube', { body: keys });
-    assert.deepEqual([youtube.status, youtube.json.code], [503, 'youtube.unavailable']);
-    assert.ok(!JSON.stringify(youtube.json).includes('abcd-1234'), 'no key is echoed');
     const started = await ask('POST', '/stream/start?mode=local');
     assert.deepEqual([started.status, started.json.mode, started.json.url], [201, 'local', `${url}/stream/watch`]);
     assert.equal(started.json.youtube_config, null);
@@ -189,6 +188,48 @@ describe('the dialects of a device', function () {
     assert.equal((await ask('DELETE', '/stream/stop?mode=youtube')).status, 404);
     assert.equal((await ask('DELETE', '/stream/stop')).status, 204);
     assert.equal((await ask('POST', '/camera/close')).json.current_mode, null);
+  });
+
+  it('both dialects push to YouTube under the key they are given, and never show it', async () => {
+    const body = { stream_key: 'abcd-1234', broadcast_key: 'xyz' };
+    for (const wrong of [{}, { stream_key: 'abcd-1234' }, { ...body, stream_key: 'a b' }])
+      for (const path of ['/stream/start?mode=youtube', '/streams/youtube'])
+        assert.equal((await ask('POST', path, { body: wrong })).status, 400, path);
+    assert.equal((await ask('POST', '/stream/start?mode=film')).status, 422);
+    const spec = () => pushes.specs.get('relab.youtube');
+
+    const started = await ask('POST', '/stream/start?mode=youtube', { body });
+    const { status, json } = started;
+    assert.deepEqual(
+      [status, json.mode, json.url, json.youtube_config],
+      [201, 'youtube', 'https://youtube.com/watch?v=xyz', null],
+    );
+    assert.ok(Date.parse(json.started_at) <= Date.now());
+    assert.deepEqual(
+      [spec()?.url, spec()?.key, spec()?.camera, spec()?.sound, pushes.on.has('relab.youtube')],
+      ['rtmps://a.rtmps.youtube.com:443/live2', 'abcd-1234', 'pi-cam', 'auto', true],
+    );
+    assert.equal((await ask('POST', '/stream/start?mode=local')).status, 409);
+    assert.equal((await ask('POST', '/stream/start?mode=youtube', { body })).status, 409);
+    assert.equal((await ask('POST', '/camera/close')).status, 409);
+    const shown = await ask('GET', '/camera/status');
+    assert.deepEqual([shown.json.stream.mode, shown.json.current_mode], ['youtube', 'video']);
+    assert.equal((await ask('GET', '/stream/hls')).status, 404, 'nothing local');
+    assert.equal((await ask('DELETE', '/stream/stop?mode=local')).status, 404);
+    assert.equal((await ask('DELETE', '/stream/stop?mode=youtube')).status, 204);
+    assert.equal(spec(), undefined);
+
+    // Dialect B's preview is another encoder: both at once.
+    assert.equal((await ask('POST', '/preview/start')).status, 204);
+    const b = await ask('POST', '/streams/youtube', { body });
+    assert.deepEqual([b.status, b.json.provider, b.json.url], [201, 'youtube', json.url]);
+    assert.equal((await ask('POST', '/streams/youtube', { body })).status, 409);
+    assert.equal((await ask('GET', '/streams/youtube')).json.mode, 'youtube');
+    for (const came of [started, shown, b]) assert.ok(!came.bytes.includes('abcd-1234'), 'no key is echoed');
+    assert.equal((await ask('DELETE', '/streams/youtube')).status, 204);
+    assert.equal((await ask('DELETE', '/streams/youtube')).status, 404);
+    assert.equal((await ask('GET', '/streams/youtube')).status, 404);
+    assert.equal((await ask('POST', '/preview/stop')).status, 204);
   });
 
   it('dialect B: camera, controls, captures, preview, telemetry; what is left out says so', async () => {
