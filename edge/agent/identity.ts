@@ -32,6 +32,8 @@ export interface IdentityOptions {
   model: string;
   clock: Clock;
   log: Log;
+  /** there is no identity yet: it is about to be asked for */
+  onPairing?: () => Promise<void>;
   /** shows people the code, with where to type it */
   say: (code: string, until: string) => void;
   random?: () => number;
@@ -80,6 +82,7 @@ async function keptIn(file: string): Promise<Identity | undefined> {
 
 async function pair(options: IdentityOptions): Promise<Identity> {
   const { clock, log, random = Math.random } = options;
+  await options.onPairing?.();
   const pauses = new Backoff({ firstMs: 1000, maxMs: 30_000, random });
   for (;;) {
     try {

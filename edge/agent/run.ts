@@ -11,13 +11,17 @@ import { childEnvironment } from './child-environment.ts';
 import { type Identity, identityOf } from './identity.ts';
 import { LogTail } from './log-tail.ts';
 import { modelOf } from './model.ts';
+import { PairingPage } from './pairing-page.ts';
 import { CHILD_FLAGS } from './small-heap.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** What runs from source is tested from source. */
 const EXTENSION = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 
 /** The agent process from its settings to its end. Ends with one sentence on a wrong setting, and by itself on nothing else. */
 export async function runEdge(): Promise<void> {
+  // From the first moment: a device may wait for days until somebody pairs it.
+  await new Watchdog({ env: process.env, clock: systemClock, log: createLog({ level: 'info' }) }).start();
   const { env, key } = await identifyOrEnd();
   const settings = readOrEnd(env);
   const logTail = new LogTail();
@@ -71,14 +75,22 @@ async function identifyOrEnd(): Promise<{ env: NodeJS.ProcessEnv; key: string }>
   try {
     const known = readUnnamed(process.env);
     // A wrong setting is told before somebody walks to a screen with a code.
-    readOrEnd({ ...process.env, DEVICE_ID: known.device ?? 'unnamed' });
+    const settings = readOrEnd({ ...process.env, DEVICE_ID: known.device ?? 'unnamed' });
+    const log = createLog({ level: 'info' });
+    const page = new PairingPage({ port: settings.EDGE_PORT, host: settings.EDGE_HOST, log: log.child('pairing') });
     const identity: Identity = await identityOf({
       ...known,
       model: await modelOf(),
       clock: systemClock,
-      log: createLog({ level: 'info' }),
-      say: (code, until) => process.stdout.write(sayCode(known.server, code, until)),
+      log,
+      onPairing: () => page.start(),
+      say(code, until) {
+        page.show({ code, server: known.server, until });
+        process.stdout.write(sayCode(known.server, code, until));
+      },
     });
+    // The flow process takes the port over.
+    await page.stop();
     return { env: { ...process.env, DEVICE_ID: identity.device }, key: identity.key };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
