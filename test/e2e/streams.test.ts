@@ -64,6 +64,8 @@ describe('streams in the console', function () {
       cameras: fake.cameras,
       streams,
       live: fake.live,
+      deviceOf: () => undefined,
+      commands: { request: async () => undefined },
       db,
       key: Buffer.alloc(32, 5),
       metrics: createMetrics({ log: silentLog, process: false }),
