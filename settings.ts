@@ -78,6 +78,15 @@ export const ServerSettings = Type.Object({
     'file that is kept with the state of all pushes (default: DATA_DIR/publisher_health.json)',
     { aliases: ['HEALTH_FILE'] },
   ),
+  LIVEKIT_URL: text('LiveKit server, as https://live.example or http://127.0.0.1:7880', {
+    aliases: ['LIVEKIT_HOST'],
+    pattern: '^(https?|wss?)://[^\\s]+$',
+  }),
+  LIVEKIT_PUBLIC_URL: text('where browsers reach it, when that is not LIVEKIT_URL, as wss://live.example', {
+    pattern: '^(https?|wss?)://[^\\s]+$',
+  }),
+  LIVEKIT_API_KEY: text("one of LiveKit's keys"),
+  LIVEKIT_API_SECRET: text('its secret', { secret: true }),
   YOUTUBE_CLIENT_ID: text('OAuth client of a Google project with the YouTube Data API, for streams to YouTube'),
   YOUTUBE_CLIENT_SECRET: text('its secret', { secret: true }),
   YOUTUBE_API_URL: text('a stand-in for the YouTube API, for tests', { pattern: '^https?://[^\\s]+$' }),

@@ -21,6 +21,7 @@ import type {
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { JobHandle } from './contracts/jobs.ts';
 import type { PushHost } from './contracts/pushes.ts';
+import type { RoomHost } from './contracts/rooms.ts';
 import type { EventsService, FleetService } from './contracts/services.ts';
 import type { Db } from './db/db.ts';
 import { loadDeltaState, saveDeltaState } from './db/delta-states.repo.ts';
@@ -48,6 +49,7 @@ export interface ServerHostParts {
   api?: ApiHost | undefined;
   pushes: PushHost;
   broadcasts?: BroadcastHost | undefined;
+  rooms?: RoomHost | undefined;
   jobs: JobQueue;
   events: Events;
   retention: RetentionHost;
@@ -73,6 +75,7 @@ export function createServerHost(parts: ServerHostParts): Host {
     ...(parts.api && { api: parts.api }),
     pushes: parts.pushes,
     ...(parts.broadcasts && { broadcasts: parts.broadcasts }),
+    ...(parts.rooms && { rooms: parts.rooms }),
     detection: new Detection(parts),
   };
 }

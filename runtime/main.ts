@@ -210,6 +210,7 @@ async function compose(
     key: secrets.urls,
     metrics,
     publicUrl,
+    iceServers: () => live.whep.iceServers('diagnosis'),
     settings,
   });
   const retention = createRetention({
@@ -294,6 +295,7 @@ async function compose(
       api: caller,
       pushes: publishing.pushes,
       broadcasts: publishing.broadcasts,
+      rooms: publishing.rooms,
       jobs,
       events,
       retention: retention.host,

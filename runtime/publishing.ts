@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import type { BroadcastHost } from './contracts/broadcasts.ts';
 import { type DevicePushDesk, PUSHES_COMMAND } from './contracts/device-pushes.ts';
 import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
+import type { IceServer } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
+import type { RoomHost } from './contracts/rooms.ts';
 import type { CommandService } from './contracts/services.ts';
 import type { Db } from './db/db.ts';
 import { listStreams } from './db/streams.repo.ts';
@@ -11,8 +13,12 @@ import type { Part } from './lib/part.ts';
 import { createCipher } from './lib/secrets.ts';
 import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
+import { probeTurn } from './media/turn/probe.ts';
 import { DevicePushes } from './publish/device-pushes.ts';
 import { HlsKind } from './publish/hls.ts';
+import { LivekitServer } from './publish/livekit/server.ts';
+import { LivekitAccess } from './publish/livekit/service.ts';
+import { LivekitKind } from './publish/livekit.ts';
 import { PlacedPushes } from './publish/placed-pushes.ts';
 import { createPushTable } from './publish/push-memory.ts';
 import { pushKind } from './publish/rtmp.ts';
@@ -40,6 +46,8 @@ export interface PublishingOptions {
   commands: Pick<CommandService, 'request'>;
   /** under which browsers reach this server */
   publicUrl: URL;
+  /** ICE servers as a viewer gets them, with fresh credentials */
+  iceServers: () => IceServer[];
   settings: PublishingSettings;
 }
 
@@ -50,6 +58,10 @@ export interface PublishingSettings {
   STREAM_KEY?: string | undefined;
   PUSH_KEY_FILE?: string | undefined;
   PUBLISHER_HEALTH_FILE?: string | undefined;
+  LIVEKIT_URL?: string | undefined;
+  LIVEKIT_PUBLIC_URL?: string | undefined;
+  LIVEKIT_API_KEY?: string | undefined;
+  LIVEKIT_API_SECRET?: string | undefined;
   YOUTUBE_CLIENT_ID?: string | undefined;
   YOUTUBE_CLIENT_SECRET?: string | undefined;
   YOUTUBE_API_URL?: string | undefined;
@@ -64,11 +76,14 @@ export interface Publishing extends Part {
   broadcasts: BroadcastHost;
   /** pushes that devices run, for the door that they come to */
   devicePushes: DevicePushDesk;
+  /** cameras in rooms of LiveKit, for flows */
+  rooms: RoomHost;
 }
 
 /** Puts it together. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, settings, commands } = options;
+  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, iceServers, settings, commands } =
+    options;
   const pushes = new Pushes({
     streams: async () => streams,
     clock,
@@ -107,10 +122,18 @@ export function createPublishing(options: PublishingOptions): Publishing {
     { db, calls, pushes: placed, clock, log: log.child('youtube'), onRevoked, resolve },
     account,
   );
+  const server = new LivekitServer({
+    url: settings.LIVEKIT_URL,
+    publicUrl: settings.LIVEKIT_PUBLIC_URL,
+    apiKey: settings.LIVEKIT_API_KEY,
+    apiSecret: settings.LIVEKIT_API_SECRET,
+  });
+  const rooms = new LivekitKind({ db, server, pushes: placed, clock, log: log.child('livekit'), resolve });
   const book = new StreamBook({
     db,
-    kinds: { hls, rtmp: pushKind(placed, 'rtmp'), whip: pushKind(placed, 'whip'), youtube },
-    missing: { livekit: 'streams into LiveKit are not made by this version: push to its ingress with type rtmp' },
+    kinds: { hls, rtmp: pushKind(placed, 'rtmp'), whip: pushKind(placed, 'whip'), youtube, livekit: rooms },
+    missing: {},
+    livekit: new LivekitAccess({ server, clock, iceServers, probe: probeTurn, rooms }),
     youtube: {
       status: async () => ({ ...(await account.status()), units_today: calls.unitsToday, units_limit: QUOTA }),
       begin: (by) => account.begin(by),
@@ -124,20 +147,24 @@ export function createPublishing(options: PublishingOptions): Publishing {
     streams: book,
     broadcasts: youtube,
     devicePushes,
+    rooms,
     async start() {
       const rows = await listStreams(db);
       devicePushes.load(rows);
       await pushes.start();
       hls.load(rows.filter(({ type }) => type === 'hls'));
       youtube.load(rows.filter(({ type }) => type === 'youtube'));
+      rooms.load(rows.filter(({ type }) => type === 'livekit'));
       // Of a stream that was forgotten just before a crash.
-      const known = new Set(youtube.names());
+      const kinds = { 'youtube.': new Set(youtube.names()), 'livekit.': new Set(rooms.names()) };
       for (const { name } of devicePushes.list())
-        if (name.startsWith('youtube.') && !known.has(name.slice('youtube.'.length))) devicePushes.remove(name);
+        for (const [prefix, known] of Object.entries(kinds))
+          if (name.startsWith(prefix) && !known.has(name.slice(prefix.length))) devicePushes.remove(name);
     },
     async stop() {
       hls.stop();
       await youtube.stopAll();
+      await rooms.stopAll();
       await pushes.stop();
       await devicePushes.written();
     },

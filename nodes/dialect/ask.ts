@@ -27,6 +27,7 @@ export function askOf(msg: RedeyeMessage): Ask {
     query: Object.fromEntries(Object.entries(query).map(([name, value]) => [name, textOf(value)])),
     body: method.toUpperCase() !== 'GET' && isObject(msg.payload) ? msg.payload : {},
     origin: `${protocol}://${headers.host ?? 'localhost'}`,
+    deviceKey: headers['x-device-key'] ?? headers['x-api-key'],
     payload: msg.payload,
     error: isObject(msg.error) ? msg.error : {},
   };

@@ -11,6 +11,8 @@ export interface Ask {
   body: Readonly<Record<string, unknown>>;
   /** address under which the server was asked, as `http://redeye.local:1880` */
   origin: string;
+  /** key that a device showed (X-DEVICE-KEY, X-API-Key); not checked */
+  deviceKey: string | undefined;
   /** the message's payload as it is */
   payload: unknown;
   /** what a `catch` node put on the message */

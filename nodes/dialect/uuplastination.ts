@@ -1,6 +1,7 @@
 import { CpuUse, ipv4Addresses, operatingSystem, uptimeSeconds, uptimeWords } from './machine.ts';
 import { type CameraRow, type Operation, Refusal, type Reply, type Tools } from './operation.ts';
 import { stepperOperations } from './uuplastination-stepper.ts';
+import { webrtcOperations } from './uuplastination-webrtc.ts';
 
 /** `GET /api/v1/metrics`, as far as it is read here. */
 interface Figures {
@@ -136,41 +137,6 @@ const metrics: Operation = async (_ask, tools) => {
   return { status: 200, body };
 };
 
-const NO_LIVEKIT = 'LiveKit is not set up on this server: use WHEP (/{camera}/whep), HLS or MJPEG';
-
-/** ICE servers with credentials of their own (seed 001 gave none, and its TURN never worked). */
-const webrtcConfig: Operation = async (_ask, tools) => {
-  const { id } = await tools.camera();
-  const { iceServers = [] } = (await tools.api('GET', `/cameras/${id}/live`)) as {
-    iceServers?: { url: string; username?: string; credential?: string }[];
-  };
-  const servers = iceServers.map(({ url, ...credentials }) => ({ urls: [url], ...credentials }));
-  return { status: 200, body: { host: '', iceServers: servers, disabled: true, notes: [NO_LIVEKIT] } };
-};
-
-const webrtcHealth: Operation = async (ask, tools) => {
-  const { body } = (await webrtcConfig(ask, tools)) as { body: { iceServers: unknown[] } };
-  const isDiagnosis = ask.path.endsWith('/diagnostics');
-  return {
-    status: 200,
-    body: {
-      livekit_host_env: null,
-      effective_host: '',
-      api_credentials_configured: false,
-      ice_servers_count: body.iceServers.length,
-      disabled: true,
-      reachability: null,
-      recommendations: [NO_LIVEKIT],
-      ...(isDiagnosis && { token_issuance: false, sample_token_prefix: null }),
-    },
-  };
-};
-
-/** Rooms and tokens come with the LiveKit part of the server. */
-const livekit: Operation = () => {
-  throw new Refusal(503, 'livekit.unavailable', NO_LIVEKIT);
-};
-
 /** The dashboard of seed 001 (§2.2). */
 export const uuplastination: Record<string, Operation> = {
   'camera-status': cameraStatus,
@@ -179,8 +145,6 @@ export const uuplastination: Record<string, Operation> = {
   snapshot,
   stats,
   metrics,
-  'webrtc-config': webrtcConfig,
-  'webrtc-health': webrtcHealth,
-  livekit,
+  ...webrtcOperations,
   ...stepperOperations,
 };

@@ -127,6 +127,9 @@ export const ERROR_CODES = {
   'stepper.failed': 503,
   'dialect.left_out': 501,
   'livekit.unavailable': 503,
+  'livekit.key_refused': 503,
+  'livekit.no_redis': 503,
+  'livekit.room_forbidden': 403,
   'youtube.unavailable': 503,
   'internal.error': 500,
 } as const;

@@ -11,6 +11,7 @@ import type { LiveOutputKind, LiveOutputStatus } from './live.ts';
 import type { Side } from './node-types.ts';
 import type { PushHost } from './pushes.ts';
 import type { RetentionReport, RetentionWork } from './retention.ts';
+import type { RoomHost } from './rooms.ts';
 
 /** Time as a parameter. `monotonicMs` never jumps and is what durations are measured with. */
 export interface Clock {
@@ -183,6 +184,7 @@ export interface Host {
   readonly api?: ApiHost;
   readonly pushes?: PushHost;
   readonly broadcasts?: BroadcastHost;
+  readonly rooms?: RoomHost;
 }
 
 /** Where a Node-RED that is not ours finds a host: the package of `npm run pack:nodes` puts one there. */

@@ -115,7 +115,8 @@ export const LiveWays = Type.Object(
     now: Type.Number({ description: "epoch ms on the server's clock" }),
     ways: Type.Array(
       Type.Object({
-        name: Type.Enum(['whep', 'hls', 'mjpeg']),
+        name: Type.Enum(['livekit', 'whep', 'hls', 'mjpeg']),
+        room: Type.Optional(Type.String({ description: 'livekit: ask POST /livekit/token for a token for it' })),
         reason: Type.Optional(Type.String({ description: 'why it is not worth a try now' })),
       }),
     ),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { PUSH_SOUNDS } from './pushes.ts';
+import { RoomWish } from './rooms.ts';
 import { nullable, time } from './schema.ts';
 
 /** How a camera is brought to others. */
@@ -50,9 +50,8 @@ export const StreamCreate = Type.Object(
         description: 'rtmp: key, when it is not the last part of the address; whip: Bearer token',
       }),
     ),
-    sound: Type.Optional(Type.Enum([...PUSH_SOUNDS], { description: 'default auto' })),
     insecure: Type.Optional(Type.Boolean({ description: 'rtmp and whip: take a certificate that nobody vouches for' })),
-    room: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'livekit: default the camera' })),
+    ...RoomWish.properties,
     ...BroadcastWish.properties,
   },
   { title: 'StreamCreate', additionalProperties: false },

@@ -6,6 +6,7 @@ import type { GalleryService } from '../contracts/gallery.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
 import type { YoutubeService } from '../contracts/published.ts';
+import type { LivekitService } from '../contracts/rooms.ts';
 import type {
   CommandService,
   DeploymentService,
@@ -52,6 +53,7 @@ import { eventRoutes } from './routes/events.ts';
 import { galleryRoutes } from './routes/gallery.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { liveApiRoutes } from './routes/live.ts';
+import { livekitRoutes } from './routes/livekit.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { pairingRoutes } from './routes/pairing.ts';
 import { retentionRoutes } from './routes/retention.ts';
@@ -73,7 +75,7 @@ export interface HttpParts {
   events: EventsService;
   retention: RetentionService;
   /** cameras brought to others */
-  published: StreamsService & { youtube: YoutubeService };
+  published: StreamsService & { youtube: YoutubeService; livekit: LivekitService };
   checks: readonly HealthCheck[];
   /** how the server itself is, and what is counted */
   operations: { metrics: MetricsRegistry; frames: FrameCounts; state: ServerState };
@@ -118,6 +120,7 @@ export function apiRoutes(parts: HttpParts): RouteSpec[] {
     ...streamRoutes(parts.events, parts.clock, parts.accounts?.people),
     ...publishedRoutes(parts.published, parts.fleet, idempotency),
     ...youtubeRoutes(() => parts.published.youtube),
+    ...livekitRoutes(() => parts.published.livekit, parts.fleet),
     ...metricsRoutes({ ...parts.operations, clock: parts.clock }),
     ...liveApiRoutes({
       sessions: parts.live?.sessions ?? [],
@@ -167,7 +170,16 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   });
   const viewerOf = viewerDoor({ accounts: parts.accounts, clock, authenticate });
   const pictures =
-    live && liveRoutes({ live, viewerOf, watchers, registered: (id) => parts.fleet.camera(id), clock, basePath });
+    live &&
+    liveRoutes({
+      live,
+      viewerOf,
+      watchers,
+      registered: (id) => parts.fleet.camera(id),
+      roomOf: (id) => parts.published.livekit.roomOf(id),
+      clock,
+      basePath,
+    });
   if (pictures) app.use('/api/v1/cameras/:camera', pictures.api);
 
   const strict = helmet({

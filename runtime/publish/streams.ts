@@ -1,5 +1,6 @@
 import { AppError } from '../contracts/errors.ts';
 import type { StreamCreate, StreamRecord, StreamType, YoutubeService } from '../contracts/published.ts';
+import type { LivekitService } from '../contracts/rooms.ts';
 import type { Actor, StreamsService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Db } from '../db/db.ts';
@@ -14,11 +15,13 @@ export interface StreamBookOptions {
   /** why a kind is missing here, in words */
   missing: Partial<Record<StreamType, string>>;
   youtube: YoutubeService;
+  livekit: LivekitService;
 }
 
 /** All streams of the host by name, whoever made them. */
 export class StreamBook implements StreamsService {
   readonly youtube: YoutubeService;
+  readonly livekit: LivekitService;
   readonly #options: StreamBookOptions;
   /** one change at a time: two with the same made-up name would be one */
   #turn: Promise<unknown> = Promise.resolve();
@@ -26,6 +29,7 @@ export class StreamBook implements StreamsService {
   constructor(options: StreamBookOptions) {
     this.#options = options;
     this.youtube = options.youtube;
+    this.livekit = options.livekit;
   }
 
   async list(camera?: string): Promise<StreamRecord[]> {

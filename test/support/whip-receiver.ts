@@ -56,8 +56,13 @@ export class WhipReceiver {
     return this.sessions.at(-1);
   }
 
-  async stop(): Promise<void> {
+  /** Ends every session from this side. */
+  endAll(): void {
     for (const id of [...this.#open.keys()]) this.#end(id);
+  }
+
+  async stop(): Promise<void> {
+    this.endAll();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }

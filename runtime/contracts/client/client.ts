@@ -39,10 +39,15 @@ import type {
   GraphRecordPage,
   ImageList,
   ImageRecord,
+  IngressAccess,
+  IngressWish,
   JobCounts,
   JobRecord,
   JobRecordPage,
   LiveWays,
+  LivekitDiagnosis,
+  LivekitStatus,
+  LivekitToken,
   LoginAnswer,
   LoginBody,
   MetricsAnswer,
@@ -68,6 +73,7 @@ import type {
   StreamList,
   StreamRecord,
   StreamTokenAnswer,
+  TokenWish,
   UserAccount,
   UserAccountPage,
   UserCreate,
@@ -433,6 +439,26 @@ export function createClient(send: Send) {
     /** Where to send the browser to connect a Google account; good for ten minutes, once, for you */
     postYoutubeConnect: (options?: CallOptions) =>
       send<YoutubeLogin>({ method: 'POST', path: 'api/v1/youtube/connect', options }),
+
+    /** Whether there is a LiveKit server, and where browsers reach it */
+    getLivekit: (options?: CallOptions) =>
+      send<LivekitStatus>({ method: 'GET', path: 'api/v1/livekit', options }),
+
+    /** A token to watch a room, for ten minutes: all cameras in it must be ones you may see. It cannot publish */
+    postLivekitToken: (body: TokenWish, options?: CallOptions) =>
+      send<LivekitToken>({ method: 'POST', path: 'api/v1/livekit/token', body, options }),
+
+    /** The ingress of that room and name with its key; made where there is none yet */
+    postLivekitIngress: (body: IngressWish, options?: CallOptions) =>
+      send<IngressAccess>({ method: 'POST', path: 'api/v1/livekit/ingress', body, options }),
+
+    /** What is wrong with LiveKit and TURN, and what to do about it; may take some seconds */
+    getLivekitDiagnostics: (options?: CallOptions) =>
+      send<LivekitDiagnosis>({ method: 'GET', path: 'api/v1/livekit/diagnostics', options }),
+
+    /** For devices, with their key (X-DEVICE-KEY): a token to publish into a room as this device. It cannot watch */
+    getDeviceLivekitToken: (query: { room?: string | undefined } = {}, options?: CallOptions) =>
+      send<LivekitToken>({ method: 'GET', path: 'api/v1/device/livekit-token', query, options }),
 
     /** Ingest of the last hour, queue, disk, database, system; each figure with a limit says ok, watch or bad */
     getMetrics: (options?: CallOptions) =>

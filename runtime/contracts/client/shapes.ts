@@ -609,6 +609,21 @@ export type ImageRecordPage = {
   next: string | null;
 };
 
+export type IngressAccess = {
+  ingress_id: string;
+  room: string;
+  name: string;
+  via: "whip" | "rtmp";
+  url: string;
+  stream_key: string;
+};
+
+export type IngressWish = {
+  room: string;
+  name: string;
+  via?: "whip" | "rtmp";
+};
+
 export type JobCounts = {
   queued: number;
   running: number;
@@ -637,6 +652,33 @@ export type JobRecordPage = {
   next: string | null;
 };
 
+export type LivekitDiagnosis = {
+  ok: boolean;
+  checked_at: string;
+  checks: {
+    name: "settings" | "host" | "key" | "ingress" | "turn";
+    ok: boolean | null;
+    code: string;
+    message: string;
+    advice: string | null;
+  }[];
+};
+
+export type LivekitStatus = {
+  configured: boolean;
+  url: string | null;
+  reason: string | null;
+};
+
+export type LivekitToken = {
+  /** where to connect, as wss://live.example */
+  url: string;
+  token: string;
+  room: string;
+  identity: string;
+  expires_at: string;
+};
+
 export type LiveTest = {
   works: boolean;
   /** WebRTC too; else HLS and MJPEG only */
@@ -660,7 +702,9 @@ export type LiveWays = {
   /** epoch ms on the server's clock */
   now: number;
   ways: {
-    name: "whep" | "hls" | "mjpeg";
+    name: "livekit" | "whep" | "hls" | "mjpeg";
+    /** livekit: ask POST /livekit/token for a token for it */
+    room?: string;
     /** why it is not worth a try now */
     reason?: string;
   }[];
@@ -1022,12 +1066,14 @@ export type StreamCreate = {
   url?: string;
   /** rtmp: key, when it is not the last part of the address; whip: Bearer token */
   key?: string;
-  /** default auto */
-  sound?: "auto" | "camera" | "silent" | "none";
   /** rtmp and whip: take a certificate that nobody vouches for */
   insecure?: boolean;
   /** livekit: default the camera */
   room?: string;
+  /** livekit: default whip, without transcoding there */
+  via?: "whip" | "rtmp";
+  /** default auto */
+  sound?: "auto" | "camera" | "silent" | "none";
   /** default: the camera's id and the time */
   title?: string;
   description?: string;
@@ -1078,6 +1124,11 @@ export type StreamRecord = {
 export type StreamTokenAnswer = {
   token: string;
   expires_at: string;
+};
+
+export type TokenWish = {
+  room: string;
+  identity?: string;
 };
 
 export type UserAccount = {

@@ -37,10 +37,12 @@ export function liveRoutes(options: {
   watchers: Watchers;
   /** throws `camera.not_found` for a camera that nobody registered */
   registered: (camera: string) => Promise<unknown>;
+  /** the room of LiveKit that a camera is live in */
+  roomOf?: (camera: string) => string | undefined;
   clock: Clock;
   basePath: string;
 }): { api: Router; players: Router } {
-  const { live, viewerOf, watchers, registered, clock, basePath } = options;
+  const { live, viewerOf, watchers, registered, roomOf, clock, basePath } = options;
   const { streams, whep, hls, pictures } = live;
   const routesOf = (paths: (string | RegExp)[], serve: (ask: LiveAsk, req: Request) => Promise<void>) => {
     const router = Router({ mergeParams: true });
@@ -70,7 +72,7 @@ export function liveRoutes(options: {
     api.use(routesOf(['/snapshot.jpg'], (ask) => serveSnapshot(ask, { pictures })));
   }
   const has = { hasHls: hls !== undefined, hasPictures: pictures !== undefined };
-  api.use(routesOf(['/live'], (ask) => serveWays(ask, { streams, whep, ...has, registered, clock })));
+  api.use(routesOf(['/live'], (ask) => serveWays(ask, { streams, whep, ...has, registered, roomOf, clock })));
 
   const players = Router();
   const ours: RequestHandler = (req, _res, next) => {

@@ -15,6 +15,8 @@ export interface WaysParts {
   hasPictures: boolean;
   /** throws `camera.not_found` for a camera that nobody registered: one of which only stills come is one all the same */
   registered: (camera: string) => Promise<unknown>;
+  /** the room of LiveKit that a camera is live in; undefined: none */
+  roomOf?: ((camera: string) => string | undefined) | undefined;
   clock: Clock;
 }
 
@@ -31,7 +33,7 @@ export async function serveWays(ask: LiveAsk, parts: WaysParts): Promise<void> {
 }
 
 function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToken: boolean }): LiveWays {
-  const { streams, whep, hasHls, hasPictures, clock } = parts;
+  const { streams, whep, hasHls, hasPictures, roomOf, clock } = parts;
   const now = clock.now();
   const status = statusOf(streams, camera);
   if (!status) return { state: 'none', reason: STILLS_ONLY, now, ways: [], iceServers: [] };
@@ -40,7 +42,7 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
   // Nobody reads it, and it could not be read: there is nothing to try before that changes.
   if (state === 'idle' && reason !== undefined) return { state: 'none', reason, now, ways: [], iceServers: [] };
   const bFrames = format?.hasBFrames ? 'its H.264 has B-frames, which WebRTC cannot carry' : undefined;
-  const way = (name: LiveWays['ways'][number]['name'], why: string | undefined) => ({
+  const way = (name: 'whep' | 'hls' | 'mjpeg', why: string | undefined) => ({
     name,
     ...(why && { reason: why }),
   });
@@ -49,12 +51,19 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
     ...(reason !== undefined && { reason }),
     now,
     ways: [
+      ...livekit(roomOf?.(camera), viewer),
       way('whep', whep.trouble() ?? bFrames ?? (viewer.byToken ? BY_TOKEN : undefined)),
       way('hls', hasHls ? undefined : OFF),
       way('mjpeg', hasPictures ? undefined : OFF),
     ],
     iceServers: whep.iceServers(viewer.name),
   };
+}
+
+/** First, where there is one: it costs this server nothing. */
+function livekit(room: string | undefined, { byToken }: { byToken: boolean }): LiveWays['ways'] {
+  if (room === undefined) return [];
+  return [{ name: 'livekit', room, ...(byToken && { reason: BY_TOKEN }) }];
 }
 
 /** A camera without H.264 is watched by its pictures. */

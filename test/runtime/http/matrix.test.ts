@@ -117,6 +117,13 @@ describe('who may do what: every route of the document by every role', () => {
       published: stage({
         list: async () => [THING],
         youtube: stage({ page: '/', status: async () => ({}), begin: async () => 'https://x' }),
+        livekit: stage({
+          status: () => ({}),
+          camerasIn: () => [],
+          roomOf: () => undefined,
+          viewerToken: async () => ({}),
+          diagnose: async () => ({}),
+        }),
       }),
       // Of the whole site, without a camera's name.
       retention: stage({ status: async () => ({}), run: async () => ({}) }),

@@ -69,7 +69,13 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
     devices.load(await listStreams(db));
     await own.start();
     const placed = new PlacedPushes(own, devices, (camera) => (camera.startsWith('pi-') ? 'pi' : undefined));
-    const book = new StreamBook({ db, kinds: { rtmp: pushKind(placed, 'rtmp') }, missing: {}, youtube: {} as never });
+    const book = new StreamBook({
+      db,
+      kinds: { rtmp: pushKind(placed, 'rtmp') },
+      missing: {},
+      youtube: {} as never,
+      livekit: {} as never,
+    });
     const door = await openIngest({ devicePushes: devices });
     return {
       devices,

@@ -50,6 +50,7 @@ describeOnBothDatabases('streams to others', (database) => {
       kinds: { hls, rtmp: pushKind(pushes, 'rtmp'), whip: pushKind(pushes, 'whip') },
       missing: { youtube: 'no account' },
       youtube: {} as never,
+      livekit: {} as never,
     });
     await pushes.start();
     hls.load((await listStreams(db)).filter(({ type }) => type === 'hls'));

@@ -1,0 +1,61 @@
+import { AppError } from '../../contracts/errors.ts';
+import type {
+  IngressAccess,
+  LivekitDiagnosis,
+  LivekitService,
+  LivekitStatus,
+  LivekitToken,
+} from '../../contracts/rooms.ts';
+import { type DiagnosisParts, diagnose } from './diagnosis.ts';
+import { roomToken } from './tokens.ts';
+
+export interface LivekitAccessParts extends DiagnosisParts {
+  rooms: Pick<LivekitService, 'camerasIn' | 'roomOf'>;
+}
+
+/** What the API gives out of LiveKit: tokens, ingresses, and what is wrong with it. */
+export class LivekitAccess implements LivekitService {
+  readonly #parts: LivekitAccessParts;
+
+  constructor(parts: LivekitAccessParts) {
+    this.#parts = parts;
+  }
+
+  status(): LivekitStatus {
+    const { missing, browserUrl } = this.#parts.server;
+    return { configured: missing === undefined, url: browserUrl ?? null, reason: missing ?? null };
+  }
+
+  viewerToken(room: string, identity: string): Promise<LivekitToken> {
+    return this.#token('viewer', room, identity);
+  }
+
+  publisherToken(room: string, device: string): Promise<LivekitToken> {
+    return this.#token('publisher', room, device);
+  }
+
+  async ingress({ room, name, via = 'rtmp' }: Parameters<LivekitService['ingress']>[0]): Promise<IngressAccess> {
+    const { server } = this.#parts;
+    const { ingress_id, url, stream_key } = await server.ensureIngress({ room, name, via });
+    return { ingress_id, room, name, via, url, stream_key };
+  }
+
+  diagnose(): Promise<LivekitDiagnosis> {
+    return diagnose(this.#parts);
+  }
+
+  camerasIn(room: string): string[] {
+    return this.#parts.rooms.camerasIn(room);
+  }
+
+  roomOf(camera: string): string | undefined {
+    return this.#parts.rooms.roomOf(camera);
+  }
+
+  async #token(role: 'viewer' | 'publisher', room: string, identity: string): Promise<LivekitToken> {
+    const { server, clock } = this.#parts;
+    const { browserUrl: url, missing, key } = server;
+    if (url === undefined) throw new AppError('livekit.unavailable', missing ?? 'LiveKit is not set up on this server');
+    return roomToken(role, { room, identity }, { ...key, clock, url });
+  }
+}
