@@ -11,6 +11,8 @@ const baseInDevelopment: Plugin = {
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const PLAYER = 'redeye-player';
+const EDGE_SIDEBAR = 'redeye-edge-sidebar';
+const KNOWN_BY_NAME = [PLAYER, EDGE_SIDEBAR];
 
 const server = 'http://127.0.0.1:1880';
 
@@ -25,9 +27,15 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      // The player is a file of its own, with a name that pages elsewhere can know.
-      input: { console: here('./index.html'), [PLAYER]: here('./player/redeye-player.ts') },
-      output: { entryFileNames: ({ name }) => (name === PLAYER ? 'assets/[name].js' : 'assets/[name]-[hash].js') },
+      // The player and the editor's sidebar are files of their own, with names that pages elsewhere can know.
+      input: {
+        console: here('./index.html'),
+        [PLAYER]: here('./player/redeye-player.ts'),
+        [EDGE_SIDEBAR]: here('./editor/edge-sidebar.ts'),
+      },
+      output: {
+        entryFileNames: ({ name }) => (KNOWN_BY_NAME.includes(name) ? 'assets/[name].js' : 'assets/[name]-[hash].js'),
+      },
       preserveEntrySignatures: 'allow-extension',
     },
   },

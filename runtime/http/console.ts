@@ -38,7 +38,9 @@ export function consolePages(folder: string, basePath: string): RequestHandler |
   return router;
 }
 
-/** The player's name is known to other pages, so it stays while its bytes change. */
+/** The names of the player and of the editor's sidebar are known to other pages, so they stay while their bytes change. */
 function cachingOf(path: string): string {
-  return /[\\/]assets[\\/](?!redeye-player\.js$)/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache';
+  return /[\\/]assets[\\/](?!redeye-(player|edge-sidebar)\.js$)/.test(path)
+    ? 'public, max-age=31536000, immutable'
+    : 'no-cache';
 }

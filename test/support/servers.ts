@@ -89,7 +89,12 @@ export class EdgeUnderTest {
     this.#env = env;
   }
 
-  static async start(server: { url: string }, device: DeviceWithKey, camera: string): Promise<EdgeUnderTest> {
+  static async start(
+    server: { url: string },
+    device: DeviceWithKey,
+    camera: string,
+    env: Record<string, string> = {},
+  ): Promise<EdgeUnderTest> {
     const [port = 0] = await freePorts(1);
     const folder = await temporaryFolder('redeye-e2e-edge');
     const edge = new EdgeUnderTest(folder, {
@@ -99,6 +104,7 @@ export class EdgeUnderTest {
       EDGE_PORT: `${port}`,
       EDGE_DATA_DIR: join(folder, 'edge'),
       CAMERA: camera,
+      ...env,
     });
     edge.start();
     return edge;

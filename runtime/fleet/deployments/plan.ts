@@ -1,11 +1,5 @@
-import type {
-  BundleContent,
-  DeploymentCreate,
-  DeploymentPreview,
-  FlowBundle,
-  FlowDiff,
-} from '../../contracts/deployments.ts';
-import { AppError, toAppError } from '../../contracts/errors.ts';
+import type { BundleContent, DeploymentCreate, FlowBundle, FlowDiff } from '../../contracts/deployments.ts';
+import { AppError } from '../../contracts/errors.ts';
 import { SERVER_DEVICE } from '../../contracts/ids.ts';
 import type { Db, Queryable } from '../../db/db.ts';
 import { findActiveBefore, type TargetRow } from '../../db/deployments.repo.ts';
@@ -17,7 +11,6 @@ import { contentOf, credentialsOf, sealCredentials } from './bundle.ts';
 import type { BundleFiles } from './bundle-files.ts';
 import { deviceFlow } from './device-flow.ts';
 import { checkFlows, diffOf, flowsFor, readEdgeFlows } from './edge-tabs.ts';
-import { nodeChanges } from './node-changes.ts';
 import { isMeant, ringsOf } from './rings.ts';
 import type { Source } from './source.ts';
 
@@ -59,35 +52,6 @@ export async function planDeployment(
   for (const device of meant)
     planned.push(await planFor(parts, device, { source, secrets, ring: rings.get(device.id) ?? 0 }));
   return { planned, source };
-}
-
-/** The same, only looked at; what would be refused is said per device. Throws `deployment.no_devices`, `flow.invalid`. */
-export async function previewDeployment(parts: PlanParts, body: DeploymentCreate): Promise<DeploymentPreview> {
-  const { devices, secrets, source } = await gather(parts, body);
-  const rings = ringsOf(devices, body.rings);
-  const shown: DeploymentPreview['devices'] = [];
-  for (const device of devices) {
-    const elements = flowsFor(source.flows, device);
-    const before = ((await activeBundle(parts, device.id, Number.MAX_SAFE_INTEGER))?.content.flows ??
-      []) as FlowElement[];
-    const unchanged = runsAlready(parts, device, source, secrets);
-    let problem: string | null = null;
-    try {
-      checkFlows(elements, device.id, typesOf(device));
-      sealCredentials(device.id, credentialsOf(elements, secrets), sealingKeyOf(device));
-    } catch (error) {
-      problem = toAppError(error).message;
-    }
-    shown.push({
-      device: device.id,
-      ring: rings.get(device.id) ?? 0,
-      unchanged,
-      diff: unchanged ? diffOf([], []) : diffOf(before, elements),
-      nodes: unchanged ? [] : nodeChanges(before, elements),
-      problem,
-    });
-  }
-  return { devices: shown };
 }
 
 /** What one device gets of a source. Throws `flow.invalid` and what sealing throws. */
@@ -133,7 +97,8 @@ export function typesOf({ info }: DeviceRow): string[] {
   return Array.isArray(types) ? types.filter((type) => typeof type === 'string') : [];
 }
 
-async function gather(parts: PlanParts, body: DeploymentCreate) {
+/** The devices of a target, what they would get, and the credentials of now. Throws `deployment.no_devices`, `flow.invalid`. */
+export async function gather(parts: PlanParts, body: DeploymentCreate) {
   const { db, flowsDir, userDir } = parts;
   const devices = (await devicesOf(db)).filter((device) => isMeant(body.target, device));
   if (devices.length === 0)
@@ -143,7 +108,7 @@ async function gather(parts: PlanParts, body: DeploymentCreate) {
 }
 
 /** The device was told to run just this, and says that it does. */
-function runsAlready(
+export function runsAlready(
   { secret }: PlanParts,
   device: DeviceRow,
   { flows, env }: Source,
@@ -158,7 +123,12 @@ function runsAlready(
   );
 }
 
-async function activeBundle({ db, files }: PlanParts, device: string, below: number): Promise<FlowBundle | undefined> {
+/** What the device came to run last, below a generation; undefined for none. Throws `bundle.gone` where one below a generation is missing. */
+export async function activeBundle(
+  { db, files }: PlanParts,
+  device: string,
+  below: number,
+): Promise<FlowBundle | undefined> {
   const row = await findActiveBefore(db, device, below);
   if (!row) return undefined;
   const bundle = await bundleIn(files, row.sha256);
@@ -172,6 +142,7 @@ async function bundleIn(files: BundleFiles, sha256: string): Promise<FlowBundle 
   return text === undefined ? undefined : (JSON.parse(text) as FlowBundle);
 }
 
-function sealingKeyOf({ info }: DeviceRow): string | undefined {
+/** The key that credentials for the device are sealed with; undefined before it said one. */
+export function sealingKeyOf({ info }: DeviceRow): string | undefined {
   return typeof info.sealing_key === 'string' ? info.sealing_key : undefined;
 }

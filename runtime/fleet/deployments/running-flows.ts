@@ -24,8 +24,7 @@ const parseAnswer = parser(FlowsAnswer, 'flow.invalid');
 export async function runningFlows(parts: RunningFlowsParts, id: string): Promise<DeviceFlows> {
   const device = (await devicesOf(parts.db)).find((one) => one.id === id);
   if (!device) throw new AppError('device.not_found', `There is no device "${id}" that flows run on.`, { device: id });
-  const { flows_gz, slot = null, revision = null } = parseAnswer(await parts.askFlows(id));
-  const flows = await unpacked(flows_gz);
+  const { flows, revision, slot } = await flowsSaidBy(parts, id);
   const here = flowsFor(await readEdgeFlows(parts.flowsDir), device);
   return {
     device: id,
@@ -36,6 +35,15 @@ export async function runningFlows(parts: RunningFlowsParts, id: string): Promis
     diff: diffOf(here, flows),
     nodes: nodeChanges(here, flows),
   };
+}
+
+/** What the device answers. Throws what `askFlows` does, and `flow.invalid`. */
+export async function flowsSaidBy(
+  { askFlows }: Pick<RunningFlowsParts, 'askFlows'>,
+  id: string,
+): Promise<Pick<DeviceFlows, 'slot' | 'revision'> & { flows: FlowElement[] }> {
+  const { flows_gz, slot = null, revision = null } = parseAnswer(await askFlows(id));
+  return { flows: await unpacked(flows_gz), slot, revision };
 }
 
 async function unpacked(text: string): Promise<FlowElement[]> {

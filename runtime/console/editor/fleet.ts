@@ -1,0 +1,102 @@
+import { reactive } from 'vue';
+import type { DeviceRecord } from '../../contracts/api.ts';
+import { createClient } from '../../contracts/client/client.ts';
+import type { DeploymentRecord } from '../../contracts/deployments.ts';
+import type { EditorApi } from './red.ts';
+
+const QUIET_MS = 5000;
+/** While flows travel somebody looks on. */
+const BUSY_MS = 1000;
+const HISTORY = 20;
+
+/** What the server refused, in its words. */
+export class Refusal extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface FleetView {
+  /** `admin` may deploy, `operator` may look */
+  role: string;
+  mayDeploy: boolean;
+  devices: DeviceRecord[];
+  deployments: DeploymentRecord[];
+  /** why nothing newer is shown */
+  trouble: string;
+  isLoaded: boolean;
+}
+
+/** The devices and what is deployed to them, asked for again and again while somebody looks. */
+export function createFleet(red: EditorApi) {
+  const home = new URL('../', document.baseURI);
+  const client = createClient(async ({ method, path, query = {}, body, options = {} }) => {
+    const address = new URL(path, home);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) address.searchParams.set(name, `${value}`);
+    const token = (red.settings.get('auth-tokens') as { access_token?: string } | undefined)?.access_token;
+    const response = await fetch(address, {
+      method,
+      headers: {
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(options.signal && { signal: options.signal }),
+    });
+    const said = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Refusal(said.message ?? `${response.status}`, said.code ?? '');
+    return said;
+  });
+  const view = reactive<FleetView>({
+    role: '',
+    mayDeploy: false,
+    devices: [],
+    deployments: [],
+    trouble: '',
+    isLoaded: false,
+  });
+  let isWatched = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function look(): Promise<void> {
+    clearTimeout(timer);
+    try {
+      if (view.role === '') {
+        const me = await client.getAuthMe();
+        view.role = me.role;
+        view.mayDeploy = me.role === 'admin' && me.cameras === null;
+      }
+      const [devices, deployments] = await Promise.all([
+        client.getDevices(),
+        client.getDeployments({ limit: HISTORY }),
+      ]);
+      view.devices = devices.items.filter(({ id }) => id !== 'server');
+      view.deployments = deployments.items;
+      view.trouble = '';
+      view.isLoaded = true;
+    } catch (error) {
+      view.trouble = error instanceof Error ? error.message : String(error);
+    }
+    if (!isWatched) return;
+    clearTimeout(timer);
+    timer = setTimeout(look, view.deployments.some(({ state }) => state === 'running') ? BUSY_MS : QUIET_MS);
+  }
+
+  return {
+    view,
+    client,
+    look,
+    /** Whether somebody sees it: without, nobody is asked. */
+    watch(watched: boolean): void {
+      isWatched = watched;
+      if (watched) void look();
+      else clearTimeout(timer);
+    },
+  };
+}
+
+export type Fleet = ReturnType<typeof createFleet>;
