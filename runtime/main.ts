@@ -361,7 +361,7 @@ async function compose(
   await run('controls', controls);
   if (settings.EDITOR && EDITOR_PORT !== undefined) {
     const at = { host: settings.HOST, port: EDITOR_PORT, tls, trustProxy: settings.TRUST_PROXY };
-    const own = { accounts, editor: engine.httpAdmin, main: door.server, log: log.child('http') };
+    const own = { accounts, editor: engine.httpAdmin, main: door.server, product: app, log: log.child('http') };
     await run('editor port', createEditorPort({ ...at, ...own }));
   }
   if (homeAssistant) await run('home assistant', homeAssistant);

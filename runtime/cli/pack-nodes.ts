@@ -67,6 +67,8 @@ function lay(dist: string, folder: string): Manifest {
     dependencies: Object.fromEntries([...packages].sort().map((name) => [name, dependencies[name] ?? '*'])),
     'node-red': {
       ...listed['node-red'],
+      // Of the server's own editor.
+      plugins: undefined,
       nodes: { 'redeye-host': PLAIN_HOST, ...Object.fromEntries(nodes) },
     },
   };

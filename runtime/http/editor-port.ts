@@ -1,8 +1,9 @@
+import type { RequestListener } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Log } from '../contracts/host.ts';
 import type { Part } from '../lib/part.ts';
-import type { Accounts } from './auth/accounts.ts';
+import { type Accounts, EDITOR_TOKEN } from './auth/accounts.ts';
 import { editorDoor, editorLogout } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { HttpServer } from './server.ts';
@@ -28,6 +29,8 @@ export interface EditorPortParts {
   editor: RequestHandler;
   /** Node-RED listens to the upgrades of this server only */
   main: Pick<HttpServer['server'], 'emit'>;
+  /** the product's own pages and API: the sidebar Edge needs a little of them */
+  product?: RequestListener | undefined;
   trustProxy?: string | undefined;
   log: Log;
 }
@@ -37,13 +40,14 @@ export interface EditorPortParts {
  * what the editor shows into the console.
  */
 export function createEditorPort(parts: EditorPortParts): Part & { address(): number } {
-  const { host, port, tls, accounts, editor, main, trustProxy, log } = parts;
+  const { host, port, tls, accounts, editor, main, product, trustProxy, log } = parts;
   const server = new HttpServer({ host, port, tls, setting: 'EDITOR_PORT' });
   const app = express();
   app.disable('x-powered-by');
   if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
   app.get('/', (_req, res) => res.redirect(302, 'editor/'));
   app.use('/editor', ...editorPages(accounts, editor));
+  if (product) app.use(forTheSidebar(product));
   app.use(notFound);
   app.use(errorHandler(log));
   server.serve(app);
@@ -58,6 +62,23 @@ export function createEditorPort(parts: EditorPortParts): Part & { address(): nu
       listening = await server.start();
     },
     stop: () => server.stop(),
+  };
+}
+
+/**
+ * The sidebar's script, and the API for the editor's own session, which counts for few routes. Cookies know no ports: the console's is taken
+ * off, so that what the editor shows cannot use it here.
+ */
+function forTheSidebar(product: RequestListener): RequestHandler {
+  return (req, res, next) => {
+    const isScript = req.method === 'GET' && /^\/assets\/[\w.-]+\.js$/.test(req.path);
+    const isSession = (req.get('Authorization') ?? '').startsWith(`Bearer ${EDITOR_TOKEN}`);
+    if (!isScript && !(isSession && req.path.startsWith('/api/v1/'))) {
+      next();
+      return;
+    }
+    delete req.headers.cookie;
+    product(req, res);
   };
 }
 

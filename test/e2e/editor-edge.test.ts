@@ -38,7 +38,7 @@ describe('flows for devices, from the editor', function () {
     for (const id of ['pi-a', 'pi-b']) {
       const made = await server.device(id);
       await server.api.put(`/devices/${id}/config`, { capture_interval_s: 2 });
-      edges.push(await EdgeUnderTest.start(server, made, 'sim:gradient', { PROBATION_S: '2' }));
+      edges.push(await EdgeUnderTest.start(server, made, 'sim:gradient', { PROBATION_S: '1' }));
     }
     browser = await openBrowser();
     page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
@@ -195,6 +195,7 @@ describe('flows for devices, from the editor', function () {
       60_000,
     );
     await page.locator('.redeye-edge .history .rollout', { hasText: 'rolled back an earlier one' }).waitFor();
+    await page.setViewportSize({ width: 1400, height: 1400 });
     await screenshot(page, 'edge-sidebar-light');
     await dark(true);
     await screenshot(page, 'edge-sidebar-dark');

@@ -152,7 +152,9 @@ export async function commitOf(flowsDir: string): Promise<string | undefined> {
 /** Tabs and subflows with a text that changes when anything of them does; what belongs to none is one more, without a name. */
 function tabsOf(elements: readonly FlowElement[]): Map<string, { label: string; face: string }> {
   const heads = elements.filter(({ type }) => type === 'tab' || type === 'subflow');
-  const tabs = new Map(heads.map((head) => [head.id, { label: labelOf(head), face: canonicalJson(head) }]));
+  // Whether a tab is off says nothing: those for devices are off on the server, and on wherever they run.
+  const faceOf = ({ disabled: _disabled, ...head }: FlowElement) => canonicalJson(head);
+  const tabs = new Map(heads.map((head) => [head.id, { label: labelOf(head), face: faceOf(head) }]));
   for (const element of elements) {
     const home = tabs.get(element.z ?? '');
     if (home) home.face += canonicalJson(element);

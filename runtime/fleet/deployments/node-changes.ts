@@ -49,8 +49,7 @@ function fieldsOf(before: FlowElement, after: FlowElement): NodeChange['fields']
 
 /** The editor writes what is empty or off, a file leaves it out: no difference. */
 function faceOf(name: string, value: unknown): string {
-  const isNothing =
-    value === undefined || (name === 'disabled' && value === false) || (name === 'env' && isEmpty(value));
+  const isNothing = value === undefined || (name === 'disabled' && !value) || (name === 'env' && isEmpty(value));
   return isNothing ? '' : canonicalJson(value);
 }
 

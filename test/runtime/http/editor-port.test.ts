@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import express from 'express';
 import { createEditorPort, toEditorPort } from '../../../runtime/http/editor-port.ts';
@@ -14,13 +15,14 @@ describe("the editor's own port", () => {
   let main: EventEmitter;
   let url: string;
 
-  const open = async () => {
+  const open = async (product?: RequestListener) => {
     const door = createEditorPort({
       host: '127.0.0.1',
       port,
       accounts: { endEditorSession: async () => undefined },
       editor: (req, res) => res.send(`editor ${req.url}`),
       main,
+      product,
       log: silentLog,
     });
     stops.push(() => door.stop());
@@ -57,6 +59,22 @@ describe("the editor's own port", () => {
       assert.deepEqual([answer.status, (await answer.json()).code], [404, 'route.not_found'], path);
     }
     assert.equal((await fetch(`${url}/editor/%2e%2e%2fsecret`)).status, 400);
+  });
+
+  it("lets the sidebar's script through, and the API for the editor's session without the console's cookie", async () => {
+    await open((req, res) => res.end(`product ${req.url} ${req.headers.cookie}`));
+    const get = async (path: string, headers = {}) =>
+      (await fetch(url + path, { headers: { Cookie: 'redeye_session=x', ...headers } })).text();
+    assert.equal(await get('/assets/redeye-edge-sidebar.js'), 'product /assets/redeye-edge-sidebar.js undefined');
+    const session = { Authorization: 'Bearer red_abc' };
+    assert.equal(await get('/api/v1/devices?limit=1', session), 'product /api/v1/devices?limit=1 undefined');
+    for (const [path, headers] of [
+      ['/api/v1/devices', {}],
+      ['/api/v1/devices', { Authorization: 'Bearer eyJ.of.console' }],
+      ['/metrics', session],
+      ['/assets/../index.html', {}],
+    ] as const)
+      assert.match(await get(path, headers), /route\.not_found/, path);
   });
 
   it("hands the editor's WebSocket to where Node-RED listens, and cuts any other", async () => {
