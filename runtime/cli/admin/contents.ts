@@ -30,13 +30,14 @@ export const parseDumpedTables = parser(DumpedTablesFile, 'db.broken');
 export const PLACES = {
   manifest: 'manifest.json',
   secrets: 'secrets.json',
+  signingKey: 'signing-key.json',
   pglite: 'database/pglite.tar',
   tables: 'database/tables.json',
   rows: (table: string, part: number) => `database/${table}/${String(part).padStart(6, '0')}.jsonl`,
 } as const;
 
 const ALLOWED =
-  /^(manifest\.json|secrets\.json|database\/(pglite\.tar|tables\.json|[a-z_]+\/\d{6}\.jsonl)|(flows\/(server|edge)|node-red|events|images)\/.+)$/;
+  /^(manifest\.json|secrets\.json|signing-key\.json|bundles\/[0-9a-f]{64}|database\/(pglite\.tar|tables\.json|[a-z_]+\/\d{6}\.jsonl)|(flows\/(server|edge)|node-red|events|images)\/.+)$/;
 
 /** Whether a path may come out of a backup: one that we write, without any way out of its folder. */
 export function isAllowedPath(path: string): boolean {

@@ -9,7 +9,7 @@ import type { Clock } from '../../contracts/host.ts';
 import type { Db } from '../../db/db.ts';
 import type { EmbeddedDb } from '../../db/pglite.ts';
 import { dumpTables } from '../../db/tables.ts';
-import { filesBelow, type Manifest, PLACES, userFilesBelow } from './contents.ts';
+import { filesBelow, isAllowedPath, type Manifest, PLACES, userFilesBelow } from './contents.ts';
 import { TarWriter } from './tar.ts';
 
 export interface PackParts {
@@ -58,6 +58,11 @@ export async function packBackup(out: Writable, parts: PackParts, options: { ima
     await tar.add(PLACES.manifest, json(manifest));
     await addDatabase(tar, parts);
     await addFile(tar, PLACES.secrets, join(dataDir, 'secrets.json'));
+    // Devices trust this key and what it vouches for, nothing else. One that lies elsewhere was put there on purpose.
+    await addFile(tar, PLACES.signingKey, join(dataDir, PLACES.signingKey));
+    for await (const name of filesBelow(join(dataDir, 'bundles'))) {
+      if (isAllowedPath(`bundles/${name}`)) await addFile(tar, `bundles/${name}`, join(dataDir, 'bundles', name));
+    }
     for (const side of ['server', 'edge']) {
       for await (const path of filesBelow(join(flowsDir, side))) {
         if (await addFile(tar, `flows/${side}/${path}`, join(flowsDir, side, path))) summary.flows += 1;

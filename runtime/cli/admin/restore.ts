@@ -51,6 +51,12 @@ export async function restoreFrom(file: string, parts: RestoreParts): Promise<Re
       await aside.take(join(dataDir, 'secrets.json'), 'secrets.json');
       await move(join(folder, PLACES.secrets), join(dataDir, 'secrets.json'));
     }
+    if (await exists(join(folder, PLACES.signingKey))) {
+      await aside.take(join(dataDir, PLACES.signingKey), PLACES.signingKey);
+      await move(join(folder, PLACES.signingKey), join(dataDir, PLACES.signingKey));
+    }
+    // Under the hash of their bytes: the same name is always the same bundle.
+    await addImages(join(folder, 'bundles'), join(dataDir, 'bundles'));
     let flows = 0;
     for (const side of ['server', 'edge']) {
       for await (const _ of filesBelow(join(folder, 'flows', side))) flows += 1;

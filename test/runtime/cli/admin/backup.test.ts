@@ -82,6 +82,9 @@ describe('backup and restore', function () {
     await put('node-red/sessions.json', `{"session":"${mark}"}`);
     await put(`events/pi/2026-11-20/${mark}/pre.jpg`, 'jpeg');
     await put('segments/00000001.seg', 'frames');
+    await put('signing-key.json', `{"v":1,"private_key":"${mark}"}`);
+    await put(`bundles/${(mark === 'old' ? 'a' : 'b').repeat(64)}`, mark);
+    await put(`bundles/.${'c'.repeat(64)}.0123456789ab.tmp`, 'half written');
     return dataDir;
   };
   const open = async (dataDir: string, url?: string) => {
@@ -157,6 +160,13 @@ describe('backup and restore', function () {
       const text = (path: string) => readFile(join(target, path), 'utf8');
       assert.equal(await text('secrets.json'), '{"tokens":"old"}');
       assert.equal((await stat(join(target, 'secrets.json'))).mode & 0o777, 0o600);
+      assert.equal(await text('signing-key.json'), '{"v":1,"private_key":"old"}');
+      assert.equal((await stat(join(target, 'signing-key.json'))).mode & 0o777, 0o600);
+      assert.equal(await text(`replaced-${TIME}/signing-key.json`), '{"v":1,"private_key":"new"}');
+      assert.deepEqual(
+        [await text(`bundles/${'a'.repeat(64)}`), await text(`bundles/${'b'.repeat(64)}`)],
+        ['old', 'new'],
+      );
       assert.equal(await text('flows/server/frames.json'), '["old"]');
       assert.equal(await text('flows/README.md'), 'somebody’s git checkout');
       assert.equal(await text('node-red/credentials.json'), '{"$":"old"}');
