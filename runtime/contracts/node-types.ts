@@ -17,6 +17,7 @@ export const NODE_TYPES = {
   'ingest-frame': ['server'],
   'frame-queue': ['server'],
   'job-done': ['server'],
+  'livekit-ingress': ['server'],
   'event-in': ['server'],
   'youtube-live': ['server'],
   'device-command': ['server'],

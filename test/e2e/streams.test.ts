@@ -69,8 +69,6 @@ describe('streams in the console', function () {
       db,
       key: Buffer.alloc(32, 5),
       metrics: createMetrics({ log: silentLog, process: false }),
-      deviceOf: () => undefined,
-      commands: { request: async () => assert.fail('no device is asked here') },
       publicUrl: new URL(`http://127.0.0.1:${port}/`),
       iceServers: () => [],
       settings: {

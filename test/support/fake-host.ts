@@ -21,6 +21,7 @@ import type { RetentionReport, RetentionWork } from '../../runtime/contracts/ret
 import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { FakeBroadcasts } from './fake-broadcasts.ts';
+import { FakeRooms } from './fake-rooms.ts';
 
 /** A real JPEG of 64 x 48. */
 export const TINY_JPEG = Buffer.from(
@@ -80,6 +81,7 @@ export class FakeHost {
   readonly api = new FakeApi();
   readonly pushes = new FakePushes(this.cameras);
   readonly broadcasts = new FakeBroadcasts();
+  readonly rooms = new FakeRooms();
 
   constructor(options: { side?: Side; device?: string; clock?: Host['clock']; log?: Log } = {}) {
     const side = options.side ?? 'server';
@@ -106,6 +108,7 @@ export class FakeHost {
             api: this.api,
             pushes: this.pushes,
             broadcasts: this.broadcasts,
+            rooms: this.rooms,
           }
         : { ...both, upload: this.upload, config: this.config, api: this.api, pushes: this.pushes };
   }
