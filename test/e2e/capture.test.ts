@@ -9,6 +9,7 @@ import type {
   ProductRecord,
 } from '../../runtime/contracts/gallery.ts';
 import { readJpegHeader } from '../../runtime/picture/jpeg-header.ts';
+import { assertAccessible } from '../support/accessible.ts';
 import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
 import { buildConsoleIfOld } from '../support/console-build.ts';
 import { ADMIN_PASSWORD, EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
@@ -134,6 +135,7 @@ describe('a picture on request, from the API through MQTT to a device and back b
     await form.getByRole('button', { name: 'Add product' }).click();
     await form.getByRole('option', { name: 'Teapot' }).waitFor({ state: 'attached' });
     await form.getByLabel('Description').fill('by hand');
+    await assertAccessible(page, 'taking a picture');
     await screenshot(page, 'take-a-picture');
     await form.getByRole('button', { name: 'Take a picture' }).click();
     await form.getByText('Picture taken.').waitFor();
@@ -146,9 +148,11 @@ describe('a picture on request, from the API through MQTT to a device and back b
     await until('its picture is shown', () =>
       card.getByRole('img').evaluate((image) => (image as HTMLImageElement).naturalWidth > 0),
     );
+    await assertAccessible(page, 'images');
     await screenshot(page, 'images-dark');
     await page.emulateMedia({ colorScheme: 'light' });
     await page.setViewportSize({ width: 360, height: 740 });
+    await assertAccessible(page, 'images on a phone');
     await screenshot(page, 'images-phone-light');
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 360, `nothing sticks out: ${wide}`);

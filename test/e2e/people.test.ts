@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Db } from '../../runtime/db/db.ts';
@@ -10,6 +8,7 @@ import { consolePages } from '../../runtime/http/console.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { newBoxKeys } from '../../runtime/lib/sealed-box.ts';
 import { fleetOn } from '../runtime/fleet/fleet-bench.ts';
+import { assertAccessible } from '../support/accessible.ts';
 import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
 import { buildConsoleIfOld } from '../support/console-build.ts';
 import { emptyPglite } from '../support/databases.ts';
@@ -58,13 +57,13 @@ describe('users and pairing in the console', function () {
 
   it('adds a user for one camera, shows the password once, and an app password once', async () => {
     await page.getByRole('article', { name: 'admin0' }).waitFor();
-    await assertAccessible('users');
+    await assertAccessible(page, 'users');
     await page.getByRole('button', { name: 'Add a user' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Name').fill('anna');
     await dialog.getByText('Only these:').click();
     await dialog.getByLabel('Gate').check();
-    await assertAccessible('the form');
+    await assertAccessible(page, 'the form');
     await screenshot(page, 'user-form');
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
     await page.getByText('anna can log in').waitFor();
@@ -76,7 +75,7 @@ describe('users and pairing in the console', function () {
     await page.getByLabel('What is it for?').fill('Home Assistant');
     await page.getByRole('button', { name: 'Make one' }).click();
     await page.getByText(/^rap_[0-9a-f]{8}_/).waitFor();
-    await assertAccessible('app passwords');
+    await assertAccessible(page, 'app passwords');
     await screenshot(page, 'app-passwords');
     await page.getByRole('dialog').getByRole('button', { name: 'Done' }).click();
     assert.deepEqual(door.users.users.find(({ name }) => name === 'anna')?.cameras, ['gate']);
@@ -110,7 +109,7 @@ describe('users and pairing in the console', function () {
     await dialog.getByLabel('Name').fill('Attic');
     await dialog.getByRole('button', { name: 'Pair', exact: true }).click();
     await dialog.getByText(/no device waits/i).waitFor();
-    await assertAccessible('pairing');
+    await assertAccessible(page, 'pairing');
     await dialog.getByLabel('Code on the device').fill(json.code.toLowerCase());
     await dialog.getByRole('button', { name: 'Pair', exact: true }).click();
     await dialog.getByText('Attic is paired.').waitFor();
@@ -133,19 +132,4 @@ describe('users and pairing in the console', function () {
     await screenshot(phone, 'users-phone');
     await phone.close();
   });
-
-  /** Fails on what axe-core calls serious or critical. */
-  async function assertAccessible(where: string): Promise<void> {
-    // Colours are looked at when they rest.
-    await page.evaluate('Promise.all(document.getAnimations().map((animation) => animation.finished))');
-    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-    const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
-      violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-    };
-    const bad = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    assert.deepEqual(
-      bad.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary)}`),
-      [],
-    );
-  }
 });

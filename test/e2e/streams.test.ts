@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import type { Clock } from '../../runtime/contracts/host.ts';
@@ -15,6 +13,7 @@ import { systemClock } from '../../runtime/lib/clock.ts';
 import { silentLog } from '../../runtime/lib/log.ts';
 import { createPublishing, type Publishing } from '../../runtime/publishing.ts';
 import { fleetOn } from '../runtime/fleet/fleet-bench.ts';
+import { assertAccessible } from '../support/accessible.ts';
 import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
 import { buildConsoleIfOld } from '../support/console-build.ts';
 import { emptyPglite } from '../support/databases.ts';
@@ -65,7 +64,7 @@ describe('streams in the console', function () {
       streams,
       live: fake.live,
       deviceOf: () => undefined,
-      commands: { request: async () => undefined },
+      commands: { request: async () => assert.fail('no device is asked here') },
       db,
       key: Buffer.alloc(32, 5),
       metrics: createMetrics({ log: silentLog, process: false }),
@@ -133,13 +132,13 @@ describe('streams in the console', function () {
 
   it('are pushed to an address, and one that nobody listens at says so, and when it is tried again', async () => {
     await page.getByText('Nothing is brought to others').waitFor();
-    await assertAccessible('no stream');
+    await assertAccessible(page, 'no stream');
     const [dead = 0] = await freePorts(1);
     await add(async (dialog) => {
       await dialog.getByLabel('Address').fill('http://elsewhere');
       await dialog.getByRole('button', { name: 'Add', exact: true }).click();
       await dialog.locator('#stream-url[aria-invalid=true]').waitFor();
-      await assertAccessible('a wrong address');
+      await assertAccessible(page, 'a wrong address');
       await dialog.getByLabel('Address').fill(`rtmp://127.0.0.1:${dead}/live`);
       await dialog.getByLabel('Stream key').fill(KEY);
       await dialog.getByLabel('Name').fill('deaf');
@@ -163,7 +162,7 @@ describe('streams in the console', function () {
     await says(page.getByRole('status'), '1 on the air · 1 off');
     assert.ok((await ingest.probe(KEY)).some(({ codec_name }) => codec_name === 'h264'));
     assert.ok(!(await page.content()).includes(KEY), 'the key is nowhere on the page');
-    await assertAccessible('a live stream');
+    await assertAccessible(page, 'a live stream');
     await screenshot(page, 'streams-live');
     await gate.getByRole('button', { name: 'Stop' }).click();
     await says(gate, 'Off');
@@ -205,7 +204,7 @@ describe('streams in the console', function () {
       await dialog.getByLabel('Where to').selectOption('youtube');
       await dialog.getByLabel('Title').fill('At the gate');
       await dialog.getByLabel('Who may see it').selectOption('unlisted');
-      await assertAccessible('a broadcast');
+      await assertAccessible(page, 'a broadcast');
       await screenshot(page, 'streams-broadcast');
     }, 'Go live');
     const stream = row('gate-youtube');
@@ -220,7 +219,7 @@ describe('streams in the console', function () {
     await page.reload();
     await says(videos, 'At the gate');
     await says(videos, /on the air/);
-    await assertAccessible('a broadcast on the air');
+    await assertAccessible(page, 'a broadcast on the air');
     await screenshot(page, 'streams-youtube');
     await stream.getByRole('button', { name: 'Stop' }).click();
     await says(stream, 'Off');
@@ -237,7 +236,7 @@ describe('streams in the console', function () {
     await page.reload();
     const card = page.getByRole('region', { name: 'YouTube' });
     await says(card, 'Access ended');
-    await assertAccessible('access ended');
+    await assertAccessible(page, 'access ended');
     await screenshot(page, 'streams-revoked');
     await card.getByRole('button', { name: 'Connect again' }).click();
     await says(card, 'Connected');
@@ -254,24 +253,9 @@ describe('streams in the console', function () {
     assert.equal(await phone.getByRole('region', { name: 'YouTube' }).count(), 0);
     const wide = await phone.evaluate('document.documentElement.scrollWidth');
     assert.ok(Number(wide) <= 360, `${wide} px wide`);
-    await assertAccessible('a phone', phone);
+    await assertAccessible(phone, 'a phone');
     await screenshot(phone, 'streams-phone');
     assert.deepEqual(phoneTroubles, []);
     await other.close();
   });
-
-  /** Fails on what axe-core calls serious or critical. */
-  async function assertAccessible(where: string, on = page): Promise<void> {
-    // Colours are looked at when they rest.
-    await on.evaluate('Promise.all(document.getAnimations().map((animation) => animation.finished))');
-    await on.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-    const found = (await on.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
-      violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-    };
-    const bad = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    assert.deepEqual(
-      bad.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary)}`),
-      [],
-    );
-  }
 });

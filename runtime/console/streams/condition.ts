@@ -27,9 +27,21 @@ export function whyOf(stream: Pick<StreamRecord, 'state' | 'reason' | 'retry_at'
   const parts = [
     known,
     reason === null ? general[state] : known === undefined ? sentence(reason) : sentence(say.said(reason)),
-    retry_at === null || state === 'live' ? undefined : say.retry(relative(Date.parse(retry_at), nowMs)),
+    isTried(stream) && retry_at !== null
+      ? say.retry(relative(Math.max(nowMs, Date.parse(retry_at)), nowMs))
+      : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(' ');
+}
+
+/** It comes back by itself at the time it gives. */
+function isTried({ state, retry_at }: Pick<StreamRecord, 'state' | 'retry_at'>): boolean {
+  return retry_at !== null && (state === 'waiting' || state === 'failed');
+}
+
+/** It stays failed until somebody begins it anew. */
+export function isStuck({ state, retry_at }: Pick<StreamRecord, 'state' | 'retry_at'>): boolean {
+  return state === 'failed' && retry_at === null;
 }
 
 /** How many streams are well, on their way, in trouble and off. */

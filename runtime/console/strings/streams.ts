@@ -26,7 +26,7 @@ export const streamStrings = {
   waiting: {
     stalled: 'The other side takes nothing any more; the connection is being cut and made anew.',
     waiting: 'Waiting for the camera, or for the next try.',
-    failed: 'It has given up. Look at the address, then start it again.',
+    failed: 'It does not work like this.',
   },
   /** what the machinery says, for who does not know it */
   reasons: [
@@ -49,7 +49,7 @@ export const streamStrings = {
   retry: (when: string) => `Next try ${when}.`,
   facts: {
     rate: 'Rate',
-    up: 'On the air for',
+    up: 'On air for',
     restarts: 'Restarts',
     sent: 'Sent',
     left: 'Left out',
