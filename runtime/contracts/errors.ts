@@ -94,7 +94,8 @@ export const ERROR_CODES = {
   'node.config_invalid': 400,
   'message.invalid': 400,
   'flow.invalid': 400,
-  'flow.conflict': 409,
+  // Not 409: the flow editor takes that for a conflict of its own kind and does not show the message.
+  'flow.conflict': 400,
   'deployment.not_found': 404,
   'deployment.no_devices': 409,
   'deployment.nothing_new': 409,

@@ -1,8 +1,9 @@
 import type { EditorApi, FlowElement } from './red.ts';
+import { withTargets } from './targets.ts';
 
 /**
  * Puts the tabs that run on a device in the place of those of the editor, as one change that can be undone; where they run stays as it is
- * here. Nothing is saved. Answers the ids of nodes that are now other ones.
+ * here. Nothing is saved.
  */
 export function takeOver(red: EditorApi, flows: readonly FlowElement[], differing: readonly string[]): void {
   const before = red.nodes.createCompleteNodeSet();
@@ -35,10 +36,9 @@ export function merged(here: readonly FlowElement[], there: readonly FlowElement
   const tabs = new Set(there.filter(({ type }) => type === 'tab').map(({ id }) => id));
   const known = new Map(here.map((element) => [element.id, element]));
   const fresh = new Set(there.map(({ id }) => id));
-  const edge = [{ name: 'RUNS_ON', value: 'edge', type: 'str' }];
   const brought = there.map((element) => {
     const mine = known.get(element.id);
-    if (element.type === 'tab') return { ...element, disabled: true, env: mine?.env ?? edge };
+    if (element.type === 'tab') return { ...element, disabled: true, env: mine?.env ?? withTargets([], ['all']) };
     // Scoped to its tab here, so that it does not run on the server.
     return element.z === undefined && mine?.z !== undefined ? { ...element, z: mine.z } : element;
   });

@@ -1,30 +1,11 @@
-import type { EditorApi, FlowElement, Workspace } from './red.ts';
-
-/** Variable of a tab that says where it runs (decision 0038): `edge`, or `edge: group/gate, device/pi-7`. */
-const RUNS_ON = 'RUNS_ON';
-
-/** Whom a tab is meant for: `all`, `device/<id>`, `group/<name>`; undefined for a tab of the server. */
-export function targetsOf(tab: FlowElement): string[] | undefined {
-  for (const { name, value } of tab.env ?? []) {
-    const [, list] = (name === RUNS_ON && /^edge(?::(.*))?$/s.exec(String(value))) || [];
-    if (name !== RUNS_ON || !/^edge(:|$)/.test(String(value))) continue;
-    const targets = (list ?? '')
-      .split(',')
-      .map((target) => target.trim())
-      .filter((target) => target !== '');
-    return targets.length > 0 ? targets : ['all'];
-  }
-  return undefined;
-}
+import type { EditorApi, Workspace } from './red.ts';
+import { targetsOf, withTargets } from './targets.ts';
 
 /** Has a tab run elsewhere from the next save on: undone like any other change. An empty list: on the server. */
 export function setTargets(red: EditorApi, tab: Workspace, targets: readonly string[]): void {
   const before = { env: tab.env, disabled: tab.disabled, changed: tab.changed };
-  const others = (tab.env ?? []).filter(({ name }) => name !== RUNS_ON);
-  const list = targets.includes('all') ? [] : targets;
-  const value = list.length > 0 ? `edge: ${list.join(', ')}` : 'edge';
   const isEdge = targets.length > 0;
-  tab.env = isEdge ? [...others, { name: RUNS_ON, value, type: 'str' }] : others;
+  tab.env = withTargets(tab.env, targets);
   // A tab for devices must not run here as well; one that comes back is not started behind anybody's back.
   if (isEdge) tab.disabled = true;
   tab.changed = true;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import type { FlowElement } from '../../../runtime/flow-engine/flow-files.ts';
@@ -145,6 +145,38 @@ describe('the flow engine in an Express 5 host', () => {
     assert.deepEqual(changed, ['other.json']);
     const audit = await engine.call<{ event: string; user?: string }[]>('audit');
     assert.ok(audit.some((entry) => entry.event === 'flows.set' && entry.user === 'admin'));
+  });
+
+  it('tells the later of two editors, and one whose file was changed on disk, and overwrites nothing', async () => {
+    const load = async () =>
+      (await (await request('/editor/flows', { token, headers: { 'Node-RED-API-Version': 'v2' } })).json()) as {
+        flows: FlowElement[];
+        rev: string;
+      };
+    const named = (flows: FlowElement[], name: string) => flows.map((one) => (one.id === 'x' ? { ...one, name } : one));
+    const post = (body: object, type = 'nodes') =>
+      request('/editor/flows', {
+        method: 'POST',
+        token,
+        headers: { 'Node-RED-API-Version': 'v2', 'Node-RED-Deployment-Type': type },
+        body: JSON.stringify(body),
+      });
+    const path = join(folder, 'flows/server/other.json');
+    const { flows, rev } = await load();
+    assert.equal((await post({ flows: named(flows, 'first'), rev })).status, 200);
+    assert.equal((await post({ flows: named(flows, 'second'), rev })).status, 409);
+    assert.match(await readFile(path, 'utf8'), /first/);
+
+    const pulled = (await readFile(path, 'utf8')).replace('first', 'pulled');
+    await writeFile(path, pulled);
+    const refused = await post({ flows: named(flows, 'third'), rev: (await load()).rev });
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /server\/other\.json changed on disk .*Restart Flows/);
+    assert.equal(await readFile(path, 'utf8'), pulled);
+    assert.equal((await post({}, 'reload')).status, 200);
+    const now = await load();
+    assert.equal(now.flows.find(({ id }) => id === 'x')?.name, 'pulled');
+    assert.equal((await post({ flows: named(now.flows, 'new'), rev: now.rev })).status, 200);
   });
 
   it('refuses a deploy with an unknown node on the operator’s screen, while the old flows go on', async () => {
