@@ -23,16 +23,21 @@ export async function insertDeviceKey(
   return rowCount > 0;
 }
 
-/** Who holds the key with this public part; undefined for an unknown, revoked or expired one, and for a deleted device. */
-export async function findKeyHolder(q: Queryable, id: string, now: Date): Promise<KeyHolderRow | undefined> {
-  const { rows } = await q.query<KeyHolderRow>(
-    `select k.hash, k.signing, k.expires_at, k.device_id, d.disabled_at is not null as disabled,
+/** Who holds the keys with these public parts, by public part; unknown, revoked and expired ones are left out, and those of a deleted device. */
+export async function findKeyHolders(
+  q: Queryable,
+  ids: readonly string[],
+  now: Date,
+): Promise<Map<string, KeyHolderRow>> {
+  const { rows } = await q.query<KeyHolderRow & { id: string }>(
+    `select k.id, k.hash, k.signing, k.expires_at, k.device_id, d.disabled_at is not null as disabled,
             array(select c.id from cameras c where c.device_id = d.id and c.deleted_at is null order by c.position, c.id) as cameras
        from device_keys k join devices d on d.id = k.device_id
-      where k.id = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2) and d.deleted_at is null`,
-    [id, now],
+      where k.id = any($1::text[]) and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
+        and d.deleted_at is null`,
+    [ids, now],
   );
-  return rows[0];
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** Puts an end date on the keys that have none, and revokes those that were already ending: two stay active. Answers how many were revoked. */

@@ -128,20 +128,24 @@ describeOnBothDatabases('devices', (database) => {
     assert.deepEqual(revoked, ['pi-1']);
   });
 
+  /** The database, which says what it is asked. */
+  const countingDb = (onQuery: (params?: readonly unknown[]) => void): Db => ({
+    kind: db.kind,
+    query: (text, params) => {
+      onQuery(params);
+      return db.query(text, params);
+    },
+    tx: (work) => db.tx(work),
+    listen: (channel, onNotify) => db.listen(channel, onNotify),
+    close: () => db.close(),
+  });
+
   it('are asked for in the database at most once per key and 5 s', async () => {
     const { api_key } = await bench.fleet.createDevice({ name: 'Pi' }, ANNA);
     let queries = 0;
-    const counting: Db = {
-      ...db,
-      kind: db.kind,
-      query: (text, params) => {
-        queries += 1;
-        return db.query(text, params);
-      },
-      tx: (work) => db.tx(work),
-      listen: (channel, onNotify) => db.listen(channel, onNotify),
-      close: () => db.close(),
-    };
+    const counting = countingDb(() => {
+      queries += 1;
+    });
     const { fleet, clock } = fleetOn(counting);
     await Promise.all(Array.from({ length: 50 }, () => fleet.deviceOfKey(api_key)));
     const unknown = `rdk_12345678_${'A'.repeat(43)}`;
@@ -150,6 +154,33 @@ describeOnBothDatabases('devices', (database) => {
     await clock.advance(5001);
     await fleet.deviceOfKey(api_key);
     assert.equal(queries, 3);
+  });
+
+  it('of a fleet that sends are asked for together, those that nobody shows any longer not at all', async () => {
+    const keys: string[] = [];
+    for (let n = 0; n < 4; n += 1)
+      keys.push((await bench.fleet.createDevice({ id: `pi-${n}`, name: 'Pi' }, ANNA)).api_key);
+    const asked: unknown[] = [];
+    const { fleet, clock } = fleetOn(countingDb((params) => asked.push([...((params?.[0] as string[]) ?? [])].sort())));
+    const show = (which: string[]) => Promise.all(which.map((key) => fleet.deviceOfKey(key)));
+    const parts = (which: string[]) => which.map((key) => key.slice(4, 12)).sort();
+    assert.deepEqual(
+      (await show(keys)).map((device) => device?.id),
+      ['pi-0', 'pi-1', 'pi-2', 'pi-3'],
+    );
+    assert.deepEqual(asked, [parts(keys)]);
+    // A wrong key with a known public part keeps nothing alive.
+    const forged = `${keys[3]?.slice(0, 13)}${'A'.repeat(43)}`;
+    await clock.advance(5001);
+    await show(keys.slice(0, 1));
+    assert.deepEqual(asked.at(-1), parts(keys));
+    await show([...keys.slice(1, 3), forged]);
+    assert.equal(asked.length, 2);
+    await clock.advance(5001);
+    await show(keys.slice(0, 1));
+    assert.deepEqual(asked.at(-1), parts(keys.slice(0, 3)));
+    assert.equal((await show(keys.slice(3)))[0]?.id, 'pi-3');
+    assert.deepEqual(asked.at(-1), parts(keys.slice(3)));
   });
 
   it('can be shut out and let in again, which cuts their connections', async () => {
