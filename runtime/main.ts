@@ -42,6 +42,7 @@ import { createJobQueue } from './jobs/queue.ts';
 import { hostInUrl, reachableHost } from './lib/addresses.ts';
 import { lockDataDir } from './lib/data-dir-lock.ts';
 import { ensureFolder } from './lib/files.ts';
+import { createCommitWatch } from './lib/git-commit.ts';
 import { createHangWatch } from './lib/hang-watch.ts';
 import { uuidv7 } from './lib/ids.ts';
 import type { Part } from './lib/part.ts';
@@ -184,7 +185,8 @@ async function compose(
   });
   const owner = `${nodeId}:${process.pid}`;
   const jobs = createJobQueue({ db, clock, log, owner, readFrame: frames.read, onAttempt });
-  const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read });
+  const commit = createCommitWatch({ folder: settings.FLOWS_DIR, clock });
+  const events = createEvents({ db, clock, log, folder: dataDir, readFrame: frames.read, commit: commit.current });
   const gallery = createGallery({
     db,
     folder: dataDir,
@@ -260,6 +262,7 @@ async function compose(
   await run('cameras', own);
   await run('gallery', gallery);
   await run('jobs', jobs);
+  await run('commit', commit);
   await run('events', events);
   await run('retention', retention);
 

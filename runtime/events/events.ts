@@ -24,6 +24,8 @@ export interface EventsOptions {
   /** the data folder; pictures go below `events/` in it */
   folder: string;
   readFrame: ReadFrame;
+  /** that FLOWS_DIR is at, where it is a git checkout */
+  commit?: () => string | undefined;
 }
 
 export interface Events extends Part, EventsService {
@@ -37,7 +39,7 @@ export interface Events extends Part, EventsService {
 
 /** What happened in front of the cameras: rows, pictures, and who is told. */
 export function createEvents(options: EventsOptions): Events {
-  const { db, clock, folder, readFrame } = options;
+  const { db, clock, folder, readFrame, commit } = options;
   const log = options.log.child('events');
   const subscribers = new Subscribers({ db, clock, log });
 
@@ -57,7 +59,7 @@ export function createEvents(options: EventsOptions): Events {
     prepareImages: (transitions) => prepareImages({ q: db, folder, readFrame }, transitions),
 
     async record(q, context, transitions, images) {
-      await recordTransitions(q, context, transitions, images, clock.now());
+      await recordTransitions(q, { ...context, commit: commit?.() }, transitions, images, clock.now());
     },
 
     async list({ cursor, ...query }) {

@@ -9,6 +9,8 @@ import type { PreparedImages } from './images.ts';
 /** Where the events were seen, and by which flow. */
 export interface EventContext extends EventPlace {
   flow: string;
+  /** that FLOWS_DIR was at, where it is a git checkout */
+  commit?: string | undefined;
 }
 
 /**
@@ -54,6 +56,7 @@ function detailsOf(context: EventContext, transition: Transition, prepared: Prep
     captures: transition.frames,
     ...transition.details,
     flow: context.flow,
+    ...(context.commit === undefined ? {} : { commit: context.commit }),
     ...(missing ? { images_missing: missing } : {}),
   };
 }

@@ -17,6 +17,8 @@ export class EventBench {
   readonly db: Db;
   readonly folder: string;
   readonly shelf = new FrameShelf();
+  /** that the flows are at */
+  flowsCommit: string | undefined;
   readonly #parts: Part[] = [];
 
   constructor(db: Db, folder: string) {
@@ -32,6 +34,7 @@ export class EventBench {
       log: silentLog,
       folder: this.folder,
       readFrame: this.shelf.read,
+      ...(this.flowsCommit === undefined ? {} : { commit: () => this.flowsCommit }),
     });
     this.#parts.push(events);
     await events.start();

@@ -37,6 +37,7 @@ import {
 import { noteReported, setDesired } from '../../db/desired-flows.repo.ts';
 import type { FlowElement } from '../../flow-engine/flow-files.ts';
 import { sha256Hex } from '../../lib/canonical-json.ts';
+import { commitOf } from '../../lib/git-commit.ts';
 import { isUuid, type NewId } from '../../lib/ids.ts';
 import type { Part } from '../../lib/part.ts';
 import { isBundleSigned } from '../../lib/signatures.ts';
@@ -44,7 +45,7 @@ import { parser } from '../../lib/validate.ts';
 import { beginDeployment } from './begin.ts';
 import type { BundleFiles } from './bundle-files.ts';
 import { checkTabs } from './check-tabs.ts';
-import { commitOf } from './edge-tabs.ts';
+
 import { missedBy } from './later-devices.ts';
 import { devicesOf, planDeployment, planRollback } from './plan.ts';
 import { previewDeployment } from './preview.ts';

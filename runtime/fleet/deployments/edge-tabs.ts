@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { FlowDiff } from '../../contracts/deployments.ts';
 import { AppError } from '../../contracts/errors.ts';
 import { NODE_TYPES, runsOn } from '../../contracts/node-types.ts';
@@ -137,16 +135,6 @@ export function diffOf(before: readonly FlowElement[] | null, after: readonly Fl
       old,
     ),
   };
-}
-
-/** The commit that a flows folder is at; undefined where it is no git checkout. */
-export async function commitOf(flowsDir: string): Promise<string | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)('git', ['-C', flowsDir, 'rev-parse', 'HEAD'], { timeout: 5000 });
-    return /^[0-9a-f]{40,64}$/.exec(stdout.trim())?.[0];
-  } catch {
-    return undefined;
-  }
 }
 
 /** Tabs and subflows with a text that changes when anything of them does; what belongs to none is one more, without a name. */

@@ -71,6 +71,7 @@ describeOnBothDatabases('events', (database) => {
       },
     );
     await before.stop();
+    bench.flowsCommit = 'c0ffee';
     const after = await bench.events();
     const end = ended(start, { frames: rolesOf(frames), details: { decision: 'ending', scores: { L: 0.5 } } });
     await bench.commit(after, end);
@@ -82,6 +83,7 @@ describeOnBothDatabases('events', (database) => {
       decision: 'ending',
       scores: { L: 0.5 },
       flow: 'analysis',
+      commit: 'c0ffee',
     });
     assert.equal(closed.images.post, `/api/v1/events/${start.event}/images/post.jpg`);
     assert.deepEqual(await outbox(), ['start', 'end']);
