@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   'offer.no_codec': 406,
   'stream.b_frames': 406,
   'session.not_found': 404,
+  'session.ended': 410,
   'session.stale': 412,
   'session.no_restart': 422,
   'session.limit': 503,

@@ -148,6 +148,8 @@ export interface OpenedSession {
   answer: string;
   /** without quotes */
   etag: string;
+  /** the camera has a sound that a player may ask for */
+  hasSound: boolean;
 }
 
 /** WebRTC to viewers by WHEP (draft-ietf-wish-whep), over one UDP port. */

@@ -70,8 +70,8 @@ export class Controls {
   show({ standing, isPaused, isMuted, hasSound, isFullScreen, canDetach }: Look): void {
     const { state, way, reasons } = standing;
     const isPlaying = state === 'playing';
-    const tone = isPlaying ? 'good' : state === 'waiting' ? 'warn' : 'off';
-    const word = isPaused ? words.states.paused : words.states[state];
+    const tone = isPlaying ? 'good' : state === 'waiting' || state === 'ended' ? 'warn' : 'off';
+    const word = isPaused && state !== 'ended' ? words.states.paused : words.states[state];
     replace(this.#state, `${tone} ${word}`, () => [shape(tone), word]);
     replace(this.#way, way ? words.ways[way] : '');
     replace(this.#reason, reasonsOf(standing));

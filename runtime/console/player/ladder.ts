@@ -20,9 +20,13 @@ const BETTER_LONGEST_MS = 300_000;
 /** A camera without a stream now: its device may be back in a moment, as after a restart of the server. */
 const NONE_MS = 5000;
 
+/** So long nothing is heard before the server need not send it any more: a click to and fro costs no new session. */
+const SILENT_MS = 5000;
+
 /** What a viewer is told. */
 export interface Standing {
-  state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'none';
+  /** `ended`: by somebody with the right to; it does not begin again by itself */
+  state: 'idle' | 'connecting' | 'playing' | 'waiting' | 'none' | 'ended';
   /** the way in use */
   way?: WayName;
   /** why no better way is in use; or why there is no picture at all */
@@ -35,8 +39,8 @@ interface Shown {
   index: number;
   way: OpenWay;
   surface: Surface;
-  /** resolves when it ended by itself */
-  ended: Promise<void>;
+  /** resolves when it ended by itself, with why */
+  ended: Promise<unknown>;
 }
 
 /** Takes the best way that works, the next one when it ends, and a better one again when that works. */
@@ -47,6 +51,12 @@ export class Ladder {
   readonly #reasons = new Map<WayName, string>();
   #shown: Shown | undefined;
   #running: AbortController | undefined;
+  #wantsSound = false;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** has the way in use looked at again */
+  #onSound = () => {};
+  /** a way that could not be opened anew for its sound, and stays as it is until sound is switched again */
+  #kept: OpenWay | undefined;
 
   constructor(source: Source, stage: Stage, onChange: (standing: Standing) => void) {
     this.#source = source;
@@ -57,6 +67,15 @@ export class Ladder {
   /** The way whose pictures are seen. */
   get way(): OpenWay | undefined {
     return this.#shown?.way;
+  }
+
+  /** Says whether sound is to be heard. A way that is open without it is opened anew with it, and the other way round after a while. */
+  wantSound(wants: boolean): void {
+    this.#wantsSound = wants;
+    this.#kept = undefined;
+    clearTimeout(this.#silence);
+    if (wants) this.#onSound();
+    else this.#silence = setTimeout(() => this.#onSound(), SILENT_MS);
   }
 
   start(): void {
@@ -74,6 +93,7 @@ export class Ladder {
   stop(): void {
     this.#running?.abort(new Error('stopped'));
     this.#running = undefined;
+    clearTimeout(this.#silence);
     this.#reasons.clear();
     this.#letGo();
     this.#onChange({ state: 'idle', reasons: [] });
@@ -88,30 +108,49 @@ export class Ladder {
       from = 0;
       if (this.#shown) {
         pauseMs = AGAIN_FIRST_MS;
-        from = (await this.#hold(signal)) + 1;
-        continue;
+        const { index, reason } = await this.#hold(signal);
+        from = index + 1;
+        if (!isEnding(reason)) continue;
+        this.#onChange(endedBy(reason));
+        return;
       }
       this.#onChange(trouble ?? { state: 'waiting', reasons: this.#reasonsAbove(WAYS.length) });
+      if (trouble?.state === 'ended') return;
       await sleep(trouble?.state === 'none' ? NONE_MS : pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, AGAIN_LONGEST_MS);
     }
   }
 
-  /** Stays with the way in use, tries better ones meanwhile. Answers the index of the one that ended. */
-  async #hold(signal: AbortSignal): Promise<number> {
+  /** Stays with the way in use, tries better ones meanwhile. Answers the index of the one that ended, and why it did. */
+  async #hold(signal: AbortSignal): Promise<{ index: number; reason: unknown }> {
     let pauseMs = BETTER_FIRST_MS;
     for (;;) {
-      const { index, ended } = this.#shown ?? { index: 0, ended: Promise.resolve() };
+      const before = this.#shown;
+      const { index, ended } = before ?? { index: 0, ended: Promise.resolve(undefined) };
       let isOver = false;
-      const over = ended.then(() => {
+      let reason: unknown;
+      const over = ended.then((why) => {
         isOver = true;
+        reason = why;
       });
-      await (index === 0 ? aborting(over, signal) : Promise.race([over, sleep(pauseMs, signal)]));
-      if (!isOver && index > 0) await this.#climb(0, index, signal);
-      if (this.#shown?.index !== index) continue;
+      let isOther = false;
+      const other = new Promise<void>((resolve) => {
+        this.#onSound = () => {
+          isOther = before?.way.asksSound === !this.#wantsSound && before.way !== this.#kept;
+          if (isOther) resolve();
+        };
+      });
+      this.#onSound();
+      await (index === 0
+        ? aborting(Promise.race([over, other]), signal)
+        : Promise.race([over, other, sleep(pauseMs, signal)]));
+      if (!isOver && isOther) await this.#climb(index, index + 1, signal);
+      else if (!isOver && index > 0) await this.#climb(0, index, signal);
+      if (this.#shown !== before) continue;
+      if (isOther) this.#kept = before?.way;
       if (isOver) {
         this.#letGo();
-        return index;
+        return { index, reason };
       }
       this.#tellPlaying();
       pauseMs = Math.min(pauseMs * 2, BETTER_LONGEST_MS);
@@ -127,6 +166,7 @@ export class Ladder {
       return undefined;
     } catch (error) {
       if (signal.aborted) throw error;
+      if (isEnding(error)) return endedBy(error);
       const needsToken = error instanceof Refusal && error.status === 401;
       return { state: 'waiting', reasons: [{ reason: wordsOf(error) }], needsToken };
     }
@@ -143,14 +183,21 @@ export class Ladder {
     }
     const surface = this.#stage.add(rung.kind);
     let onEnd = (_reason: unknown) => {};
-    const ended = new Promise<void>((resolve) => {
+    const ended = new Promise<unknown>((resolve) => {
       onEnd = (reason) => {
         this.#reasons.set(rung.name, wordsOf(reason));
-        resolve();
+        resolve(reason);
       };
     });
     try {
-      const way = await rung.open({ source: this.#source, known, surface, signal, onEnd: (reason) => onEnd(reason) });
+      const way = await rung.open({
+        source: this.#source,
+        known,
+        surface,
+        wantsSound: this.#wantsSound,
+        signal,
+        onEnd: (reason) => onEnd(reason),
+      });
       if (signal.aborted) {
         way.close();
         throw signal.reason;
@@ -190,6 +237,14 @@ export class Ladder {
       return reason === undefined ? [] : [{ way: name, reason }];
     });
   }
+}
+
+function isEnding(reason: unknown): boolean {
+  return reason instanceof Refusal && reason.isEnding;
+}
+
+function endedBy(reason: unknown): Standing {
+  return { state: 'ended', reasons: [{ reason: wordsOf(reason) }] };
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

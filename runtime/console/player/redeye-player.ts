@@ -34,6 +34,8 @@ export class RedeyePlayer extends HTMLElement implements Actions {
   #ladder: Ladder | undefined;
   #standing: Standing = { state: 'idle', reasons: [] };
   #isPaused = false;
+  /** by somebody with the right to: only the person here begins again */
+  #isEnded = false;
   #volume = 1;
   #looking: ReturnType<typeof setInterval> | undefined;
   #awake: ReturnType<typeof setTimeout> | undefined;
@@ -78,6 +80,7 @@ export class RedeyePlayer extends HTMLElement implements Actions {
     if (name === 'poster') this.#stage.setPoster(after);
     if (name === 'name' || name === 'bare' || name === 'camera') this.#label();
     if (name === 'camera' || name === 'server') {
+      this.#isEnded = false;
       this.#end();
       this.#stage.clear();
       this.#follow();
@@ -95,12 +98,16 @@ export class RedeyePlayer extends HTMLElement implements Actions {
   }
 
   togglePause(): void {
-    this.#isPaused = !this.#isPaused;
+    if (this.#isEnded) {
+      this.#end();
+      this.#isEnded = false;
+    } else this.#isPaused = !this.#isPaused;
     this.#follow();
   }
 
   toggleSound(): void {
     this.#stage.setSound(!this.#stage.muted, this.#volume);
+    this.#ladder?.wantSound(!this.#stage.muted);
     this.#show();
   }
 
@@ -138,14 +145,15 @@ export class RedeyePlayer extends HTMLElement implements Actions {
   /** Runs while it is wanted: on the page, in sight, not paused. */
   #follow(): void {
     const camera = this.getAttribute('camera') ?? '';
-    const isWanted = this.isConnected && camera !== '' && !this.#isPaused && this.#presence.isSeen;
+    const isWanted = this.isConnected && camera !== '' && !this.#isPaused && !this.#isEnded && this.#presence.isSeen;
     if (isWanted && !this.#ladder) {
       const server = new URL(this.getAttribute('server') ?? HOME, document.baseURI).toString().replace(/\/?$/, '/');
       const source = new Source(server, camera, () => this.getAttribute('token') ?? undefined);
       this.#ladder = new Ladder(source, this.#stage, (standing) => this.#onStanding(standing));
+      this.#ladder.wantSound(!this.#stage.muted);
       this.#ladder.start();
       this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS);
-    } else if (!isWanted) this.#end();
+    } else if (!isWanted && !this.#isEnded) this.#end();
     this.#show();
   }
 
@@ -157,6 +165,7 @@ export class RedeyePlayer extends HTMLElement implements Actions {
 
   #onStanding(standing: Standing): void {
     this.#standing = standing;
+    if (standing.state === 'ended') this.#isEnded = true;
     if (standing.needsToken) this.dispatchEvent(new CustomEvent('redeye-token'));
     this.#show();
     this.#tell();
@@ -181,14 +190,16 @@ export class RedeyePlayer extends HTMLElement implements Actions {
     const { video } = this.#stage;
     this.#controls.show({
       standing: this.#standing,
-      isPaused: this.#isPaused,
+      isPaused: this.#isPaused || this.#isEnded,
       isMuted: this.#stage.muted,
       hasSound: this.#ladder?.way?.hasSound() ?? false,
       isFullScreen: document.fullscreenElement === this,
       canDetach: document.pictureInPictureEnabled && video !== undefined,
     });
     const notice =
-      this.hasAttribute('bare') && state === 'waiting' ? `${words.states.waiting}. ${reasonsOf(this.#standing)}` : '';
+      this.hasAttribute('bare') && (state === 'waiting' || state === 'ended')
+        ? `${words.states[state]}. ${reasonsOf(this.#standing)}`
+        : '';
     if (this.#notice.textContent !== notice) this.#notice.textContent = notice;
     this.#notice.hidden = notice === '';
   }

@@ -16,9 +16,20 @@ export class Refusal extends Error {
     this.code = code;
   }
 
+  /** Somebody with the right to it ended the watching: to begin again is for the person to decide. */
+  get isEnding(): boolean {
+    return this.code === 'session.ended';
+  }
+
   /** No other way would lead to this camera either. */
   get isFinal(): boolean {
-    return this.status === 0 || this.status === 401 || this.status === 403 || this.code.startsWith('camera.');
+    return (
+      this.status === 0 ||
+      this.status === 401 ||
+      this.status === 403 ||
+      this.isEnding ||
+      this.code.startsWith('camera.')
+    );
   }
 }
 
@@ -74,7 +85,12 @@ export class Source {
 
   /** Asks for what lies below the camera's address; throws a Refusal for what is not an answer. */
   async ask(path: string, how: RequestInit = {}): Promise<Response> {
-    const { answer, error } = await fetch(this.address(path), this.#with(how)).then(
+    return this.askAt(this.address(path), how);
+  }
+
+  /** The same at an address that the server gave. */
+  async askAt(address: string, how: RequestInit): Promise<Response> {
+    const { answer, error } = await fetch(address, this.#with(how)).then(
       (answer) => ({ answer, error: undefined }),
       (error: unknown) => ({ answer: undefined, error }),
     );

@@ -9,6 +9,7 @@ export const playerStrings = {
     paused: 'Paused',
     waiting: 'No live picture',
     none: 'Stills only',
+    ended: 'Ended',
   },
   behind: (ms: number) => (ms < 100 ? 'less than 0.1 s behind' : `${(ms / 1000).toFixed(1)} s behind`),
   why: (way: string, reason: string) => `${way}: ${reason}`,

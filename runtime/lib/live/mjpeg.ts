@@ -47,10 +47,11 @@ async function show(
   viewer: Viewer,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
+    // First: it may refuse, and nothing has been begun then.
+    const watching = watchers.connected(camera, viewer, () => over());
     let takenMs = clock.monotonicMs();
     const wait = waitForPicture(camera, clock, (error) => over(error));
     let leave = () => {};
-    const watching = watchers.connected(camera, viewer, () => over());
     let isOver = false;
     const over = (error?: AppError) => {
       if (isOver) return;

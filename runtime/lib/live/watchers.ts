@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { LiveSession, SessionSource, Viewer } from '../../contracts/live.ts';
+import { sessionEnded } from './session-ended.ts';
 
 /** A player that asked for nothing for so long does not watch any more. */
 const HLS_QUIET_MS = 20_000;
@@ -42,23 +42,24 @@ export class Watchers implements SessionSource {
     const [key, entry] = [...this.#entries].find(([, { session }]) => session.id === id) ?? [];
     if (key === undefined || !entry) return false;
     this.#entries.delete(key);
-    if (entry.onKick) entry.onKick();
-    else this.#kicked.set(key, this.#clock.monotonicMs() + KICKED_MS);
+    entry.onKick?.();
+    const { user, address, camera } = entry.session;
+    this.#kicked.set(keyOf(camera, { user, address }), this.#clock.monotonicMs() + KICKED_MS);
     return true;
   }
 
-  /** A connection that shows pictures; `onKick` has to end it. */
+  /** A connection that shows pictures; `onKick` has to end it. Throws `session.ended` for one that was sent away. */
   connected(camera: string, viewer: Viewer, onKick: () => void): Watching {
+    this.#refuseKicked(camera, viewer);
     const session = this.#new('mjpeg', camera, viewer);
     this.#entries.set(session.id, { session, onKick });
     return { session, close: () => void this.#entries.delete(session.id) };
   }
 
-  /** Notes a request of an HLS player; throws `session.not_found` for one that was sent away. */
+  /** Notes a request of an HLS player; throws `session.ended` for one that was sent away. */
   asked(camera: string, viewer: Viewer): LiveSession {
-    this.#sweep();
-    const key = JSON.stringify([viewer.user, viewer.address, camera]);
-    if (this.#kicked.has(key)) throw new AppError('session.not_found', 'somebody ended your watching');
+    this.#refuseKicked(camera, viewer);
+    const key = keyOf(camera, viewer);
     const known = this.#entries.get(key);
     const session = known?.session ?? this.#new('hls', camera, viewer);
     this.#entries.set(key, { session, untilMs: this.#clock.monotonicMs() + HLS_QUIET_MS });
@@ -70,6 +71,11 @@ export class Watchers implements SessionSource {
     return { id: randomUUID(), type, camera, user, address, path, state: 'playing', startedAt, bytes: 0, discarded: 0 };
   }
 
+  #refuseKicked(camera: string, viewer: Viewer): void {
+    this.#sweep();
+    if (this.#kicked.has(keyOf(camera, viewer))) throw sessionEnded();
+  }
+
   #sweep(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [key, { untilMs }] of this.#entries) {
@@ -77,4 +83,9 @@ export class Watchers implements SessionSource {
     }
     for (const [key, untilMs] of this.#kicked) if (untilMs < nowMs) this.#kicked.delete(key);
   }
+}
+
+/** All that tells two players apart who ask by plain HTTP. */
+function keyOf(camera: string, { user, address }: Omit<Viewer, 'path'>): string {
+  return JSON.stringify([user, address, camera]);
 }

@@ -6,7 +6,7 @@ const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const MOST_BYTES = 64 * 1024;
 /** What pages of other origins may read of our answers. */
-const EXPOSED = 'Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After, WWW-Authenticate';
+const EXPOSED = 'Accept-Patch, Accept-Post, ETag, Link, Location, Redeye-Sound, Retry-After, WWW-Authenticate';
 
 export interface WhepParts {
   whep: WhepService;
@@ -59,6 +59,8 @@ async function serveEndpoint(ask: LiveAsk, parts: WhepParts): Promise<void> {
     'Accept-Patch': FRAGMENT,
     'Content-Type': SDP,
   });
+  // A player that begins silent offers no sound: by this it knows whether there is one to be had.
+  if (opened.hasSound) res.setHeader('Redeye-Sound', 'yes');
   res.writeHead(201).end(opened.answer);
 }
 

@@ -25,13 +25,18 @@ export function chooseSound(
   format: AudioFormat | undefined,
   names: { cname: string; ssrc: number },
 ): SentAudio | undefined {
-  if (!format || (format.codec !== 'opus' && format.codec !== 'aac' && format.channels > 1)) return undefined;
+  if (!format || !canBeSent(format)) return undefined;
   const { codec, ...sent } = SENT[wayOf(format.codec)];
   for (const one of media) {
     const payloadType = one.kind === 'audio' && one.receives && one.mid !== '' ? chooseAudio(one, codec) : undefined;
     if (payloadType !== undefined) return { ...sent, ...names, mid: one.mid, payloadType };
   }
   return undefined;
+}
+
+/** G.711 goes out as it comes, and RTP has a number for one channel of it only. */
+export function canBeSent({ codec, channels }: AudioFormat): boolean {
+  return codec === 'opus' || codec === 'aac' || channels === 1;
 }
 
 function wayOf(codec: AudioFormat['codec']): keyof typeof SENT {

@@ -3,6 +3,7 @@ import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { IceServer, LiveSession, OpenedSession, Viewer, WhepService } from '../../contracts/live.ts';
 import type { StreamHost } from '../../contracts/streams.ts';
+import { sessionEnded } from '../../lib/live/session-ended.ts';
 import type { Part } from '../../lib/part.ts';
 import { writeAnswer } from './answer.ts';
 import type { RtcEngine, SentMedia } from './engine.ts';
@@ -11,11 +12,13 @@ import { firstFormat } from './first-format.ts';
 import { chooseH264, readOffer } from './offer.ts';
 import { readFragment } from './sdp-fragment.ts';
 import { WhepSession } from './session.ts';
-import { chooseSound, type SoundOf } from './session-sound.ts';
+import { canBeSent, chooseSound, type SoundOf } from './session-sound.ts';
 
 const SESSIONS = 100;
 const LOOK_EVERY_MS = 5000;
 const RETRY_PORT_MS = 5000;
+/** A player whose session was ended hears so for this long when it asks. It does within seconds: no picture comes any more. */
+const ENDED_MS = 60_000;
 const NO_ENCODER: SoundOf = { listen: () => () => {} };
 const OFF = 'WebRTC is off on this server (WEBRTC_UDP_PORT=0)';
 
@@ -51,6 +54,8 @@ export function createWhep(options: WhepOptions): WhepService & Part {
 class Whep implements WhepService, Part {
   readonly #options: WhepOptions;
   readonly #sessions = new Map<string, Known>();
+  /** those that were kicked: their camera, and the monotonic ms at which they are forgotten */
+  readonly #ended = new Map<string, { camera: string; untilMs: number }>();
   #opening = 0;
   #running = false;
   #trouble: AppError | undefined;
@@ -130,7 +135,8 @@ class Whep implements WhepService, Part {
         const [peer, extra] = await Promise.all([session.open(hold), this.#extraCandidates()]);
         const local = { ...peer.local, candidates: [...peer.local.candidates, ...extra] };
         log.info('a WebRTC session began', { camera, user: viewer.user, address: viewer.address });
-        return { secret, etag, answer: writeAnswer(media, sent, local, String(ssrc)) };
+        const hasSound = format.audio !== undefined && canBeSent(format.audio);
+        return { secret, etag, answer: writeAnswer(media, sent, local, String(ssrc)), hasSound };
       } catch (error) {
         session.close('it could not begin');
         throw error;
@@ -166,13 +172,17 @@ class Whep implements WhepService, Part {
   }
 
   kick(id: string): boolean {
-    const known = [...this.#sessions.values()].find((one) => one.id === id);
-    known?.session.close('an operator ended it');
-    return known !== undefined;
+    const [secret, known] = [...this.#sessions].find(([, one]) => one.id === id) ?? [];
+    if (secret === undefined || !known) return false;
+    const untilMs = this.#options.clock.monotonicMs() + ENDED_MS;
+    this.#ended.set(secret, { camera: known.session.camera, untilMs });
+    known.session.close('an operator ended it');
+    return true;
   }
 
   #of(camera: string, secret: string): Known {
     const known = this.#sessions.get(secret);
+    if (this.#ended.get(secret)?.camera === camera) throw sessionEnded();
     if (known?.session.camera !== camera) throw new AppError('session.not_found', 'this WebRTC session is over');
     return known;
   }
@@ -215,6 +225,8 @@ class Whep implements WhepService, Part {
     const { clock, log } = this.#options;
     this.#stopLooking = clock.after(LOOK_EVERY_MS, () => {
       for (const { session } of [...this.#sessions.values()]) session.look();
+      const nowMs = clock.monotonicMs();
+      for (const [secret, { untilMs }] of this.#ended) if (untilMs <= nowMs) this.#ended.delete(secret);
       // Players that were told of the trouble do not try: it has to be found over without them.
       if (this.#isWorthATry()) this.#startEngine().catch((error) => log.error('WebRTC does not start', { error }));
       this.#look();

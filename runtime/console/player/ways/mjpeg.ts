@@ -1,5 +1,5 @@
 import { playerStrings as words } from '../../strings/player.ts';
-import { wordsOf } from '../source.ts';
+import { Refusal, wordsOf } from '../source.ts';
 import { type JpegPart, PartReader } from './part-reader.ts';
 import { type OpensWay, within } from './way.ts';
 
@@ -49,10 +49,16 @@ export const openMjpeg: OpensWay = async ({ source, surface, signal, onEnd }) =>
     const parts = new PartReader((part) => void draw(part));
     const reader = answer.body?.getReader();
     for (;;) {
-      const piece = await reader?.read();
-      if (!piece || piece.done) throw new Error(words.ended);
+      // However the connection ended: why is asked below.
+      const piece = await reader?.read().catch(() => undefined);
+      if (!piece || piece.done) break;
       parts.push(piece.value);
     }
+    ending.signal.throwIfAborted();
+    // Somebody who was sent away is told so.
+    const again = await source.ask('mjpeg', { signal: ending.signal });
+    await again.body?.cancel();
+    throw new Error(words.ended);
   };
   const over = read();
   try {
@@ -76,6 +82,6 @@ export const openMjpeg: OpensWay = async ({ source, surface, signal, onEnd }) =>
     close();
     onEnd(reason);
   };
-  over.catch((error) => end(new Error(wordsOf(error))));
+  over.catch((error) => end(error instanceof Refusal ? error : new Error(wordsOf(error))));
   return { delayMs: async () => delay, hasSound: () => false, close };
 };

@@ -10,6 +10,8 @@ export interface OpenWay {
   /** Leaves out what has not been shown yet; ways without a store have nothing to leave out. */
   toLive?(): void;
   hasSound(): boolean;
+  /** whether the server was asked for sound; undefined where it comes with the pictures in any case */
+  readonly asksSound?: boolean;
   /** Ends it and gives everything back; may be called twice. */
   close(): void;
 }
@@ -20,6 +22,8 @@ export interface WayParts {
   known: LiveWays;
   /** what it draws on; on the page, but not seen before it resolves */
   surface: HTMLVideoElement | HTMLCanvasElement;
+  /** it is to be heard: a way that costs the server sound only when asked for does not ask otherwise */
+  wantsSound: boolean;
   /** ends the opening; an open way is ended by `close` */
   signal: AbortSignal;
   /** It ended by itself, with the reason in words; not called after `close`. */
@@ -62,14 +66,28 @@ export async function play(video: HTMLVideoElement): Promise<void> {
   }
 }
 
+/**
+ * How far a video of a connection has come: pictures, where the browser counts them. Chromium's time of such a video goes on without any
+ * (measured), so that a connection that has ended looks alive by it.
+ */
+export function picturesOf(video: HTMLVideoElement): number {
+  return video.getVideoPlaybackQuality?.().totalVideoFrames || video.currentTime;
+}
+
 /** Calls `onStall` once when the video has not moved for so long while it should. Answers how to end the watch. */
-export function watchStall(video: HTMLVideoElement, ms: number, onStall: () => void): () => void {
+export function watchStall(
+  video: HTMLVideoElement,
+  ms: number,
+  onStall: () => void,
+  placeOf = ({ currentTime }: HTMLVideoElement) => currentTime,
+): () => void {
   let at = -1;
   let movedAt = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    if (video.currentTime !== at || video.paused) {
-      at = video.currentTime;
+    const place = placeOf(video);
+    if (place !== at || video.paused) {
+      at = place;
       movedAt = now;
     } else if (now - movedAt > ms) {
       clearInterval(timer);

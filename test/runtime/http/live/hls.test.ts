@@ -141,7 +141,7 @@ describe('HLS over HTTP', () => {
     assert.ok(json.items[0].bytes > 0);
     await door.call('DELETE', `/api/v1/sessions/${json.items[0].id}`, { token: operator });
     const { status } = await door.call('GET', '/cam/live.m3u8', { token: viewer });
-    assert.equal(status, 404);
+    assert.equal(status, 410);
   });
 
   it('is held up by nobody who asks and never reads', async () => {

@@ -131,6 +131,10 @@ describe('WHEP sessions', () => {
     assert.equal(whep.kick(session.id), false);
     assert.deepEqual(whep.sessions(), []);
     await until('nobody reads', () => streams.status('gate').readers === 0);
+    // Its player hears so, at its own address.
+    assert.throws(() => whep.patch('gate', two.secret, 'a=end-of-candidates\r\n'), coded('session.ended'));
+    assert.throws(() => whep.close('gate', two.secret), coded('session.ended'));
+    assert.throws(() => whep.close('other', two.secret), coded('session.not_found'));
   });
 
   it('refuse a source with B-frames, and end when it begins to have them', async () => {
