@@ -9,7 +9,7 @@ RUN npm run build && npm prune --omit=dev
 
 FROM node:24-bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ffmpeg \
+ && apt-get install -y --no-install-recommends ffmpeg iproute2 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --create-home --home-dir /data --shell /usr/sbin/nologin redeye
 WORKDIR /app

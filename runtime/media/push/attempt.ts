@@ -1,5 +1,5 @@
 import { toAppError } from '../../contracts/errors.ts';
-import type { Clock } from '../../contracts/host.ts';
+import type { Clock, Release } from '../../contracts/host.ts';
 import type { PushSound } from '../../contracts/pushes.ts';
 import type { StreamFormat, StreamHost, StreamSubscription } from '../../contracts/streams.ts';
 import { sayHowToInstall } from '../ffmpeg.ts';
@@ -9,11 +9,15 @@ import type { Progress } from './progress.ts';
 import type { AttemptEnd, AttemptEvents, PushAttempt } from './push-attempt.ts';
 import type { PushLaunch, PushProcess } from './push-process.ts';
 import { explainPush, isAbsent } from './reason.ts';
+import type { ReceiveWindows } from './receive-windows.ts';
 
 /** A live destination takes pictures at least so often; with what socket buffers swallow a frozen one is found within 5 s. */
 const STALL_MS = 1500;
 /** Looking up, connecting, TLS and RTMP's handshakes. */
 const CONNECT_MS = 10_000;
+/** As long for one that was just seen reading. */
+const SLOW_MS = 8000;
+const READING_MS = 1500;
 const LOOK_MS = 250;
 /** A camera that is away for longer lets the destination go; its next picture makes a new connection. */
 const GAP_MS = 10_000;
@@ -29,6 +33,8 @@ export interface AttemptOptions extends AttemptEvents {
   clock: Clock;
   launch: Omit<PushLaunch, 'clock' | 'onProgress'>;
   startProcess: (launch: PushLaunch) => Promise<PushProcess>;
+  /** what the sockets tell of the destination; without it a frozen one is felt once the buffers are full */
+  windows?: Pick<ReceiveWindows, 'watch'> | undefined;
 }
 
 /**
@@ -44,6 +50,7 @@ export class Attempt implements PushAttempt {
   #generation: number | undefined;
   #isOver = false;
   #cancelLook = () => {};
+  #unwatch: Release = () => undefined;
   #frames = 0;
   #taken = 0;
   /** monotonic ms: pictures went out, bytes were taken, a picture was given, the camera went away */
@@ -51,6 +58,8 @@ export class Attempt implements PushAttempt {
   #takenMs = 0;
   #givenMs: number | undefined;
   #beganMs = 0;
+  /** the destination was seen reading */
+  #readMs = -Infinity;
   #away: { reason: string; sinceMs: number } | undefined;
   readonly gone: Promise<void>;
   #settle = () => {};
@@ -166,7 +175,23 @@ export class Attempt implements PushAttempt {
     this.#sentMs = this.#options.clock.monotonicMs();
     if (wasLive) return;
     this.#takenMs = this.#sentMs;
+    this.#watchReader();
     this.#options.onChange();
+  }
+
+  /** What the sockets tell of the program at the other end, which is more than that they take what is sent. */
+  #watchReader(): void {
+    const { windows, launch, clock } = this.#options;
+    const pid = this.#process?.pid;
+    if (!windows || pid === undefined) return;
+    this.#unwatch = windows.watch(pid, launch.destination.port, {
+      onRead: () => {
+        this.#readMs = clock.monotonicMs();
+      },
+      onStuck: () => {
+        if (!this.#away) this.#over({ kind: 'stalled', reason: 'the destination reads nothing any more' });
+      },
+    });
   }
 
   #lost(reason: string): void {
@@ -201,7 +226,9 @@ export class Attempt implements PushAttempt {
         ? { kind: 'stalled', reason: `the destination did not begin within ${CONNECT_MS / 1000} s` }
         : undefined;
     const wasGiven = this.#givenMs !== undefined && this.#givenMs > this.#sentMs;
-    if ((wasGiven && nowMs - this.#sentMs > STALL_MS) || nowMs - this.#takenMs > STALL_MS)
+    const quietMs = Math.max(wasGiven ? nowMs - this.#sentMs : 0, nowMs - this.#takenMs);
+    // One that reads is slow, not frozen: a large key frame may take a while on its line.
+    if (quietMs > (nowMs - this.#readMs < READING_MS ? SLOW_MS : STALL_MS))
       return { kind: 'stalled', reason: 'the destination takes nothing any more' };
     return undefined;
   }
@@ -215,6 +242,7 @@ export class Attempt implements PushAttempt {
   #close(how: 'end' | 'kill'): void {
     this.#isOver = true;
     this.#cancelLook();
+    this.#unwatch();
     this.#feed.close();
     this.#subscription?.close();
     if (this.#process) this.#process[how]();

@@ -12,6 +12,7 @@ import { readKeyFile } from './key-file.ts';
 import type { AttemptEnd, AttemptEvents, PushAttempt } from './push-attempt.ts';
 import type { PushLaunch, PushProcess } from './push-process.ts';
 import { without } from './reason.ts';
+import type { ReceiveWindows } from './receive-windows.ts';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -43,6 +44,7 @@ export interface PushParts {
   random: () => number;
   startProcess: (launch: PushLaunch) => Promise<PushProcess>;
   startPeer: StartWhipPeer;
+  windows?: Pick<ReceiveWindows, 'watch'> | undefined;
   knock: (host: string, port: number, signal: AbortSignal) => Promise<boolean>;
   /** The host's camera behind a name; throws `camera.not_found`. */
   resolve: (camera: string) => string;
@@ -183,7 +185,7 @@ export class Push {
   }
 
   #attemptAt(destination: Destination, camera: string, streams: PushStreams): PushAttempt {
-    const { clock, ffmpegPath, folder, startProcess, startPeer } = this.#parts;
+    const { clock, ffmpegPath, folder, startProcess, startPeer, windows } = this.#parts;
     const { sound = 'auto', insecure } = this.spec;
     const caFile = insecure ? undefined : this.#parts.caFile;
     const events: AttemptEvents = {
@@ -196,7 +198,7 @@ export class Push {
     };
     const common = { camera, sound, streams, clock, ...events };
     if (!isWhip(destination))
-      return new Attempt({ ...common, launch: { ffmpegPath, destination, folder, caFile }, startProcess });
+      return new Attempt({ ...common, launch: { ffmpegPath, destination, folder, caFile }, startProcess, windows });
     const { endpoint, bearer } = destination;
     return new WhipAttempt({ ...common, to: { endpoint, bearer, caFile, insecure }, startPeer });
   }

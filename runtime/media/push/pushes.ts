@@ -13,6 +13,7 @@ import { knock } from './knock.ts';
 import type { PushMemory, RememberedPush } from './memory.ts';
 import { Push, type PushParts } from './push.ts';
 import { startPushProcess } from './push-process.ts';
+import { ReceiveWindows } from './receive-windows.ts';
 
 /** A flow that is deployed again declares its pushes within this time; nobody is taken off the air for it. */
 const REDEPLOY_MS = 10_000;
@@ -20,7 +21,7 @@ const TELL_MS = 5000;
 const MOST_PUSHES = 64;
 
 export type PushesOptions = Pick<PushParts, 'streams' | 'clock' | 'log' | 'ffmpegPath' | 'folder' | 'resolve'> &
-  Partial<Pick<PushParts, 'random' | 'startProcess' | 'startPeer' | 'knock' | 'caFile' | 'fallback'>> & {
+  Partial<Pick<PushParts, 'random' | 'startProcess' | 'startPeer' | 'knock' | 'windows' | 'caFile' | 'fallback'>> & {
     memory: PushMemory;
     /** written at each change, and every 5 s */
     healthFile?: string | undefined;
@@ -62,6 +63,7 @@ export class Pushes implements PushHost, Part {
       startProcess: startPushProcess,
       startPeer: lazyPeers(options),
       knock,
+      windows: new ReceiveWindows(options),
       caFile: findCaFile(),
       fallback: {},
       ...options,

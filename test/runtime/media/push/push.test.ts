@@ -4,6 +4,7 @@ import type { AccessUnit, StreamFormat, StreamReader } from '../../../../runtime
 import { silentLog } from '../../../../runtime/lib/log.ts';
 import { Push, type PushParts } from '../../../../runtime/media/push/push.ts';
 import type { PushEnding, PushLaunch, PushProcess } from '../../../../runtime/media/push/push-process.ts';
+import type { WindowEvents } from '../../../../runtime/media/push/receive-windows.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 const SPEC: PushSpec = { name: 'out', camera: 'gate', url: 'rtmp://h.example/app', key: 'key' };
@@ -270,5 +271,59 @@ describe('a push', () => {
     const count = processes.length;
     await clock.advance(60_000);
     assert.equal(processes.length, count);
+  });
+
+  it('is cut when its destination is seen to read no more, and is left alone while it is seen reading slowly', async () => {
+    let events: WindowEvents | undefined;
+    const windows = {
+      watch: (_pid: number, _port: number, given: WindowEvents) => {
+        events = given;
+        return () => {
+          events = undefined;
+        };
+      },
+    };
+    await push.stop();
+    push = new Push(SPEC, { ...parts(), windows }, () => undefined);
+    push.start();
+    await clock.advance(0);
+    await connect();
+    await play(1000);
+    // A large key frame on a slow line: nothing goes out for seconds, but what went before is read.
+    for (let i = 0; i < 5; i++) {
+      picture();
+      events?.onRead();
+      await clock.advance(1000);
+    }
+    assert.equal(push.status().state, 'live');
+    await play(1000);
+    events?.onStuck();
+    await clock.advance(0);
+    assert.deepEqual([now()?.ended, push.status().reason], ['kill', 'the destination reads nothing any more']);
+    assert.equal(events, undefined, 'nobody watches what is over');
+  });
+
+  it('is cut after a while although its destination reads, when no picture gets through', async () => {
+    let events: WindowEvents | undefined;
+    const windows = {
+      watch: (_pid: number, _port: number, given: WindowEvents) => {
+        events = given;
+        return () => undefined;
+      },
+    };
+    await push.stop();
+    push = new Push(SPEC, { ...parts(), windows }, () => undefined);
+    push.start();
+    await clock.advance(0);
+    await connect();
+    await play(1000);
+    let seconds = 0;
+    while (push.status().state === 'live' && seconds < 30) {
+      picture();
+      events?.onRead();
+      await clock.advance(1000);
+      seconds += 1;
+    }
+    assert.ok(seconds >= 7 && seconds <= 10, `${seconds} s`);
   });
 });
