@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { TokenVerifier } from 'livekit-server-sdk';
 import sharp from 'sharp';
 import { CameraService } from '../support/camera-service.ts';
+import { LivekitStandIn } from '../support/livekit.ts';
 import { freePorts } from '../support/ports.ts';
 import { RelabCamera } from '../support/relab-camera.ts';
 import { ADMIN_PASSWORD, ServerUnderTest } from '../support/servers.ts';
@@ -24,12 +26,17 @@ describe('clients of the seed systems at the server', function () {
   let server: ServerUnderTest;
   let service: CameraService;
   let youtube: YoutubeStandIn;
+  let livekit: LivekitStandIn;
   let token = '';
 
   before(async () => {
     service = await CameraService.open({ dialect: 'seed' });
     youtube = await new YoutubeStandIn().start();
+    livekit = await new LivekitStandIn().start();
     server = await ServerUnderTest.start({
+      LIVEKIT_HOST: livekit.url,
+      LIVEKIT_API_KEY: livekit.apiKey,
+      LIVEKIT_API_SECRET: livekit.apiSecret,
       YOUTUBE_CLIENT_ID: 'stand-in',
       YOUTUBE_CLIENT_SECRET: 'planted-youtube-client-secret',
       YOUTUBE_API_URL: youtube.url,
@@ -47,6 +54,7 @@ describe('clients of the seed systems at the server', function () {
     await server?.end();
     await service?.stop();
     await youtube?.stop();
+    await livekit?.stop();
   });
 
   async function ask(
@@ -443,11 +451,49 @@ describe('clients of the seed systems at the server', function () {
       const metrics = (await plain('GET', '/api/system/metrics')).json;
       assert.match(metrics.uptime, /^\d+d \d+h \d+m$/);
       assert.ok(metrics.memoryTotal > metrics.memoryUsage);
-      const config = await plain('GET', '/webrtc/config');
-      assert.deepEqual([config.status, config.json.disabled], [200, true]);
-      const rooms = await plain('GET', '/webrtc/token?room=plastination');
-      assert.deepEqual([rooms.status, rooms.json.code], [503, 'livekit.unavailable']);
       assert.equal((await plain('GET', '/api/metrics')).status, 404);
+    });
+
+    it('gives tokens to watch, tokens to publish to devices only, and ingress keys to administrators only', async () => {
+      const config = await plain('GET', '/webrtc/config');
+      assert.deepEqual(
+        [config.status, config.json.host, config.json.disabled],
+        [200, livekit.url.replace('http', 'ws'), false],
+      );
+      const verifier = new TokenVerifier(livekit.apiKey, livekit.apiSecret);
+      const videoOf = async ({ json }: Came) => (await verifier.verify(json.token)).video;
+      const watching = await plain('GET', '/secure/webrtc/token?room=plastination');
+      assert.match(watching.json.identity, /^web-[0-9a-f]{8}$/);
+      const viewer = await videoOf(watching);
+      assert.deepEqual([viewer?.room, viewer?.canSubscribe, viewer?.canPublish], ['plastination', true, false]);
+      const publisher = '/webrtc/token?room=plastination&role=publisher';
+      // Open to everybody, yet not this; an administrator's login is no device either.
+      assert.deepEqual([(await plain('GET', publisher)).status, (await ask('GET', publisher)).status], [403, 403]);
+      const { api_key } = await server.api.post<{ api_key: string }>('/devices', { id: 'pi-of-livekit', name: 'Pi' });
+      const byKey = (key: string) => fetch(server.url + publisher, { headers: { 'X-API-Key': key } });
+      const given = await byKey(api_key);
+      const made = (await given.json()) as { token: string; identity: string };
+      const publishing = (await verifier.verify(made.token)).video;
+      assert.deepEqual(
+        [made.identity, publishing?.canPublish, publishing?.canSubscribe],
+        ['device-pi-of-livekit', true, false],
+      );
+      assert.equal((await byKey('wrong')).status, 401);
+      const create = '/webrtc/ingress/create?room=plastination&name=pi-cam';
+      assert.equal((await plain('POST', create)).status, 403);
+      const ingress = await ask('POST', create);
+      const [known] = livekit.ingresses.values();
+      assert.deepEqual(ingress.json, {
+        rtmp_url: livekit.rtmpBase,
+        stream_key: known?.streamKey,
+        room: 'plastination',
+        ingress_id: known?.ingressId,
+      });
+      assert.deepEqual((await ask('POST', create)).json, ingress.json, 'not another one');
+      livekit.hasRedis = false;
+      const { json: health } = await plain('GET', '/webrtc/diagnostics');
+      assert.deepEqual([health.reachability, health.token_issuance, health.sample_token_prefix], ['ok', true, null]);
+      assert.match(health.recommendations.join(), /no Redis/);
     });
 
     it('moves the motor as its tables say', async () => {
