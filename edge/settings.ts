@@ -51,6 +51,12 @@ export const EdgeSettings = Type.Object({
     list: true,
     description: `dialects of other systems that this device answers without a key (relab, compucyto, uuplastination); with @lan only to private addresses`,
   }),
+  DIALECT_CAMERA: Type.Optional(
+    Type.String({
+      pattern: ID_PATTERN,
+      description: 'id of the camera that dialects of one camera mean; without it the only or first one',
+    }),
+  ),
   TRUST_LAN: Type.Boolean({ default: false, description: 'serve plain HTTP to the network' }),
   EDGE_DATA_DIR: Type.String({
     default: './data/edge',
@@ -70,6 +76,7 @@ export const EdgeSettings = Type.Object({
     default: 'auto',
     minLength: 1,
     secret: true,
+    aliases: ['PYTHON_CAMERA_URL'],
     description: 'driver URL of the camera: auto, rpicam:0, v4l2:/dev/video0, rtsp://…, file:clip.mp4, sim:shelf',
   }),
   SERVICE_TIMEOUT: Type.Integer({

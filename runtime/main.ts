@@ -279,7 +279,7 @@ async function compose(
   const safeMode = await guard.begin();
   started.push({ name: 'crash guard', stop: () => guard.end() });
   await run('hang watch', createHangWatch());
-  const caller = new InProcess({ dialectCamera: settings.DIALECT_CAMERA });
+  const caller = new InProcess({ dialectCamera: settings.DIALECT_CAMERA, basePath });
   const engine = createFlowEngine({
     userDir,
     flowsDir: settings.FLOWS_DIR,

@@ -7,6 +7,8 @@ import type { CameraCommandParts } from './camera-commands.ts';
 import { KEPT_MS, type KeptImages } from './kept-images.ts';
 
 export interface CameraApiParts {
+  /** DIALECT_CAMERA */
+  dialectCamera?: string | undefined;
   device: string;
   cameras: CameraCommandParts['cameras'];
   isStreaming: CameraCommandParts['isStreaming'];
@@ -33,7 +35,8 @@ export function admit(req: object): void {
 export function createCameraApi(parts: CameraApiParts): ApiHost {
   const routes = routesOf(parts);
   return {
-    dialectCamera: undefined,
+    dialectCamera: parts.dialectCamera,
+    basePath: '',
     async call({ method, path, body }: ApiRequest, askedBy: unknown): Promise<ApiAnswer> {
       try {
         if (typeof askedBy !== 'object' || askedBy === null || !admitted.has(askedBy)) {

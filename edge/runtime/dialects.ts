@@ -18,6 +18,8 @@ export interface DialectsOptions {
   live: LiveGate;
   liveDoor: Pick<LiveDoor, 'serve'>;
   access: Access;
+  /** DIALECT_CAMERA */
+  dialectCamera?: string | undefined;
   /** OPEN_DIALECTS */
   open: readonly string[];
   /** what flows answer, once they run */
@@ -41,6 +43,7 @@ export interface Dialects extends Part {
 /** Puts them together. */
 export function createDialects(options: DialectsOptions): Dialects {
   const { device, cameras, live, liveDoor, access, open, flows, folder, machine, clock, log } = options;
+  const { dialectCamera = '' } = options;
   const images = new KeptImages({ folder, clock, log });
   const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
   const isOpen = opennessOf(open);
@@ -50,7 +53,7 @@ export function createDialects(options: DialectsOptions): Dialects {
     isOpen,
     flows,
     async showMoving(req, res, wanted) {
-      const camera = cameras.resolve(wanted);
+      const camera = cameras.resolve(wanted || dialectCamera);
       // Who was let in here is let in there, also where no credential was needed.
       const { token } = access.issue(camera);
       await liveDoor.serve(req, res, new URL(`http://device/api/v1/cameras/${camera}/mjpeg?token=${token}`));
@@ -60,16 +63,16 @@ export function createDialects(options: DialectsOptions): Dialects {
     check(req) {
       if (isOpen('compucyto', req.socket.remoteAddress ?? '') && req.headers['x-api-key'] === undefined) return;
       const { searchParams } = new URL(`http://device${req.url ?? '/'}`);
-      access.caller(req, searchParams.get('token'), cameras.resolve(''));
+      access.caller(req, searchParams.get('token'), cameras.resolve(dialectCamera));
     },
-    camera: () => cameras.resolve(''),
+    camera: () => cameras.resolve(dialectCamera),
     pictures: async () => (await live.open()).pictures,
     resolution: async (camera) => (await cameras.settings(camera)).resolution ?? { width: 0, height: 0 },
     clock,
     log,
   });
   return {
-    api: createCameraApi({ device, cameras, isStreaming, images, machine, log }),
+    api: createCameraApi({ device, dialectCamera: options.dialectCamera, cameras, isStreaming, images, machine, log }),
     serve: (req, res, url) => door.serve(req, res, url),
     attach: (server) => socket.attach(server),
     start: () => images.start(),

@@ -101,6 +101,7 @@ const dialects = createDialects({
   live,
   liveDoor,
   access,
+  dialectCamera: settings.DIALECT_CAMERA,
   open: settings.OPEN_DIALECTS,
   flows: (req, res, next) => engine.httpNode(req, res, next),
   folder: join(folder, 'captures'),

@@ -10,8 +10,8 @@ interface RequestLike {
   headers?: Record<string, string | undefined>;
 }
 
-/** Takes the request apart that `http in` put into a message; one without is asked with its payload. */
-export function askOf(msg: RedeyeMessage): Ask {
+/** Takes the request apart that `http in` put into a message; one without is asked with its payload. `basePath`: of PUBLIC_URL. */
+export function askOf(msg: RedeyeMessage, basePath: string): Ask {
   const {
     method = 'GET',
     path = '/',
@@ -26,7 +26,7 @@ export function askOf(msg: RedeyeMessage): Ask {
     params,
     query: Object.fromEntries(Object.entries(query).map(([name, value]) => [name, textOf(value)])),
     body: method.toUpperCase() !== 'GET' && isObject(msg.payload) ? msg.payload : {},
-    origin: `${protocol}://${headers.host ?? 'localhost'}`,
+    origin: `${protocol}://${headers.host ?? 'localhost'}${basePath}`,
     deviceKey: headers['x-device-key'] ?? headers['x-api-key'],
     payload: msg.payload,
     error: isObject(msg.error) ? msg.error : {},

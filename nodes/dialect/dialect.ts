@@ -6,7 +6,7 @@ import { askOf } from './ask.ts';
 import * as shape from './config.ts';
 import { DIALECTS } from './dialects.ts';
 import { sharedMemory } from './memory.ts';
-import { asRefusal, toolsFor } from './operation.ts';
+import { asRefusal, type Reply, toolsFor } from './operation.ts';
 
 /** Answers one operation of another system's API: what came in by `http in` leaves as what `http response` sends. */
 export default (RED: NodeAPI) =>
@@ -24,13 +24,13 @@ export default (RED: NodeAPI) =>
       const { memory, release } = sharedMemory(config.dialect);
       return {
         async onInput(msg, send) {
-          const ask = askOf(msg);
+          const ask = askOf(msg, api.basePath);
           try {
             const reply = await operation(ask, toolsFor(host, api, ask, msg.req, memory));
             status.counted();
             const { status: statusCode, body = '', headers = {}, onward } = reply;
             if (onward !== undefined) send([null, { ...msg, payload: onward }]);
-            else send([{ ...msg, payload: body, statusCode, headers }, null]);
+            else send([{ ...msg, payload: body, statusCode, headers: below(headers, api.basePath) }, null]);
           } catch (thrown) {
             const refusal = asRefusal(thrown);
             if (refusal.code === 'internal.error') log.error('a request was not answered', { error: thrown });
@@ -43,3 +43,9 @@ export default (RED: NodeAPI) =>
       };
     },
   });
+
+/** Where a client is sent on lies below the path of PUBLIC_URL, as everything else of ours. */
+function below(headers: NonNullable<Reply['headers']>, basePath: string): NonNullable<Reply['headers']> {
+  const { Location: to } = headers;
+  return typeof to === 'string' && to.startsWith('/') ? { ...headers, Location: basePath + to } : headers;
+}

@@ -9,7 +9,7 @@ export interface Ask {
   params: Readonly<Record<string, string>>;
   query: Readonly<Record<string, string | undefined>>;
   body: Readonly<Record<string, unknown>>;
-  /** address under which the server was asked, as `http://redeye.local:1880` */
+  /** address under which the server was asked, with the path of PUBLIC_URL, as `http://redeye.local:1880` */
   origin: string;
   /** key that a device showed (X-DEVICE-KEY, X-API-Key); not checked */
   deviceKey: string | undefined;

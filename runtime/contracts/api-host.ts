@@ -22,6 +22,8 @@ export interface ApiAnswer {
 export interface ApiHost {
   /** id of the camera that dialects of one camera mean (DIALECT_CAMERA); undefined: the first */
   readonly dialectCamera: string | undefined;
+  /** path of PUBLIC_URL, which a proxy takes away on its way here, as `/redeye`; empty where there is none */
+  readonly basePath: string;
   /** Throws only when the process stops; what the API refuses is an answer like any other. */
   call(request: ApiRequest, askedBy: unknown): Promise<ApiAnswer>;
 }

@@ -66,6 +66,25 @@ describe('dialect', () => {
     await flow.stop();
   });
 
+  it('leads below the path of PUBLIC_URL, in addresses it answers and where it sends on', async () => {
+    const fake = new FakeHost();
+    fake.api.basePath = '/redeye';
+    fake.api.answers.set('GET /cameras', { body: CAMERAS });
+    fake.api.answers.set('GET /cameras/gate', { body: { id: 'gate', name: 'Gate', state: 'live' } });
+    fake.api.answers.set('POST /cameras/gate/stream-token', { body: { token: 'once' } });
+    const asked = async (dialect: string, operation: string, params: object) => {
+      const flow = await playFlow(node(dialect, operation), { host: fake.host });
+      flow.inject('n', { req: { ...request('GET', '/x'), params }, payload: {} });
+      const came = await flow.next('n');
+      await flow.stop();
+      return came;
+    };
+    const { payload } = await asked('compucyto-backend', 'preview', {});
+    assert.equal(payload.streamUrl, 'http://redeye:1880/redeye/api/v1/cameras/gate/mjpeg?token=once');
+    const { headers, statusCode } = await asked('relab-platform', 'preview-hls', { id: 'gate', file: 'master.m3u8' });
+    assert.deepEqual([statusCode, headers.Location], [307, '/redeye/api/v1/cameras/gate/hls/index.m3u8?token=once']);
+  });
+
   it('answers also when the API refuses, and keeps what nobody foresaw to the log', async () => {
     const fake = new FakeHost();
     const flow = await playFlow(node('compucyto-backend', 'settings'), { host: fake.host });

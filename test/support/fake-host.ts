@@ -471,6 +471,7 @@ class FakeUpload {
 /** Answers the product API by `METHOD /path`; what has no answer is 404 as there. */
 class FakeApi {
   dialectCamera: string | undefined;
+  basePath = '';
   readonly asked: { request: ApiRequest; askedBy: unknown }[] = [];
   readonly answers = new Map<string, Partial<ApiAnswer> | ((request: ApiRequest) => Partial<ApiAnswer>)>();
 

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { staleBelow } from '../../runtime/cli/dist.ts';
+import { type Leaks, leaks } from './leaks.ts';
 import { until } from './until.ts';
 
 export { freePorts, isTaken } from './ports.ts';
@@ -22,6 +23,9 @@ after(async () => {
   for (const program of [...running]) await program.end('SIGKILL');
   // What a program started and left behind: every one of them has the data folder of its test in its environment.
   for (const folder of folders) for (const { pid } of await processesOf(folder)) killQuietly(pid);
+  const found = await leaks.found();
+  await leaks.end();
+  if (found.length > 0) throw new Error(`secrets stand in the logs:\n${found.join('\n')}`);
 });
 
 export interface ProgramOptions {
@@ -33,6 +37,8 @@ export interface ProgramOptions {
   env: Record<string, string>;
   /** in `env` of everything it starts: who is left behind is found by it */
   folder: string;
+  /** who looks for secrets in what it prints; default: the check at the end of this test run */
+  leaks?: Leaks;
 }
 
 /** A built program of the product as a process of its own. It ends with the test run, whatever way that ends. */
@@ -53,9 +59,12 @@ export class Program {
     });
     this.#child = child;
     running.add(this);
+    const { name, env, leaks: watch = leaks } = options;
+    watch.plantSettings(name, env);
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.#lines.push(line);
+        watch.see(name, line);
         if (this.#lines.length > KEPT_LINES) this.#lines.shift();
       });
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CaptureRecord, LoginAnswer, Page } from '../../runtime/contracts/api.ts';
 import type { EventMessage, EventRecord } from '../../runtime/contracts/events.ts';
+import { leaks } from './leaks.ts';
 
 /** A client of the server's own API, as a script of a user would be one: logs in by itself, fails on anything unexpected. */
 export class ServerApi {
@@ -25,6 +26,7 @@ export class ServerApi {
     assert.equal(response.status, 200, `login: ${response.status} ${await response.clone().text()}`);
     const answer = (await response.json()) as LoginAnswer;
     this.#token = answer.access_token;
+    leaks.plantFrom(answer, 'a login');
     return answer;
   }
 
@@ -33,15 +35,15 @@ export class ServerApi {
   }
 
   async get<T>(path: string): Promise<T> {
-    return (await (await this.#call('GET', path)).json()) as T;
+    return this.#json<T>('GET', path);
   }
 
   async post<T>(path: string, body: unknown): Promise<T> {
-    return (await (await this.#call('POST', path, body)).json()) as T;
+    return this.#json<T>('POST', path, body);
   }
 
   async put<T>(path: string, body: unknown): Promise<T> {
-    return (await (await this.#call('PUT', path, body)).json()) as T;
+    return this.#json<T>('PUT', path, body);
   }
 
   async delete(path: string): Promise<void> {
@@ -106,7 +108,14 @@ export class ServerApi {
     return { messages, close: () => ending.abort() };
   }
 
+  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = (await (await this.#call(method, path, body)).json()) as T;
+    leaks.plantFrom(answer, `the answer to ${method} ${path}`);
+    return answer;
+  }
+
   async #call(method: string, path: string, body?: unknown): Promise<Response> {
+    leaks.plantFrom(body, `${method} ${path}`);
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: {

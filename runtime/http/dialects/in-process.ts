@@ -20,6 +20,7 @@ export interface Asker {
  */
 export class InProcess implements ApiHost {
   readonly dialectCamera: string | undefined;
+  readonly basePath: string;
   readonly #askers = new WeakMap<object, Asker>();
   readonly #acting = new WeakMap<object, User>();
   #listener: RequestListener | undefined;
@@ -28,8 +29,9 @@ export class InProcess implements ApiHost {
     else res.writeHead(503).end();
   });
 
-  constructor(options: { dialectCamera?: string | undefined } = {}) {
+  constructor(options: { dialectCamera?: string | undefined; basePath?: string } = {}) {
     this.dialectCamera = options.dialectCamera;
+    this.basePath = options.basePath ?? '';
   }
 
   /** What answers from now on. */

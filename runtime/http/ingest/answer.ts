@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '../../contracts/errors.ts';
 import type { FrameRefused } from '../../contracts/frame.ts';
 import type { Clock } from '../../contracts/host.ts';
+import { nameOfRequest } from '../request-id.ts';
 import { hasBody } from './read-body.ts';
 
 /** How much of a refused body is still taken in, and for how long, so that its sender gets to read the answer. */
@@ -12,7 +13,7 @@ const LINGER_MS = 500;
 export function answer(res: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
   // As a text it goes out together with its head, in one write.
   const text = JSON.stringify(body);
-  res.writeHead(status, head(text, headers));
+  res.writeHead(status, head(text, { 'X-Request-Id': nameOfRequest(res.req), ...headers }));
   res.end(text);
 }
 
@@ -29,7 +30,7 @@ export function refusal(error: AppError): FrameRefused {
  */
 export function refuse(req: IncomingMessage, res: ServerResponse, error: AppError, clock: Clock): void {
   if (res.headersSent || res.destroyed) return;
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { 'X-Request-Id': nameOfRequest(req) };
   if (error.details.retryAfterS !== undefined) headers['Retry-After'] = String(Math.ceil(error.details.retryAfterS));
   else if (error.status === 503) headers['Retry-After'] = '5';
   if (req.complete || !hasBody(req)) {

@@ -12,6 +12,7 @@ import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
 import { parser } from '../../lib/validate.ts';
 import { YoungGarbage } from '../../lib/young-garbage.ts';
+import { nameOfRequest } from '../request-id.ts';
 import { isStorable } from '../storable.ts';
 import { answer, refuse } from './answer.ts';
 import { ByteBudget, type Lease } from './byte-budget.ts';
@@ -230,7 +231,12 @@ class Door {
     checkOwn(device, asked.toLowerCase());
     const config = await this.#options.fleet.servedConfig(device.id);
     const tag = tagOf(config);
-    const headers = { ETag: tag, 'Cache-Control': 'private, no-cache', 'X-Last-Seq': String(config.last_seq) };
+    const headers = {
+      ETag: tag,
+      'Cache-Control': 'private, no-cache',
+      'X-Last-Seq': String(config.last_seq),
+      'X-Request-Id': nameOfRequest(req),
+    };
     if (matches(req.headers['if-none-match'], tag)) {
       res.writeHead(304, headers);
       res.end();

@@ -46,7 +46,10 @@ describe('the dialects of a device', function () {
     cameras = createCameraSet({
       clock,
       log,
-      cameras: [{ id: 'pi-cam', url: 'sim:gradient?width=640&height=480&fps=10' }],
+      cameras: [
+        { id: 'loft-cam', url: 'sim:gradient?width=320&height=240&fps=10' },
+        { id: 'pi-cam', url: 'sim:gradient?width=640&height=480&fps=10' },
+      ],
     });
     await cameras.start();
     live = new LiveGate({ cameras, clock, log, ffmpegPath: 'ffmpeg', host: '127.0.0.1', udpPort: 0 });
@@ -56,6 +59,8 @@ describe('the dialects of a device', function () {
     let handler: HttpHandler | undefined;
     dialects = createDialects({
       device: 'pi',
+      // Not the first one: whoever names no camera gets this one all the same.
+      dialectCamera: 'pi-cam',
       cameras,
       live,
       liveDoor,

@@ -11,10 +11,13 @@ import { openFolder } from '../../../../runtime/db/embedded-folder.ts';
 import { migrate } from '../../../../runtime/db/migrate.ts';
 import type { EmbeddedDb } from '../../../../runtime/db/pglite.ts';
 import { openPostgres } from '../../../../runtime/db/postgres.ts';
+import { createGallery, type GalleryOptions } from '../../../../runtime/gallery/gallery.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
+import { uuidv7 } from '../../../../runtime/lib/ids.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
 import { emptyPglite, startPostgres } from '../../../support/databases.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeHost, TINY_JPEG } from '../../../support/fake-host.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 import { putMigratedPglite } from '../../../support/pglite-image.ts';
 import type { PostgresServer } from '../../../support/postgres-server.ts';
@@ -179,6 +182,48 @@ describe('backup and restore', function () {
       assert.ok(!(await readdir(target)).includes('restoring'));
     });
   }
+
+  it('brings pictures that were asked for back: they are listed and served as they were', async () => {
+    const galleryOn = (db: Db, folder: string) =>
+      createGallery({
+        db,
+        folder,
+        clock,
+        log: silentLog,
+        newId: uuidv7,
+        cameras: new FakeHost().cameras,
+        commands: { request: () => Promise.reject(new Error('no device here')) },
+        fleet: {
+          cameras: async () => [],
+          camera: async (id: string) => ({ id, device: 'server', driver: 'sim' }),
+          onPresence: () => () => undefined,
+          onCamerasChanged: () => () => undefined,
+        } as unknown as GalleryOptions['fleet'],
+        isStreaming: () => false,
+        timeoutMs: 30_000,
+      });
+    const source = await dataFolder('old');
+    const opened = await open(source);
+    await migrate(opened.db, silentLog);
+    const first = galleryOn(opened.db, source);
+    await first.start();
+    const taken = await first.capture('gate', { description: 'front' }, { name: 'user:anna' });
+    await first.stop();
+    const { file, summary } = await pack(source, opened, true);
+    await opened.db.close();
+    assert.equal(summary.images, 2, "the event's and the one that was asked for");
+
+    const target = await dataFolder('new');
+    await restore(file, target);
+    const after = await open(target);
+    const second = galleryOn(after.db, target);
+    await second.start();
+    const { items } = await second.images({ cameras: null, limit: 50 });
+    assert.deepEqual(items, [taken]);
+    assert.deepEqual(await second.imageBytes(taken.id), TINY_JPEG);
+    await second.stop();
+    await after.db.close();
+  });
 
   describe('when something is wrong', () => {
     let source: string;

@@ -51,6 +51,14 @@ describe('POST /api/v1/ingest/frame', () => {
       assert.deepEqual(frame.meta, known);
     });
 
+    it('names each answer, by the name that was given where there was one', async () => {
+      const named = await door.post(frameForm(jpeg, metaOf()), { ...FORM, 'X-Request-Id': 'frame-7' });
+      assert.deepEqual([named.status, named.headers.get('x-request-id')], [201, 'frame-7']);
+      const refused = await door.post('no form', { ...FORM, 'X-Request-Id': 'two words' });
+      assert.equal(refused.status, 400);
+      assert.match(refused.headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
+    });
+
     it('takes the same form chunked', async () => {
       const form = frameForm(jpeg);
       const stream = new ReadableStream({
