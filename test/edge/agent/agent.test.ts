@@ -85,9 +85,13 @@ describe('the agent', () => {
     const before = seqs.length;
     await make();
     await until('more frames', () => seqs.length >= before + 3);
+    // The one that was on its way at the stop may come again, under its number: its answer was not heard.
+    const [last = -1, next = -1] = [seqs[before - 1], seqs[before]];
+    assert.ok(next === last || next === last + 1, `${last}, then ${next}`);
+    const each = next === last ? seqs.toSpliced(before, 1) : seqs;
     assert.deepEqual(
-      seqs,
-      Array.from({ length: seqs.length }, (_, seq) => seq),
+      each,
+      Array.from({ length: each.length }, (_, seq) => seq),
     );
   });
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { checkBundle, checkDesired, type Judge } from '../../../../edge/agent/rollout/verify.ts';
 import type { FlowDesiredMessage } from '../../../../runtime/contracts/deployments.ts';
 import { AppError } from '../../../../runtime/contracts/errors.ts';
 import { canonicalJson } from '../../../../runtime/lib/canonical-json.ts';
 import { signBundle } from '../../../../runtime/lib/signatures.ts';
+import { random } from '../../../support/scenes.ts';
 import { makeBundle, pointTo, tab, testSigner } from './bundles.ts';
 
 interface Case {
@@ -124,6 +126,45 @@ describe('a deployment, looked at by its device', () => {
       message: { ...good.message, signature: signBundle(signer, statement) },
     });
   }
+
+  // TAMPERED=1000 for the count of the issue, SEED to have it again.
+  const count = Number(process.env.TAMPERED ?? 250);
+  it(`is refused when ${count} times some of its bytes, or of its pointer's, are others`, () => {
+    const next = random(Number(process.env.SEED ?? 7));
+    const below = (limit: number) => Math.floor(next() * limit);
+    const changed = (given: Buffer) => {
+      const other = Buffer.from(given);
+      for (let times = 1 + below(4); times > 0; times -= 1) {
+        const at = below(other.length);
+        other.writeUInt8(other.readUInt8(at) ^ (1 + below(255)), at);
+      }
+      return other;
+    };
+    const pointer = Buffer.from(JSON.stringify(good.message));
+    const taken: string[] = [];
+    let tried = 0;
+    while (tried < count) {
+      const bundle = next() < 0.5 ? changed(bytes) : bytes;
+      const text = (bundle === bytes ? changed(pointer) : pointer).toString('latin1');
+      let message: unknown;
+      try {
+        message = JSON.parse(text);
+      } catch {
+        message = text;
+      }
+      // The moment at which it was said is not part of what is signed.
+      const same = isDeepStrictEqual({ ...(message as object), ts: 0 }, good.message) && bundle.equals(bytes);
+      if (same) continue;
+      tried += 1;
+      try {
+        accept({ message, bytes: bundle });
+        taken.push(text);
+      } catch (error) {
+        assert.ok(error instanceof AppError, `${error}: ${text}`);
+      }
+    }
+    assert.deepEqual(taken, []);
+  });
 
   it(`is refused with a code in each of ${cases.length} ways to tamper with it`, () => {
     assert.ok(cases.length >= 200, `${cases.length} cases`);
