@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+
+const FOLDER = resolve(import.meta.dirname, '../../deploy');
+const read = (path: string) => readFileSync(join(FOLDER, path), 'utf8');
+const { load } = createRequire(import.meta.url)('js-yaml') as { load(text: string): unknown };
+
+interface Service {
+  image?: string;
+  build?: string;
+  restart?: string;
+  depends_on?: string[] | Record<string, unknown>;
+  ports?: string[];
+  volumes?: string[];
+}
+
+/** A check of its structure by hand; compose's own schema is not among our packages. */
+describe('the compose file', () => {
+  const text = read('compose/compose.yaml');
+  const { services, volumes } = load(text) as { services: Record<string, Service>; volumes: Record<string, unknown> };
+
+  it('has every part, each with a version, a restart, and only neighbours, volumes and files that are there', () => {
+    assert.deepEqual(Object.keys(services).sort(), ['coturn', 'ingress', 'livekit', 'postgres', 'redeye', 'redis']);
+    for (const [name, service] of Object.entries(services)) {
+      assert.ok(service.build ? existsSync(join(FOLDER, 'compose', service.build, 'Dockerfile')) : service.image, name);
+      if (service.image) assert.match(service.image, /:v?\d/, name);
+      assert.equal(service.restart, 'unless-stopped', name);
+      const needs = Array.isArray(service.depends_on) ? service.depends_on : Object.keys(service.depends_on ?? {});
+      for (const other of needs) assert.ok(services[other], `${name} needs ${other}`);
+      for (const [source = ''] of (service.volumes ?? []).map((one) => one.split(':'))) {
+        if (source.startsWith('./')) assert.ok(existsSync(join(FOLDER, 'compose', source)), source);
+        else if (!source.startsWith('$')) assert.ok(source in volumes, source);
+      }
+    }
+  });
+
+  it('opens to the world what the firewall lets in, and holds no secret', () => {
+    const open = Object.values(services)
+      .flatMap(({ ports = [] }) => ports)
+      .filter((port) => !port.startsWith('127.0.0.1:'))
+      .map((port) => port.split(':')[0] ?? '');
+    const rules = read('firewall/redeye.nft');
+    const simple = read('firewall/ufw.sh').replaceAll(':', '-');
+    for (const port of [...open, '8189', '50000-50050', '30000-30050']) {
+      assert.ok(rules.includes(port), `nftables: ${port}`);
+      assert.ok(simple.includes(port), `ufw: ${port}`);
+    }
+    for (const [, value = ''] of text.matchAll(/(?:SECRET|PASSWORD|API_KEY): (.+)/g)) assert.match(value, /\$\{/);
+    for (const [, name = ''] of text.matchAll(/\$\{([A-Z_]+)/g))
+      assert.ok(read('compose/compose.env.example').includes(`${name}=`), name);
+  });
+});
