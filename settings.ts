@@ -54,7 +54,7 @@ export const ServerSettings = Type.Object({
     { aliases: ['TURN_EXTERNAL_IP'] },
   ),
   ICE_SERVERS: list(
-    'STUN and TURN servers that players are told of, as stun:host:3478 or turn:user:password@host:3478?transport=tcp',
+    'STUN and TURN servers that players are told of, as stun:host:3478 or turn:user:password@host:3478?transport=tcp; the server itself asks them (over UDP) how its own port is seen from outside',
     { aliases: ['LIVEKIT_ICE_SERVERS'], secret: true },
   ),
   TURN_URLS: list('TURN servers that take TURN_STATIC_SECRET, as turns:host:5349?transport=tcp'),

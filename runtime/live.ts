@@ -16,6 +16,7 @@ import { OpusSound } from './media/sound/opus-sound.ts';
 import { createStreams, type StreamedCameras, type Streams, type StreamsOptions } from './media/stream/streams.ts';
 import { datachannelEngine } from './media/whep/datachannel-engine.ts';
 import { readIceServers } from './media/whep/ice-servers.ts';
+import { StunServers } from './media/whep/stun-servers.ts';
 import { createWhep } from './media/whep/whep.ts';
 
 export interface LiveOptions {
@@ -148,8 +149,12 @@ function createWhepOf(settings: LiveSettings, parts: { streams: Streams; sound: 
   // As HTTP does: on this machine only, unless it was opened. Behind a proxy it is opened by naming where viewers come from outside.
   const bound = hosts.length === 0 && isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::';
   const bindAddress = bound ? host : undefined;
-  const engine = udpPort === 0 ? undefined : datachannelEngine({ udpPort, bindAddress, ...parts });
-  const iceServers = readIceServers({ servers: [...ICE_SERVERS, ...TURN_URLS], turnSecret: TURN_STATIC_SECRET });
+  const servers = [...ICE_SERVERS, ...TURN_URLS];
+  const iceServers = readIceServers({ servers, turnSecret: TURN_STATIC_SECRET });
+  // Bound to loopback it is not seen from anywhere else.
+  const isInside = bound && (host === '::1' || host.startsWith('127.'));
+  const stun = isInside ? undefined : new StunServers({ servers, ...parts });
+  const engine = udpPort === 0 ? undefined : datachannelEngine({ udpPort, bindAddress, stun, ...parts });
   return createWhep({ ...parts, engine, udpPort, hosts, iceServers });
 }
 

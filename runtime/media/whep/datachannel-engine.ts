@@ -6,8 +6,7 @@ import type { Clock, Log } from '../../contracts/host.ts';
 import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
 import { packetizerUnit } from './packetizer-unit.ts';
 import { addAudio, addVideo, type SentTrack } from './sent-tracks.ts';
-
-const GATHER_LIMIT_MS = 1500;
+import { type AskedStun, STUN_LIMIT_MS, type StunServers } from './stun-servers.ts';
 
 export interface DatachannelOptions {
   udpPort: number;
@@ -15,6 +14,8 @@ export interface DatachannelOptions {
   bindAddress?: string | undefined;
   /** name of the setting that the port comes from, for people; default `WEBRTC_UDP_PORT` */
   setting?: string;
+  /** who tells under which address the port is seen from outside; without them only this host's own addresses are offered */
+  stun?: Pick<StunServers, 'choose'> | undefined;
   clock: Clock;
   log: Log;
 }
@@ -40,7 +41,9 @@ export function datachannelEngine(options: DatachannelOptions): RtcEngine {
     },
     async answer(remote, sent, events) {
       if (!listener) throw new AppError('webrtc.unavailable', 'WebRTC is not running');
-      const peer = new DatachannelPeer(options, sent, events);
+      const stun = await options.stun?.choose();
+      if (!listener) throw new AppError('webrtc.unavailable', 'WebRTC was stopped');
+      const peer = new DatachannelPeer(options, sent, events, stun);
       try {
         await peer.negotiate(remote);
         return peer;
@@ -74,6 +77,7 @@ async function checkPort(port: number, address: string | undefined, setting: str
 class DatachannelPeer implements RtcPeer {
   readonly #options: DatachannelOptions;
   readonly #sent: SentMedia;
+  readonly #stun: AskedStun | undefined;
   readonly #pc: PeerConnection;
   readonly #track: Track;
   readonly #packets: SentTrack['packets'];
@@ -82,12 +86,13 @@ class DatachannelPeer implements RtcPeer {
   #open = false;
   #closed = false;
 
-  constructor(options: DatachannelOptions, sent: SentMedia, events: PeerEvents) {
+  constructor(options: DatachannelOptions, sent: SentMedia, events: PeerEvents, stun?: AskedStun) {
     this.#options = options;
     this.#sent = sent;
+    this.#stun = stun;
     const { udpPort, bindAddress } = options;
     this.#pc = new rtc.PeerConnection('viewer', {
-      iceServers: [],
+      iceServers: stun ? [stun.url] : [],
       ...(bindAddress !== undefined && { bindAddress }),
       disableAutoNegotiation: true,
       enableIceUdpMux: true,
@@ -128,11 +133,12 @@ class DatachannelPeer implements RtcPeer {
     this.#pc.setLocalDescription('answer');
     let stop = () => {};
     const enough = new Promise<void>((resolve) => {
-      stop = this.#options.clock.after(GATHER_LIMIT_MS, resolve);
+      stop = this.#options.clock.after(STUN_LIMIT_MS, resolve);
     });
     await Promise.race([gathered, enough]);
     stop();
     this.#local = readLocal(this.#pc.localDescription()?.sdp ?? '');
+    this.#stun?.heard(this.#pc.gatheringState() === 'complete');
     for (const candidate of remote.candidates) this.addCandidate(candidate);
   }
 
