@@ -1,3 +1,5 @@
+import type { StreamList } from '../../runtime/contracts/published.ts';
+import { type PublisherHealth, publisherHealth } from '../../runtime/contracts/pushes.ts';
 import { CpuUse, ipv4Addresses, operatingSystem, uptimeSeconds, uptimeWords } from './machine.ts';
 import { type CameraRow, type Operation, Refusal, type Reply, type Tools } from './operation.ts';
 import { stepperOperations } from './uuplastination-stepper.ts';
@@ -37,7 +39,7 @@ const cameraStatus: Operation = async (_ask, tools) => {
       resolution: `${width}x${height}`,
       framerate: settings.fps ?? 30,
       available,
-      publisher: { status: 'missing' },
+      publisher: await publisherOf(tools),
       backend,
       picamera2_available: backend === 'picamera2',
       opencv_available: backend === 'opencv',
@@ -51,6 +53,17 @@ const cameraStatus: Operation = async (_ask, tools) => {
 async function settingsOf({ id }: CameraRow, { raw }: Tools): Promise<SettingsRow> {
   const { status, body } = await raw({ method: 'GET', path: `/cameras/${id}/settings` });
   return status === 200 ? (body as SettingsRow) : {};
+}
+
+/** How everything is that goes out of the cameras which the asker may see, from this server or from their devices (S1.7). */
+async function publisherOf({ raw, host }: Tools): Promise<PublisherHealth | { status: 'unreadable' }> {
+  const { status, body } = await raw({ method: 'GET', path: '/streams' });
+  if (status !== 200) return { status: 'unreadable' };
+  const pushes = (body as StreamList).items.flatMap(({ id, type, ...stream }) =>
+    // Kept ready here is not published.
+    type === 'hls' ? [] : [{ ...stream, name: id }],
+  );
+  return publisherHealth(pushes, host.clock.now(), process.pid);
 }
 
 function isKept(camera: string, { memory }: Tools): boolean {

@@ -2,6 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { CommandAnswer } from '../contracts/commands.ts';
 import { FlowReportedMessage } from '../contracts/deployments.ts';
 import { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '../contracts/mqtt-messages.ts';
+import { checkStorable } from '../lib/storable.ts';
 import { parser } from '../lib/validate.ts';
 import type { PublicationKind } from './rights.ts';
 
@@ -38,6 +39,7 @@ const CLOSED: Partial<Record<PublicationKind, readonly string[]>> = {
 /** The body of a message of that kind; throws in words what is wrong with it. */
 export function parseBody(kind: PublicationKind, payload: Buffer | string): unknown {
   const body = parsers[kind](parseJson(payload.toString()));
+  checkStorable(body, 'body');
   const known = CLOSED[kind];
   return known ? Object.fromEntries(Object.entries(body as object).filter(([name]) => known.includes(name))) : body;
 }

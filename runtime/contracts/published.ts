@@ -76,12 +76,16 @@ export const StreamRecord = Type.Object(
     restarts: Type.Integer(),
     discarded: Type.Integer({ description: 'pictures left out because the other side is slower' }),
     viewers: nullable(Type.Integer()),
+    pushed_by: nullable(Type.Enum([...PUSH_PLACES]), {
+      description: 'who sends it; null while nothing is sent anywhere (hls, a broadcast that has not begun)',
+    }),
   },
   { title: 'StreamRecord' },
 );
 export type StreamRecord = Static<typeof StreamRecord>;
 
 export const StreamList = Type.Object({ items: Type.Array(StreamRecord), next: Type.Null() }, { title: 'StreamList' });
+export type StreamList = Static<typeof StreamList>;
 
 /** `GET /api/v1/youtube`: how it stands with the Google account. */
 export const YoutubeStatus = Type.Object(

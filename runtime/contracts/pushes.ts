@@ -50,6 +50,8 @@ export interface PushStatus {
   discarded: number;
   /** of the ffmpeg that sends */
   pid?: number;
+  /** which device sends it; none when this host does */
+  device?: string;
 }
 
 /** State of all pushes of a host in one, in the shape that seed 001's dashboard reads (`ts` in seconds). */
@@ -58,6 +60,23 @@ export interface PublisherHealth {
   status: 'missing' | 'initializing' | 'running' | 'error';
   detail: string | null;
   pid: number;
+}
+
+/** All pushes in one word, the worst first; `missing` when none is wanted. `now`: epoch ms; `pid`: of the process that tells it. */
+export function publisherHealth(
+  pushes: readonly (Pick<PushStatus, 'name' | 'wanted' | 'state'> & { reason?: string | null })[],
+  now: number,
+  pid: number,
+): PublisherHealth {
+  const wanted = pushes.filter((push) => push.wanted);
+  const bad = wanted.find(({ state }) => state !== 'live' && state !== 'connecting');
+  const young = wanted.find(({ state }) => state === 'connecting');
+  const ts = now / 1000;
+  const named = ({ name, reason }: (typeof pushes)[number]) => (reason ? `${name}: ${reason}` : name);
+  if (bad) return { ts, status: 'error', detail: named(bad), pid };
+  if (young) return { ts, status: 'initializing', detail: named(young), pid };
+  if (wanted.length > 0) return { ts, status: 'running', detail: null, pid };
+  return { ts, status: 'missing', detail: null, pid };
 }
 
 /** Pushes of this host's cameras to destinations outside. Both sides. */

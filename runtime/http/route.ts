@@ -4,10 +4,10 @@ import type { TObject, TSchema } from 'typebox';
 import { AppError, type ErrorCode } from '../contracts/errors.ts';
 import type { Actor } from '../contracts/services.ts';
 import type { Role, User } from '../contracts/users.ts';
+import { checkStorable } from '../lib/storable.ts';
 import { parser } from '../lib/validate.ts';
 import type { Authenticate } from './authenticate.ts';
 import { hasBody } from './ingest/read-body.ts';
-import { isStorable } from './storable.ts';
 
 const BODY_LIMIT = '64kb';
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
@@ -77,14 +77,14 @@ export function mountRoutes(router: Router, routes: readonly RouteSpec[], authen
         if (route.access !== 'open' && RANK[user.role] < RANK[route.access]) {
           throw new AppError('auth.forbidden', `this needs the role ${route.access}; yours is ${user.role}`);
         }
-        checkText(req.params, 'the address');
-        checkText(req.query, 'the query');
+        checkStorable(req.params, 'address');
+        checkStorable(req.query, 'query');
         if (parseBody) {
           checkType(req);
           await new Promise<void>((resolve, reject) =>
             readJson(req, res, (error) => (error ? reject(error) : resolve())),
           );
-          checkText(req.body, 'the body');
+          checkStorable(req.body, 'body');
         }
         const context: Context = {
           req,
@@ -110,11 +110,6 @@ function checkType(req: Request): void {
     throw new AppError('request.unsupported_type', 'the body must be JSON, with Content-Type: application/json', {
       field: 'Content-Type',
     });
-}
-
-/** Texts with NUL or half a surrogate pair name nothing that exists, and cannot be kept. */
-function checkText(value: unknown, where: string): void {
-  if (!isStorable(value)) throw new AppError('request.invalid', `${where} holds characters that cannot be stored`);
 }
 
 const NOBODY: User = {

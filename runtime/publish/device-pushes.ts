@@ -158,13 +158,13 @@ export class DevicePushes implements DevicePushDesk {
   #status({ spec, device, wanted, shown, since, heard }: Entry): PushStatus {
     const { name, camera } = spec;
     const isFresh = heard !== undefined && this.#options.clock.monotonicMs() - heard.monotonicMs < SILENT_MS;
-    if (isFresh) return { ...heard.push, name, camera, url: shown, wanted };
+    if (isFresh) return { ...heard.push, name, camera, url: shown, wanted, device };
     const figures = { bytes: 0, bitsPerSecond: 0, uptimeMs: 0, restarts: 0, discarded: 0 };
     const silence = heard
       ? `${device} was last heard of at ${new Date(heard.at).toISOString().slice(11, 19)} UTC; it goes on by itself`
       : `${device} has not taken it up yet`;
     const state = wanted ? 'waiting' : 'idle';
-    return { ...figures, name, camera, url: shown, wanted, state, since, ...(wanted && { reason: silence }) };
+    return { ...figures, name, camera, url: shown, wanted, state, since, device, ...(wanted && { reason: silence }) };
   }
 
   #announce(entry: Entry): void {

@@ -63,6 +63,7 @@ export class HlsKind implements StreamKind {
       restarts: 0,
       discarded: 0,
       viewers: now.viewers,
+      pushed_by: null,
     };
   }
 

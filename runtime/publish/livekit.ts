@@ -137,6 +137,7 @@ export class LivekitKind implements StreamKind, RoomHost {
       restarts: sent?.restarts ?? 0,
       discarded: sent?.discarded ?? 0,
       viewers: null,
+      pushed_by: sent?.pushed_by ?? null,
     };
   }
 

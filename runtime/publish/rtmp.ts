@@ -70,5 +70,6 @@ export function figuresOf(push: PushStatus): StreamFigures {
     restarts: push.restarts,
     discarded: push.discarded,
     viewers: null,
+    pushed_by: push.device === undefined ? 'server' : 'device',
   };
 }

@@ -144,7 +144,8 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
     const broadcast = this.#of(name);
     const { state, reason, url, since, wanted } = broadcast.status();
     const push = this.#parts.pushes.list().find((one) => one.name === broadcast.push);
-    const sent = push ? figuresOf(push) : { bytes: 0, bits_per_second: 0, uptime_s: 0, restarts: 0, discarded: 0 };
+    const silent = { bytes: 0, bits_per_second: 0, uptime_s: 0, restarts: 0, discarded: 0, pushed_by: null };
+    const sent = push ? figuresOf(push) : silent;
     return {
       camera: broadcast.camera,
       state,
@@ -159,6 +160,7 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
       restarts: sent.restarts,
       discarded: sent.discarded,
       viewers: null,
+      pushed_by: sent.pushed_by,
     };
   }
 

@@ -428,6 +428,18 @@ describe('clients of the seed systems at the server', function () {
         [0, '640x480', true, 'missing'],
       );
       assert.deepEqual([typeof json.running, typeof json.framerate, json.stream], ['boolean', 'number', null]);
+      const [nobody = 0] = await freePorts(1);
+      const { id } = await server.api.post<{ id: string }>('/cameras/bench/streams', {
+        type: 'rtmp',
+        url: `rtmp://127.0.0.1:${nobody}/live`,
+        key: 'planted-key-of-a-push',
+      });
+      await until('the dashboard hears that nobody takes it', async () => {
+        const { publisher } = (await plain('GET', '/camera/status')).json;
+        return publisher.status === 'error' && publisher.detail.startsWith(`${id}: `);
+      });
+      assert.equal((await ask('DELETE', `/api/v1/streams/${id}`)).status, 204);
+      assert.equal((await plain('GET', '/camera/status')).json.publisher.status, 'missing');
       assert.deepEqual((await plain('POST', '/camera/start')).json, { status: 'started' });
       const ending = new AbortController();
       const stream = await fetch(`${server.url}/camera/stream.mjpg`, { signal: ending.signal });

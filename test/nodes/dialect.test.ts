@@ -66,6 +66,39 @@ describe('dialect', () => {
     await flow.stop();
   });
 
+  it("tells the dashboard of seed 001 how everything is that goes out of the asker's cameras, the worst first", async () => {
+    const fake = new FakeHost();
+    fake.api.answers.set('GET /cameras', { body: CAMERAS });
+    const flow = await playFlow(node('uuplastination', 'camera-status'), { host: fake.host });
+    const stream = { type: 'rtmp', wanted: true, state: 'live', reason: null };
+    const told = async (...items: object[]) => {
+      fake.api.answers.set('GET /streams', { body: { items, next: null } });
+      const req = request('GET', '/camera/status');
+      flow.inject('n', { req });
+      const { publisher } = (await flow.next('n')).payload;
+      assert.equal(fake.api.asked.at(-1)?.askedBy, req);
+      assert.deepEqual(Object.keys(publisher).sort(), ['detail', 'pid', 'status', 'ts']);
+      assert.ok(Math.abs(publisher.ts - Date.now() / 1000) < 60, 'in seconds');
+      assert.equal(publisher.pid, process.pid);
+      return [publisher.status, publisher.detail];
+    };
+    const waiting = { ...stream, id: 'b', type: 'youtube', state: 'waiting', reason: 'it refuses the key' };
+    assert.deepEqual(await told(), ['missing', null]);
+    assert.deepEqual(await told({ ...stream, id: 'kept', type: 'hls', state: 'waiting' }), ['missing', null]);
+    assert.deepEqual(await told({ ...waiting, wanted: false }), ['missing', null]);
+    assert.deepEqual(await told({ ...stream, id: 'a' }), ['running', null]);
+    assert.deepEqual(await told({ ...stream, id: 'a' }, { ...stream, id: 'c', state: 'connecting' }), [
+      'initializing',
+      'c',
+    ]);
+    assert.deepEqual(await told({ ...stream, id: 'a' }, waiting), ['error', 'b: it refuses the key']);
+    fake.api.answers.set('GET /streams', { status: 503, body: { code: 'db.unavailable', message: 'no database' } });
+    flow.inject('n', { req: request('GET', '/camera/status') });
+    const { statusCode, payload } = await flow.next('n');
+    assert.deepEqual([statusCode, payload.publisher], [200, { status: 'unreadable' }]);
+    await flow.stop();
+  });
+
   it('leads below the path of PUBLIC_URL, in addresses it answers and where it sends on', async () => {
     const fake = new FakeHost();
     fake.api.basePath = '/redeye';

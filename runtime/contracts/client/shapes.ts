@@ -1119,6 +1119,8 @@ export type StreamRecord = {
   /** pictures left out because the other side is slower */
   discarded: number;
   viewers: number | null;
+  /** who sends it; null while nothing is sent anywhere (hls, a broadcast that has not begun) */
+  pushed_by: "device" | "server" | null;
 };
 
 export type StreamTokenAnswer = {

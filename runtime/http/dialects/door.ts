@@ -3,8 +3,8 @@ import { type DialectName, type DialectPath, dialectAt, dialectError } from '../
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { User } from '../../contracts/users.ts';
 import { strangerOf, withoutCallback } from '../../lib/openness.ts';
+import { checkStorable } from '../../lib/storable.ts';
 import { hasBody } from '../ingest/read-body.ts';
-import { isStorable } from '../storable.ts';
 
 const BODY_LIMIT = '64kb';
 /** Devices show their key there, which the API behind it checks. */
@@ -63,9 +63,8 @@ export function dialectDoor({ isOpen, authenticate, remember }: DialectDoorOptio
     if (hasBody(req) && !req.is(['json', 'urlencoded', 'multipart'])) {
       throw new AppError('request.unsupported_type', 'the body must be JSON, with Content-Type: application/json');
     }
-    if (!isStorable(req.body) || !isStorable(req.query)) {
-      throw new AppError('request.invalid', 'the request holds characters that cannot be stored');
-    }
+    checkStorable(req.query, 'query');
+    checkStorable(req.body, 'body');
     // Node-RED's own parsers answer 500 to what they cannot read: they need not look again.
     if (!req.is('multipart')) (req as { _body?: boolean })._body = true;
   }

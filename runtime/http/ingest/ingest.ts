@@ -10,10 +10,10 @@ import type { Clock, Log } from '../../contracts/host.ts';
 import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
+import { checkStorable } from '../../lib/storable.ts';
 import { parser } from '../../lib/validate.ts';
 import { YoungGarbage } from '../../lib/young-garbage.ts';
 import { nameOfRequest } from '../request-id.ts';
-import { isStorable } from '../storable.ts';
 import { answer, refuse } from './answer.ts';
 import { ByteBudget, type Lease } from './byte-budget.ts';
 import { readChunkedForm } from './chunked-form.ts';
@@ -181,7 +181,7 @@ class Door {
       const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
       const beat = parseHeartbeat(isObject ? foldCase(body, ['device_id']) : body);
       checkOwn(device, beat.device_id);
-      if (!isStorable(beat)) throw new AppError('request.invalid', 'the body holds characters that cannot be stored');
+      checkStorable(beat, 'body');
       const { lastSeen } = await this.#options.fleet.heartbeat(beat);
       answer(res, 200, { ok: true, last_seen: new Date(lastSeen).toISOString() });
     } finally {

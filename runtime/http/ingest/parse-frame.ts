@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { AppError } from '../../contracts/errors.ts';
 import { FrameMeta } from '../../contracts/frame.ts';
 import type { IncomingFrame, KnownDevice } from '../../contracts/services.ts';
+import { checkStorable } from '../../lib/storable.ts';
 import { parser } from '../../lib/validate.ts';
-import { isStorable } from '../storable.ts';
 import { parseCaptureTime } from './capture-time.ts';
 import { checkOwn, foldCase } from './device-claims.ts';
 import { malformed } from './multipart.ts';
@@ -34,7 +34,7 @@ export function parseFrame(
     throw new AppError('camera.foreign', what, { field: 'camera' });
   }
   for (const field of ['fw_version', 'notes'] as const) {
-    if (!isStorable(meta[field])) throw malformed(`${field} holds characters that cannot be stored`, field);
+    checkStorable(meta[field], field, 'frame.malformed');
   }
   const capturedAt = parseCaptureTime(meta.capture_ts);
   const size = readJpegHeader(sent.image);

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../contracts/errors.ts';
 import { CAPTURE_NONCE_HEADER, type PictureDesk, PictureMeta } from '../../contracts/gallery.ts';
 import type { KnownDevice } from '../../contracts/services.ts';
+import { checkStorable } from '../../lib/storable.ts';
 import { parser } from '../../lib/validate.ts';
-import { isStorable } from '../storable.ts';
 import { malformed } from './multipart.ts';
 import type { ReadJpegHeader } from './parse-frame.ts';
 
@@ -36,7 +36,7 @@ function checked(sent: unknown, image: Buffer, camera: string, readJpegHeader: R
   const meta = parseMeta(sent);
   if (meta.camera !== camera)
     throw new AppError('camera.foreign', `a picture of ${camera} was asked for`, { field: 'camera' });
-  if (!isStorable(meta)) throw malformed('meta holds characters that cannot be stored', 'meta');
+  checkStorable(meta, 'meta', 'frame.malformed');
   const size = readJpegHeader(image);
   for (const side of ['width', 'height'] as const) {
     if (meta[side] === size[side]) continue;

@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../contracts/errors.ts';
 import type { Release } from '../../contracts/host.ts';
-import type { PublisherHealth, PushHost, PushSpec, PushStatus } from '../../contracts/pushes.ts';
+import {
+  type PublisherHealth,
+  type PushHost,
+  type PushSpec,
+  type PushStatus,
+  publisherHealth,
+} from '../../contracts/pushes.ts';
 import { ensureFolder } from '../../lib/files.ts';
 import type { Part } from '../../lib/part.ts';
 import type { StartWhipPeer } from '../whip/peer.ts';
 import { findCaFile } from './ca-file.ts';
-import { HealthFile, publisherHealth } from './health.ts';
+import { HealthFile } from './health.ts';
 import { knock } from './knock.ts';
 import type { PushMemory, RememberedPush } from './memory.ts';
 import { Push, type PushParts } from './push.ts';

@@ -19,15 +19,21 @@ describe('the HTTP face and hostile requests', () => {
   it('refuses NUL and halves of surrogate pairs in address, query and body before a handler sees them', async () => {
     const { call, userToken } = await open();
     const token = await userToken('admin');
-    for (const [method, path, body] of [
-      ['GET', '/api/v1/devices/%00', undefined],
-      ['GET', '/api/v1/events?cursor=%00', undefined],
-      ['PATCH', '/api/v1/devices/pi', { name: 'a\0' }],
-      ['PATCH', '/api/v1/devices/pi', { name: '\ud800' }],
-      ['POST', '/api/v1/auth/login', { email: '\0', password: 'x' }],
+    for (const [method, path, body, field] of [
+      ['GET', '/api/v1/devices/%00', undefined, 'id'],
+      ['GET', '/api/v1/events?cursor=%00', undefined, 'cursor'],
+      ['PATCH', '/api/v1/devices/pi', { name: 'a\0' }, 'name'],
+      ['PATCH', '/api/v1/devices/pi', { name: '\ud800' }, 'name'],
+      ['POST', '/api/v1/devices', { name: 'a\0' }, 'name'],
+      ['POST', '/api/v1/cameras', { name: 'a\0', url: 'sim:bars' }, 'name'],
+      ['POST', '/api/v1/cameras/gate/capture', { product: { name: 'a\0' } }, 'product.name'],
+      ['POST', '/api/v1/cameras/gate/streams', { type: 'youtube', title: 'a\0' }, 'title'],
+      ['PUT', '/api/v1/cameras/gate/rois', { rois: [{ name: 'a\0' }] }, 'rois.0.name'],
+      ['POST', '/api/v1/users', { name: 'a', 'b\0': 1 }, 'body'],
+      ['POST', '/api/v1/auth/login', { email: '\0', password: 'x' }, 'email'],
     ] as const) {
       const { status, json } = await call(method, path, { token, body });
-      assert.deepEqual([status, json.code], [400, 'request.invalid'], `${method} ${path}`);
+      assert.deepEqual([status, json.code, json.field], [400, 'request.invalid', field], `${method} ${path}`);
     }
   });
 

@@ -170,11 +170,15 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
 
   it('go from the device itself, over restarts of either side, and end there when they are deleted', async () => {
     const made = await server.book.create('pi-cam', { type: 'rtmp', url: rtmp.url, key: SECRET }, ANNA);
-    assert.deepEqual([made.state, made.reason, made.made_by], ['waiting', 'pi has not taken it up yet', 'user:anna']);
+    assert.deepEqual(
+      [made.state, made.reason, made.made_by, made.pushed_by],
+      ['waiting', 'pi has not taken it up yet', 'user:anna', 'device'],
+    );
     pi = await startPi(server.door.port);
     await until('it is live', async () => (await stateOf('pi-cam-rtmp')) === 'live', 30_000);
     assert.ok(await isPushed());
     const live = await server.book.get('pi-cam-rtmp');
+    assert.equal(live.pushed_by, 'device');
     assert.ok(Math.abs(Date.parse(live.since ?? '') - Date.now()) < 60_000, 'told in this server’s time');
     assert.deepEqual(server.own.list(), [], 'the server pushes nothing');
 
@@ -262,6 +266,7 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
       [far.id, near.id],
     );
     assert.deepEqual([server.devices.list(), nudged], [[], []]);
+    assert.deepEqual([far.pushed_by, near.pushed_by], ['server', 'server']);
     await assert.rejects(
       server.book.create('pi-cam', { type: 'rtmp', url: 'file:///etc/passwd' }, ANNA),
       (error: AppError) => error.code === 'push.invalid',

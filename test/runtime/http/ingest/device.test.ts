@@ -73,8 +73,8 @@ describe('device routes', () => {
         [[], 400, 'body'],
         [null, 400, 'body'],
         [{ device_id: 'pi', rssi: 'x' }, 400, 'rssi'],
-        [{ device_id: 'pi', fw_version: '\0' }, 400, undefined],
-        [{ device_id: 'pi', health: { '\ud800': 1 } }, 400, undefined],
+        [{ device_id: 'pi', fw_version: '\0' }, 400, 'fw_version'],
+        [{ device_id: 'pi', health: { '\ud800': 1 } }, 400, 'health'],
         [{ device_id: 'zero' }, 403, 'device_id'],
       ];
       for (const [body, status, field] of cases) {
