@@ -8,10 +8,12 @@ import type {
   ImageRecord,
   ProductRecord,
 } from '../../runtime/contracts/gallery.ts';
+import type { LiveSession } from '../../runtime/contracts/live.ts';
 import { readJpegHeader } from '../../runtime/picture/jpeg-header.ts';
 import { assertAccessible } from '../support/accessible.ts';
 import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
 import { buildConsoleIfOld } from '../support/console-build.ts';
+import { drawnCounters } from '../support/drawn-counter.ts';
 import { ADMIN_PASSWORD, EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
@@ -118,6 +120,31 @@ describe('a picture on request, from the API through MQTT to a device and back b
     const reboot = await command('reboot');
     assert.deepEqual([reboot.state, reboot.code], ['failed', 'command.forbidden']);
     await isThere();
+  });
+
+  it('is beside live pictures: a browser plays the camera of the device by WebRTC of the server, each picture as the device drew it', async () => {
+    const browser = await openBrowser();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const troubles = troublesOf(page);
+    await page.goto(`${server.url}/live/${PI_CAMERA}`);
+    await page.getByLabel('User name or e-mail').fill('admin');
+    await page.getByLabel('Password', { exact: true }).fill(ADMIN_PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.locator('redeye-player').getByRole('status').filter({ hasText: 'Live WebRTC' }).waitFor();
+    const sessions = async () =>
+      (await server.api.get<{ items: LiveSession[] }>('/sessions')).items.filter(({ camera }) => camera === PI_CAMERA);
+    const [session] = await sessions();
+    assert.deepEqual([session?.type, session?.user, session?.state], ['whep', 'admin', 'playing']);
+    const counters = await drawnCounters(page, 30);
+    assert.ok(!counters.includes(undefined), `each is to be read: ${counters.join()}`);
+    assert.ok(new Set(counters).size > 15, `they move: ${counters.join()}`);
+    // Forward, but for the one place where the scene begins anew.
+    const back = counters.filter((counter, at) => Number(counter) < Number(counters[at - 1]));
+    assert.ok(back.length <= 1, counters.join());
+    await page.goto(`${server.url}/images`);
+    await until('nobody watches any more', async () => (await sessions()).length === 0);
+    assert.deepEqual(troubles, []);
+    await browser.close();
   });
 
   it('is taken by an operator in the page of a camera, found among the images with its product, and deleted', async () => {
