@@ -350,7 +350,7 @@ async function compose(
       node: engine.httpNode,
       ...(settings.EDITOR && { editor: EDITOR_PORT === undefined ? engine.httpAdmin : toEditorPort(EDITOR_PORT) }),
     },
-    console: consolePages(join(productDir, 'console'), basePath),
+    console: consolePages(join(productDir, 'console'), basePath, publishing.streams.livekit.status().url ?? undefined),
     clock,
     log,
     trustProxy: settings.TRUST_PROXY,

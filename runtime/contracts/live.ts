@@ -117,6 +117,7 @@ export const LiveWays = Type.Object(
       Type.Object({
         name: Type.Enum(['livekit', 'whep', 'hls', 'mjpeg']),
         room: Type.Optional(Type.String({ description: 'livekit: ask POST /livekit/token for a token for it' })),
+        participant: Type.Optional(Type.String({ description: 'livekit: whose pictures in the room are this camera' })),
         reason: Type.Optional(Type.String({ description: 'why it is not worth a try now' })),
       }),
     ),

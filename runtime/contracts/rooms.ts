@@ -49,6 +49,13 @@ export interface RoomStatus {
   bitsPerSecond: number;
 }
 
+/** Where a camera is in LiveKit. */
+export interface RoomPlace {
+  room: string;
+  /** identity of whoever publishes it there: a room may hold other cameras too */
+  participant: string;
+}
+
 /** Cameras in rooms of LiveKit, each by an ingress and a push of its own. Server. */
 export interface RoomHost {
   /**
@@ -151,5 +158,5 @@ export interface LivekitService {
   /** Cameras that are brought into that room by streams of this server. */
   camerasIn(room: string): string[];
   /** The room that the camera is live in now; undefined: none. */
-  roomOf(camera: string): string | undefined;
+  roomOf(camera: string): RoomPlace | undefined;
 }

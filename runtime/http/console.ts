@@ -15,16 +15,33 @@ const DIRECTIVES = {
   upgradeInsecureRequests: null,
 };
 
+/** A host with its port: nothing that could be read as more of the policy. */
+const HOST = /^[\w.[\]:-]+$/;
+
+/** Where pages of the console may connect to: home, and LiveKit (its signalling, and what it is asked over HTTP) where browsers reach it. */
+function connectionsTo(livekitUrl: string | undefined): string[] {
+  const { protocol, host } = (livekitUrl === undefined ? null : URL.parse(livekitUrl)) ?? { protocol: '', host: '' };
+  if (!HOST.test(host)) return ["'self'"];
+  return /^(?:wss|https):$/.test(protocol)
+    ? ["'self'", `wss://${host}`, `https://${host}`]
+    : ["'self'", `ws://${host}`, `http://${host}`];
+}
+
 /**
  * The operators' pages: files below /assets never change under their name; every other GET of a page answers the one page, which finds
- * its way by the address. Undefined while no console is built.
+ * its way by the address. `livekitUrl`: where browsers reach LiveKit. Undefined while no console is built.
  */
-export function consolePages(folder: string, basePath: string): RequestHandler | undefined {
+export function consolePages(
+  folder: string,
+  basePath: string,
+  livekitUrl?: string | undefined,
+): RequestHandler | undefined {
   const index = join(folder, 'index.html');
   if (!existsSync(index)) return undefined;
   const page = readFileSync(index, 'utf8').replaceAll('__BASE__', basePath);
   const router = Router();
-  router.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: DIRECTIVES }, hsts: false }));
+  const directives = { ...DIRECTIVES, connectSrc: connectionsTo(livekitUrl) };
+  router.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives }, hsts: false }));
   router.use(
     express.static(folder, { index: false, setHeaders: (res, path) => res.set('Cache-Control', cachingOf(path)) }),
   );

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../contracts/errors.ts';
 import type { Release } from '../contracts/host.ts';
-import type { RoomHost, RoomSpec, RoomStatus, RoomWish } from '../contracts/rooms.ts';
+import type { RoomHost, RoomPlace, RoomSpec, RoomStatus, RoomWish } from '../contracts/rooms.ts';
 import type { Db } from '../db/db.ts';
 import { deleteStream, putStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
 import type { NewStream, StreamFigures, StreamKind } from './kind.ts';
@@ -82,9 +82,8 @@ export class LivekitKind implements StreamKind, RoomHost {
   }
 
   /** The room that the camera is live in now. */
-  roomOf(camera: string): string | undefined {
-    for (const feed of this.#feeds.values())
-      if (feed.camera === camera && feed.status().state === 'live') return feed.room;
+  roomOf(camera: string): RoomPlace | undefined {
+    for (const feed of this.#feeds.values()) if (feed.camera === camera && feed.place) return feed.place;
     return undefined;
   }
 

@@ -3,12 +3,23 @@ import { playerStrings as words } from '../strings/player.ts';
 import { Refusal, type Source, wordsOf } from './source.ts';
 import type { Stage, Surface } from './stage.ts';
 import { openHls } from './ways/hls.ts';
+import { openLivekit } from './ways/livekit.ts';
 import { openMjpeg } from './ways/mjpeg.ts';
 import type { OpensWay, OpenWay, WayName } from './ways/way.ts';
 import { openWhep } from './ways/whep.ts';
 
+interface Rung {
+  name: WayName;
+  open: OpensWay;
+  kind: 'video' | 'canvas';
+  /** there only where the server tells of it */
+  isOffered?: boolean;
+}
+
 /** Best first. */
-const WAYS: readonly { name: WayName; open: OpensWay; kind: 'video' | 'canvas' }[] = [
+const WAYS: readonly Rung[] = [
+  // Only while the server says that the camera is in a room: what it does not tell of is not there.
+  { name: 'livekit', open: openLivekit, kind: 'video', isOffered: true },
   { name: 'whep', open: openWhep, kind: 'video' },
   { name: 'hls', open: openHls, kind: 'video' },
   { name: 'mjpeg', open: openMjpeg, kind: 'canvas' },
@@ -176,7 +187,12 @@ export class Ladder {
   async #try(index: number, known: LiveWays, signal: AbortSignal): Promise<boolean> {
     const rung = WAYS[index];
     if (!rung) return false;
-    const told = known.ways.find(({ name }) => name === rung.name)?.reason;
+    const offered = known.ways.find(({ name }) => name === rung.name);
+    if (!offered && rung.isOffered) {
+      this.#reasons.delete(rung.name);
+      return false;
+    }
+    const told = offered?.reason;
     if (told !== undefined) {
       this.#reasons.set(rung.name, told);
       return false;

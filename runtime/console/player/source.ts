@@ -1,5 +1,6 @@
 import type { ErrorBody } from '../../contracts/api.ts';
 import type { LiveWays } from '../../contracts/live.ts';
+import type { LivekitToken } from '../../contracts/rooms.ts';
 import { playerStrings } from '../strings/player.ts';
 
 const TELL_MS = 2000;
@@ -81,6 +82,20 @@ export class Source {
     const known = (await answer.json()) as LiveWays;
     this.#aheadMs = known.now - (asked + Date.now()) / 2;
     return known;
+  }
+
+  /** May watch that room of LiveKit, and where it is. Who may not watch the room may watch the camera all the same. */
+  async roomToken(room: string, signal: AbortSignal): Promise<LivekitToken> {
+    const answer = await this.askAt(new URL('api/v1/livekit/token', this.#server).toString(), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ room }),
+      signal,
+    }).catch((error: unknown) => {
+      if (error instanceof Refusal && error.status === 403) throw new Error(error.message, { cause: error });
+      throw error;
+    });
+    return (await answer.json()) as LivekitToken;
   }
 
   /** Asks for what lies below the camera's address; throws a Refusal for what is not an answer. */

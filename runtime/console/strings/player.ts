@@ -1,7 +1,7 @@
 /** Words of the player of live pictures. */
 export const playerStrings = {
   label: (camera: string) => `Live picture of ${camera}`,
-  ways: { whep: 'WebRTC', hls: 'LL-HLS', mjpeg: 'MJPEG' },
+  ways: { livekit: 'LiveKit', whep: 'WebRTC', hls: 'LL-HLS', mjpeg: 'MJPEG' },
   states: {
     idle: 'Not playing',
     connecting: 'Connecting',
@@ -18,6 +18,12 @@ export const playerStrings = {
   stalled: 'no picture came any more',
   noFirst: (seconds: number) => `no picture came within ${seconds} s`,
   udp: (port: string, seconds: number) => `UDP ${port} is not reachable (no answer within ${seconds} s)`,
+  roomUnreachable: (host: string) => `it is not reached at ${host}`,
+  roomRefused: (host: string) => `${host} does not let this page in`,
+  roomBlocked: (host: string) => `${host} answers, but no connection for pictures comes about`,
+  roomEmpty: 'the camera is not in its room',
+  roomLeft: 'the camera left its room',
+  roomClosed: (reason: string) => `it ended the connection (${reason})`,
   noWebrtc: 'this browser has no WebRTC',
   noHls: 'this browser plays no HLS',
   failedFile: (detail: string) => `the stream cannot be played (${detail})`,

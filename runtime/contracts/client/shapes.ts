@@ -705,6 +705,8 @@ export type LiveWays = {
     name: "livekit" | "whep" | "hls" | "mjpeg";
     /** livekit: ask POST /livekit/token for a token for it */
     room?: string;
+    /** livekit: whose pictures in the room are this camera */
+    participant?: string;
     /** why it is not worth a try now */
     reason?: string;
   }[];

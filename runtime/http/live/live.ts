@@ -4,6 +4,7 @@ import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { SessionSource, WhepService } from '../../contracts/live.ts';
 import type { HlsService, PictureService } from '../../contracts/live-outputs.ts';
+import type { RoomPlace } from '../../contracts/rooms.ts';
 import type { StreamHost } from '../../contracts/streams.ts';
 import { cameraIn, type LiveAsk } from '../../lib/live/ask.ts';
 import { serveHls } from '../../lib/live/hls.ts';
@@ -38,7 +39,7 @@ export function liveRoutes(options: {
   /** throws `camera.not_found` for a camera that nobody registered */
   registered: (camera: string) => Promise<unknown>;
   /** the room of LiveKit that a camera is live in */
-  roomOf?: (camera: string) => string | undefined;
+  roomOf?: (camera: string) => RoomPlace | undefined;
   clock: Clock;
   basePath: string;
 }): { api: Router; players: Router } {

@@ -1,6 +1,7 @@
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { LiveWays, WhepService } from '../../contracts/live.ts';
+import type { RoomPlace } from '../../contracts/rooms.ts';
 import type { StreamHost, StreamStatus } from '../../contracts/streams.ts';
 import { isRead, LIVE_HEADERS, type LiveAsk, sendText, setHeaders } from './ask.ts';
 
@@ -16,7 +17,7 @@ export interface WaysParts {
   /** throws `camera.not_found` for a camera that nobody registered: one of which only stills come is one all the same */
   registered: (camera: string) => Promise<unknown>;
   /** the room of LiveKit that a camera is live in; undefined: none */
-  roomOf?: ((camera: string) => string | undefined) | undefined;
+  roomOf?: ((camera: string) => RoomPlace | undefined) | undefined;
   clock: Clock;
 }
 
@@ -61,9 +62,9 @@ function waysOf(parts: WaysParts, camera: string, viewer: { name: string; byToke
 }
 
 /** First, where there is one: it costs this server nothing. */
-function livekit(room: string | undefined, { byToken }: { byToken: boolean }): LiveWays['ways'] {
-  if (room === undefined) return [];
-  return [{ name: 'livekit', room, ...(byToken && { reason: BY_TOKEN }) }];
+function livekit(place: RoomPlace | undefined, { byToken }: { byToken: boolean }): LiveWays['ways'] {
+  if (!place) return [];
+  return [{ name: 'livekit', ...place, ...(byToken && { reason: BY_TOKEN }) }];
 }
 
 /** A camera without H.264 is watched by its pictures. */

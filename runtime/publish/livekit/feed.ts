@@ -1,7 +1,7 @@
 import { toAppError } from '../../contracts/errors.ts';
 import type { Clock, Log, Release } from '../../contracts/host.ts';
 import type { PushHost, PushStatus } from '../../contracts/pushes.ts';
-import type { RoomSpec, RoomStatus } from '../../contracts/rooms.ts';
+import type { RoomPlace, RoomSpec, RoomStatus } from '../../contracts/rooms.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Ingress, LivekitServer } from './server.ts';
 
@@ -69,6 +69,12 @@ export class RoomFeed {
       // It may come up later.
       return this.#spec.camera;
     }
+  }
+
+  /** Where its pictures are now; undefined while it is not live. */
+  get place(): RoomPlace | undefined {
+    const { room } = this;
+    return this.#state === 'live' && this.#ingress ? { room, participant: this.#ingress.identity } : undefined;
   }
 
   /** name of the push that feeds it */

@@ -25,6 +25,8 @@ export interface Ingress extends IngressAccess {
   /** what LiveKit says against what comes in */
   error: string;
   isOurs: boolean;
+  /** under which it publishes */
+  identity: string;
 }
 
 const STATUSES = ['inactive', 'buffering', 'publishing', 'error', 'complete'] as const;
@@ -152,7 +154,8 @@ function identityOf(name: string): string {
 }
 
 function ingressOf(info: IngressInfo): Ingress {
-  const { ingressId, roomName, name, inputType, url, streamKey, state, participantMetadata } = info;
+  const { ingressId, roomName, name, inputType, url, streamKey, state, participantMetadata, participantIdentity } =
+    info;
   return {
     ingress_id: ingressId,
     room: roomName,
@@ -163,6 +166,7 @@ function ingressOf(info: IngressInfo): Ingress {
     status: STATUSES[state?.status ?? 0] ?? 'inactive',
     error: (state?.error ?? '').replaceAll(streamKey || '\0', '••••'),
     isOurs: participantMetadata === MADE_BY,
+    identity: participantIdentity,
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   LivekitService,
   LivekitStatus,
   LivekitToken,
+  RoomPlace,
 } from '../../contracts/rooms.ts';
 import { type DiagnosisParts, diagnose } from './diagnosis.ts';
 import { roomToken } from './tokens.ts';
@@ -48,7 +49,7 @@ export class LivekitAccess implements LivekitService {
     return this.#parts.rooms.camerasIn(room);
   }
 
-  roomOf(camera: string): string | undefined {
+  roomOf(camera: string): RoomPlace | undefined {
     return this.#parts.rooms.roomOf(camera);
   }
 

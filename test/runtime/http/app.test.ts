@@ -236,6 +236,23 @@ describe('the HTTP face', () => {
     assert.equal(consolePages(join(folder, 'none'), ''), undefined);
   });
 
+  it('lets the pages of the console connect home, and to LiveKit where that is set up, nowhere else', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'index.html'), '');
+    const allowed = async (livekitUrl?: string) => {
+      const { call } = await open({ console: consolePages(folder, '', livekitUrl) });
+      const { headers } = await call('GET', '/', { headers: { Accept: 'text/html' } });
+      return /connect-src ([^;]*)/.exec(headers.get('content-security-policy') ?? '')?.[1];
+    };
+    assert.equal(await allowed(), "'self'");
+    const secure = "'self' wss://live.example https://live.example";
+    assert.equal(await allowed('wss://live.example/secure/livekit?a=b'), secure);
+    assert.equal(await allowed('https://live.example'), secure);
+    assert.equal(await allowed('ws://[::1]:7880'), "'self' ws://[::1]:7880 http://[::1]:7880");
+    for (const bad of ["wss://a;script-src'self'", 'wss://*', 'wss://a,b', 'wss://', 'data:x'])
+      assert.equal(await allowed(bad), "'self'", bad);
+  });
+
   it('is healthy while the process runs, and ready when everything is there', async () => {
     let trouble: string | undefined = 'the disk is full';
     const { call } = await open({ checks: [{ name: 'disk', trouble: () => trouble }] });

@@ -1,7 +1,8 @@
 import type Hls from 'hls.js';
 import { playerStrings as words } from '../../strings/player.ts';
 import { Refusal, type Source } from '../source.ts';
-import { firstFrame, type OpensWay, type OpenWay, play, watchStall, within } from './way.ts';
+import { firstFrame, type OpensWay, type OpenWay, play, watchStall } from './way.ts';
+import { within } from './within.ts';
 
 /** The server waits up to 10 s for the first segment. */
 const FIRST_MS = 16_000;

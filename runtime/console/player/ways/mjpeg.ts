@@ -1,7 +1,8 @@
 import { playerStrings as words } from '../../strings/player.ts';
 import { Refusal, wordsOf } from '../source.ts';
 import { type JpegPart, PartReader } from './part-reader.ts';
-import { type OpensWay, within } from './way.ts';
+import type { OpensWay } from './way.ts';
+import { within } from './within.ts';
 
 const FIRST_MS = 16_000;
 const STALL_MS = 10_000;

@@ -1,7 +1,7 @@
-import type { LiveSession, LiveWays } from '../../../contracts/live.ts';
+import type { LiveWays } from '../../../contracts/live.ts';
 import type { Source } from '../source.ts';
 
-export type WayName = LiveSession['type'];
+export type WayName = LiveWays['ways'][number]['name'];
 
 /** A way that shows pictures. */
 export interface OpenWay {
@@ -32,20 +32,6 @@ export interface WayParts {
 
 /** Resolves with the first picture on the surface; rejects with a Refusal, or an Error in words. */
 export type OpensWay = (parts: WayParts) => Promise<OpenWay>;
-
-/** Rejects in words when nothing has come within so long, or with the signal's reason. */
-export function within<T>(work: Promise<T>, ms: number, words: string, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(words)), ms);
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    work.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    });
-  });
-}
 
 /** Resolves when the video shows its first picture. */
 export function firstFrame(video: HTMLVideoElement): Promise<void> {

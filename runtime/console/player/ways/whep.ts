@@ -1,6 +1,8 @@
 import { playerStrings as words } from '../../strings/player.ts';
 import { Refusal } from '../source.ts';
-import { firstFrame, type OpensWay, type OpenWay, picturesOf, play, type WayParts, watchStall, within } from './way.ts';
+import { delayOf } from './delay.ts';
+import { firstFrame, type OpensWay, type OpenWay, picturesOf, play, type WayParts, watchStall } from './way.ts';
+import { within } from './within.ts';
 
 /** The server waits up to 10 s for a camera that it starts. */
 const ANSWER_MS = 15_000;
@@ -12,7 +14,6 @@ const GATHER_MS = 300;
 /** A picture that stands for so long is a reason to ask whether the session is still there; and so often. */
 const ASK_AFTER_MS = 1500;
 const ASK_EVERY_MS = 2000;
-const FRAME_MS = 800;
 
 /**
  * Opens WebRTC by WHEP (RFC 9725): all candidates in one offer, with sound only when it is to be heard, since the server may have to encode
@@ -180,32 +181,4 @@ function gathered(peer: RTCPeerConnection): Promise<void> {
 function portsOf(sdp: string): string {
   const ports = [...sdp.matchAll(/^a=candidate:\S+ \d+ udp \d+ \S+ (\d+) /gim)].map(([, port]) => port);
   return [...new Set(ports)].join(', ');
-}
-
-/** Half a round trip, and what the newest picture waited from its last packet to the screen: from the server's sending to the eye. */
-async function delayOf(peer: RTCPeerConnection, video: HTMLVideoElement): Promise<number | undefined> {
-  let roundTripS = 0;
-  for (const row of (await peer.getStats()).values()) {
-    if (row.type === 'candidate-pair' && row.nominated) roundTripS = row.currentRoundTripTime ?? 0;
-  }
-  const waited = await waitOfNext(video);
-  return waited === undefined ? undefined : (roundTripS / 2) * 1000 + waited;
-}
-
-/** Undefined where the browser does not tell, or no picture comes. */
-function waitOfNext(video: HTMLVideoElement): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    if (!('requestVideoFrameCallback' in video)) {
-      resolve(undefined);
-      return;
-    }
-    const id = video.requestVideoFrameCallback((_now, { expectedDisplayTime, receiveTime }) => {
-      clearTimeout(timer);
-      resolve(receiveTime === undefined ? undefined : Math.max(0, expectedDisplayTime - receiveTime));
-    });
-    const timer = setTimeout(() => {
-      video.cancelVideoFrameCallback(id);
-      resolve(undefined);
-    }, FRAME_MS);
-  });
 }

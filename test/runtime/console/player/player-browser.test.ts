@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import express, { Router } from 'express';
 import type { Browser, Page } from 'playwright-core';
+import { WebSocketServer } from 'ws';
+import type { LivekitService, RoomPlace } from '../../../../runtime/contracts/rooms.ts';
 import type { HttpParts } from '../../../../runtime/http/app.ts';
+import { consolePages } from '../../../../runtime/http/console.ts';
 import { createMetrics } from '../../../../runtime/http/metrics.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
@@ -43,6 +49,30 @@ RTCPeerConnection.prototype.setLocalDescription = function (offer) {
   window.offers.push(/^m=audio/m.test(offer.sdp));
   return real.call(this, offer);
 };
+`;
+
+const LIVEKIT_FILE = /\/assets\/livekit-client-[^/]+\.js$/;
+/** In place of livekit-client: one camera is in every room, drawn by the page; it leaves when \`window.leave\` is called. */
+const ROOMS = `
+export const DisconnectReason = {};
+export const setLogLevel = () => {};
+export class Room {
+  remoteParticipants = new Map();
+  #listeners = {};
+  on(name, listener) { this.#listeners[name] = listener; }
+  async connect(url, token, options) {
+    window.joined = { url, token, autoSubscribe: options.autoSubscribe };
+    const context = Object.assign(document.createElement('canvas'), { width: 64, height: 36 }).getContext('2d');
+    this.drawing = setInterval(() => context.fillRect(Math.random() * 64, 0, 1, 36), 50);
+    const [mediaStreamTrack] = context.canvas.captureStream(20).getVideoTracks();
+    const track = { kind: 'video', mediaStreamTrack, setPlayoutDelay: () => {} };
+    const of = { identity: 'camera-hall' };
+    window.leave = () => this.#listeners.trackUnsubscribed(track, {}, of);
+    const setSubscribed = () => this.#listeners.trackSubscribed(track, {}, of);
+    this.remoteParticipants.set(of.identity, { ...of, trackPublications: new Map([['1', { setSubscribed }]]) });
+  }
+  async disconnect() { clearInterval(this.drawing); window.left = (window.left ?? 0) + 1; }
+}
 `;
 
 /** Puts the player on the page and follows what it tells; \`look\` answers the counter's pixels and when they were drawn. */
@@ -84,8 +114,29 @@ describe('the player in Chromium', function () {
   let browser: Browser;
   let page: Page;
   let troubles: string[];
+  let signalling: Server;
+  let refused: string[];
+  /** where LiveKit has the cameras now */
+  let place: RoomPlace | undefined;
 
   before(async () => {
+    // Lets everybody in and hangs up before a word is said.
+    signalling = createServer((_request, response) => {
+      response.writeHead(200, { 'Access-Control-Allow-Origin': '*' }).end('success');
+    });
+    new WebSocketServer({ server: signalling }).on('connection', (socket, request) => {
+      refused.push(request.url ?? '');
+      socket.close();
+    });
+    await new Promise<void>((resolve) => signalling.listen(0, '127.0.0.1', resolve));
+    const livekitUrl = `ws://127.0.0.1:${(signalling.address() as AddressInfo).port}`;
+    const livekit: Partial<LivekitService> = {
+      roomOf: () => place,
+      camerasIn: () => [],
+      viewerToken: async (room, identity) => {
+        return { url: livekitUrl, token: 'viewer-token', room, identity, expires_at: new Date().toISOString() };
+      },
+    };
     const [udpPort = 0] = await freePorts(1);
     live = createLive({
       clock: systemClock,
@@ -102,8 +153,20 @@ describe('the player in Chromium', function () {
       checkUrl: async () => {},
     });
     const fleet = { camera: async (id: string) => ({ id }), deviceOfKey: async () => undefined };
-    const files = Router().use(express.static(join(ROOT, 'dist/console'), { index: false }));
-    door = await openDoor({ live, fleet: fleet as unknown as HttpParts['fleet'], console: files });
+    // A blank page under the console's own content policy.
+    const blank = await temporaryFolder('blank');
+    await writeFile(join(blank, 'index.html'), '<!doctype html><title>blank</title>');
+    const pages = consolePages(blank, '', livekitUrl);
+    assert.ok(pages);
+    const files = Router()
+      .use(express.static(join(ROOT, 'dist/console'), { index: false }))
+      .use(pages);
+    door = await openDoor({
+      live,
+      fleet: fleet as unknown as HttpParts['fleet'],
+      published: { livekit } as unknown as HttpParts['published'],
+      console: files,
+    });
     await live.start();
     const clip = join(await temporaryFolder('clip'), 'tone.mp4');
     await promisify(execFile)('ffmpeg', [...clipArguments({ width: 160, height: 90, audio: true }), clip]);
@@ -116,6 +179,13 @@ describe('the player in Chromium', function () {
     await browser?.close();
     await live?.stop();
     await door?.close();
+    signalling?.closeAllConnections();
+    await new Promise((resolve) => signalling.close(resolve));
+  });
+
+  beforeEach(() => {
+    place = undefined;
+    refused = [];
   });
 
   afterEach(async () => {
@@ -126,13 +196,15 @@ describe('the player in Chromium', function () {
     );
   });
 
-  const begin = async (camera: string, script = '') => {
+  const begin = async (camera: string, script = '', rooms?: string) => {
     const token = await door.userToken('admin');
     const context = await browser.newContext({ extraHTTPHeaders: { Authorization: `Bearer ${token}` } });
     page = await context.newPage();
     troubles = troublesOf(page);
     await page.addInitScript(script);
-    await page.goto(`${door.url}/healthz`);
+    if (rooms !== undefined)
+      await page.route(LIVEKIT_FILE, (route) => route.fulfill({ contentType: 'text/javascript', body: rooms }));
+    await page.goto(`${door.url}/blank`);
     // A browser plays sound only to who has touched the page.
     await page.mouse.click(5, 5);
     await page.evaluate(PAGE);
@@ -199,6 +271,38 @@ describe('the player in Chromium', function () {
       assert.ok(off < TOLERANCE_MS, `it says ${middle(shown)}, the counter ${middle(real)} ms`);
     });
   }
+
+  it('plays by WebRTC of our own and says why when LiveKit, which it asks first, lets nobody in', async () => {
+    place = { room: 'hall', participant: 'camera-hall' };
+    await begin(DRAWN);
+    const { reasons } = await playing('whep');
+    const { host } = new URL(`http://127.0.0.1:${(signalling.address() as AddressInfo).port}`);
+    assert.deepEqual(reasons, [{ way: 'livekit', reason: `it is not reached at ${host}` }]);
+    assert.ok(refused.length > 0 && refused.every((url) => url.includes('access_token=viewer-token')), `${refused}`);
+    await status()
+      .filter({ hasText: `LiveKit: it is not reached at ${host}` })
+      .waitFor();
+    await screenshot(page, 'player-livekit-refused');
+  });
+
+  it('goes up to LiveKit once the camera is in a room, and down again when it leaves that', async () => {
+    const loaded: string[] = [];
+    await begin(DRAWN, '', ROOMS);
+    page.on('request', (request) => LIVEKIT_FILE.test(request.url()) && loaded.push(request.url()));
+    const alone = await playing('whep');
+    assert.deepEqual([alone.reasons, loaded], [[], []]);
+    place = { room: 'hall', participant: 'camera-hall' };
+    await playing('livekit');
+    assert.equal(loaded.length, 1);
+    const joined = (await page.evaluate('window.joined')) as { token: string; autoSubscribe: boolean };
+    assert.deepEqual([joined.token, joined.autoSubscribe], ['viewer-token', false]);
+    await until('our own session is over', () => live.whep.sessions().length === 0);
+    await page.evaluate('window.leave()');
+    const { reasons } = await playing('whep');
+    assert.deepEqual(reasons, [{ way: 'livekit', reason: 'the camera left its room' }]);
+    assert.equal(await page.evaluate('window.left'), 1);
+    await playing('livekit');
+  });
 
   it('goes to the live edge when an HLS picture has fallen behind', async () => {
     await begin(DRAWN, NO_WEBRTC);

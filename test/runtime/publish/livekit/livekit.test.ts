@@ -25,6 +25,7 @@ import { until } from '../../../support/until.ts';
 import { WhipReceiver } from '../../../support/whip-receiver.ts';
 
 const ANNA = { name: 'user:anna' };
+const WHERE = { room: 'gate', participant: 'camera-gate-livekit' };
 
 describeOnBothDatabases('a stream into a room of LiveKit', (database) => {
   let db: Db;
@@ -86,7 +87,7 @@ describeOnBothDatabases('a stream into a room of LiveKit', (database) => {
     assert.equal(kind.roomOf('gate'), undefined);
     fed = true;
     await comes('it is live', ({ state }) => state === 'live');
-    assert.deepEqual([kind.roomOf('gate'), kind.camerasIn('gate')], ['gate', ['gate']]);
+    assert.deepEqual([kind.roomOf('gate'), kind.camerasIn('gate')], [WHERE, ['gate']]);
     assert.equal(kind.figures('gate-livekit').bits_per_second, 2_000_000);
     await kind.turn('gate-livekit', false);
     assert.deepEqual([status().state, spec(), livekit.ingresses.size], ['idle', undefined, 1]);
