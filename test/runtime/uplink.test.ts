@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { AccessUnit, StreamFormat, StreamReader } from '../../runtime/contracts/streams.ts';
+import type { AccessUnit, AudioUnit, StreamFormat, StreamReader } from '../../runtime/contracts/streams.ts';
 import { UPLINK_NONCE_HEADER, UPLINK_PROTOCOL } from '../../runtime/contracts/uplink.ts';
+import { systemClock } from '../../runtime/lib/clock.ts';
+import { silentLog } from '../../runtime/lib/log.ts';
 import { encodeFormat, encodeUnit } from '../../runtime/lib/uplink-records.ts';
+import { opusSamples } from '../../runtime/media/sound/opus-packet.ts';
+import { OpusSound } from '../../runtime/media/sound/opus-sound.ts';
 import { type Clip, decode, recordClip } from '../support/stream-fixture.ts';
 import { until } from '../support/until.ts';
 import { openUplinkPair, PI_KEY } from '../support/uplink-pair.ts';
@@ -14,7 +18,7 @@ class Viewer implements StreamReader {
   readonly formats: StreamFormat[] = [];
   readonly units: AccessUnit[] = [];
   readonly gaps: string[] = [];
-  sounds = 0;
+  readonly sounds: AudioUnit[] = [];
   isOver = false;
   onFormat(format: StreamFormat) {
     this.formats.push(format);
@@ -22,8 +26,8 @@ class Viewer implements StreamReader {
   onVideo(unit: AccessUnit) {
     this.units.push(unit);
   }
-  onAudio() {
-    this.sounds += 1;
+  onAudio(unit: AudioUnit) {
+    this.sounds.push(unit);
   }
   onGap(reason: string) {
     this.gaps.push(reason);
@@ -90,12 +94,43 @@ describe('the stream of a device', () => {
     assert.deepEqual(viewer.gaps, []);
     const [format] = viewer.formats;
     assert.deepEqual([format?.video.width, format?.video.height, format?.audio?.codec], [320, 180, 'aac']);
-    assert.ok(viewer.sounds > 0);
+    assert.ok(viewer.sounds.length > 0);
     assert.ok(viewer.units[0]?.isKey);
     const { complaints, pictures } = await decode(Buffer.concat(viewer.units.map(({ annexB }) => annexB)));
     assert.equal(complaints, '');
     assert.ok(pictures >= 20);
     assert.equal(pair.streams.status('pi-cam').state, 'live');
+  });
+
+  it('brings its AAC as the camera made it, and that is Opus here, in time with the pictures, while somebody listens', async () => {
+    const sound = new OpusSound({ streams: pair.streams, clock: systemClock, log: silentLog, ffmpegPath: 'ffmpeg' });
+    const viewer = watch();
+    await plays(viewer);
+    const heard: AudioUnit[] = [];
+    /** how far the sound's time was from the newest picture's when it came */
+    const aside: number[] = [];
+    const leave = sound.listen('pi-cam', (unit) => {
+      heard.push(unit);
+      aside.push(unit.pts - (viewer.units.at(-1)?.pts ?? 0));
+    });
+    try {
+      await until('it is heard for more than a lap of the clip', () => heard.length > 120, 10_000);
+      assert.deepEqual(viewer.formats.at(-1)?.audio, clip.audioFormat);
+      const made = new Set(clip.audio.map(({ data }) => data.toString('base64')));
+      assert.ok(viewer.sounds.every(({ data }) => made.has(data.toString('base64'))));
+      assert.ok(heard.every(({ data }) => opusSamples(data) === 960));
+      const steps = heard.slice(1).map(({ pts }, at) => pts - (heard[at]?.pts ?? 0));
+      assert.ok(
+        steps.every((step) => step > -1 && step < 100),
+        steps.join(),
+      );
+      const sorted = aside.toSorted((a, b) => a - b);
+      assert.ok(Math.abs(sorted[60] ?? Number.NaN) < 400, sorted.join());
+      assert.equal(pair.facts.asked.length, 1, 'sound and pictures are one connection');
+    } finally {
+      leave();
+      await sound.stop();
+    }
   });
 
   it('is one connection for any number of viewers', async () => {
