@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import type { WhepService } from '../../../../runtime/contracts/live.ts';
+import { createMetrics } from '../../../../runtime/http/metrics.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
+import { createLive } from '../../../../runtime/live.ts';
 import { datachannelEngine } from '../../../../runtime/media/whep/datachannel-engine.ts';
 import { readIceServers } from '../../../../runtime/media/whep/ice-servers.ts';
 import { StunServers } from '../../../../runtime/media/whep/stun-servers.ts';
@@ -45,7 +48,7 @@ describe('WHEP through NAT', () => {
     closing.push(() => whep.stop());
     return { whep, udpPort };
   };
-  const ask = async ({ whep }: Awaited<ReturnType<typeof serve>>) => {
+  const ask = async ({ whep }: { whep: WhepService }) => {
     const client = new WhepClient();
     closing.push(() => client.close());
     const { answer } = await whep.open('gate', await client.offer(), ANNA);
@@ -112,6 +115,32 @@ describe('WHEP through NAT', () => {
     const before = other.asked.length;
     assert.ok(outsideOf((await ask(server)).answer));
     assert.equal(other.asked.length, before);
+  });
+
+  it('is what ICE_SERVERS does for a server that is opened to others, and not for one that only this machine reaches', async () => {
+    const stun = await StunAnswers.start(OUTSIDE);
+    closing.push(() => stun.stop());
+    const answerOf = async (WEBRTC_HOSTS: string[]) => {
+      const [WEBRTC_UDP_PORT = 0] = await freePorts(1);
+      const ice = { WEBRTC_UDP_PORT, WEBRTC_HOSTS, ICE_SERVERS: [stun.url], TURN_URLS: [] };
+      const live = createLive({
+        clock: systemClock,
+        log: silentLog,
+        ffmpegPath: 'ffmpeg',
+        metrics: createMetrics({ log: silentLog, process: false }),
+        checkUrl: async () => {},
+        settings: { HOST: '127.0.0.1', ...ice },
+      });
+      closing.push(() => live.stop());
+      await live.start();
+      live.cameras.define({ id: 'gate', url: 'sim:gradient?width=320&height=180' });
+      return (await ask({ whep: live.whep })).answer;
+    };
+    assert.equal(outsideOf(await answerOf([])), undefined);
+    assert.deepEqual(stun.asked, []);
+    const answer = await answerOf(['198.51.100.9']);
+    assert.equal(outsideOf(answer), `${OUTSIDE.address} ${OUTSIDE.port}`);
+    assert.match(answer, /198\.51\.100\.9 \d+ typ host/);
   });
 
   it('begins without it while a name is not found', async () => {
