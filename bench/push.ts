@@ -179,34 +179,10 @@ async function faults(): Promise<Row[]> {
 
 /** Kills and restores; what is left behind is counted. */
 async function cycles(): Promise<Row[]> {
+  const { pushCycles } = await import('../test/durability/push-cycles.ts');
   pushes.declare({ name: 'again', camera: 'gate', url: ingest.url, key: 'again' }, { started: true });
-  const isLive = () => pushes.status('again').state === 'live';
-  const cycle = async () => {
-    await ingest.kill();
-    await until('it has noticed', () => !isLive());
-    await ingest.back();
-    const backMs = performance.now();
-    await until('it is live', isLive, 60_000);
-    return performance.now() - backMs;
-  };
-  const look = async () => {
-    await pause(1500);
-    globalThis.gc?.();
-    const { heapUsed } = process.memoryUsage();
-    return {
-      children: childCommands().length,
-      descriptors: readdirSync('/proc/self/fd').length,
-      heapMb: heapUsed / 1e6,
-      rssMb: rssMb(process.pid),
-    };
-  };
-  await until('it is live', isLive, 30_000);
-  for (let i = 0; i < 5; i++) await cycle();
-  const before = await look();
-  const took: number[] = [];
-  for (let i = 0; i < CYCLES; i++) took.push(await cycle());
-  const after = await look();
-  const keys = readdirSync(join(folder, 'keys')).length;
+  const keys = join(folder, 'keys');
+  const { before, after, backMs: took } = await pushCycles({ pushes, name: 'again', ingest, keys }, CYCLES, 5);
   pushes.forget('again');
   return [
     atMost(
@@ -218,7 +194,7 @@ async function cycles(): Promise<Row[]> {
     ),
     atMost(`${CYCLES} kills: processes left`, after.children - before.children, 0, ''),
     atMost(`${CYCLES} kills: descriptors left`, after.descriptors - before.descriptors, 0, ''),
-    atMost(`${CYCLES} kills: key files left`, keys, 0, ''),
+    atMost(`${CYCLES} kills: key files left`, after.keys - before.keys, 0, ''),
     {
       what: `${CYCLES} kills: heap, resident`,
       measured: `${show(before.heapMb)} → ${show(after.heapMb)} MB, ${show(before.rssMb)} → ${show(after.rssMb)} MB`,

@@ -1,6 +1,6 @@
 /**
  * `npm run soak -- --kills 50 [--seed N] [--pglite] [--edge] [--only server,postgres,power]`: kills at random moments under load, and
- * prints the ledger. Exit code 1 where a promise was broken.
+ * prints the ledger. `--pushes N`: kills the ingest of a push N times, and tells what is left behind. Exit code 1 where a promise was broken.
  */
 import { parseArgs } from 'node:util';
 import { runHooks } from './hooks.ts';
@@ -13,10 +13,13 @@ const { values } = parseArgs({
     pglite: { type: 'boolean', default: false },
     edge: { type: 'boolean', default: false },
     only: { type: 'string' },
+    pushes: { type: 'string' },
   },
 });
 const kills = Number(values.kills);
 const seed = Number(values.seed);
+const cycles = Number(values.pushes ?? 1);
+if (!(cycles > 0) || !Number.isInteger(cycles)) throw new Error('--pushes is a whole number');
 if (!(kills > 0) || !Number.isInteger(seed)) throw new Error('--kills and --seed are whole numbers');
 
 // Loaded late: they register their endings with what hooks.ts provides.
@@ -28,7 +31,16 @@ const { random } = await import('../support/scenes.ts');
 let good = false;
 const say = (text: string) => process.stderr.write(`${text}\n`);
 try {
-  if (values.edge) {
+  if (values.pushes !== undefined) {
+    const { leftBehind, pushSoak, pushTable } = await import('./push-soak.ts');
+    const report = await pushSoak(cycles, (n, backMs) =>
+      say(`kill ${n}: live ${Math.round(backMs)} ms after its return`),
+    );
+    process.stdout.write(pushTable(report));
+    const left = leftBehind(report);
+    for (const line of left) say(`left behind: ${line}`);
+    good = left.length === 0;
+  } else if (values.edge) {
     say(`${kills} kills of the edge agent, seed ${seed}`);
     const report = await edgeRun({
       kills,

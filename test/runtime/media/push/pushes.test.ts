@@ -5,6 +5,7 @@ import type { PushSpec, PushState, PushStatus } from '../../../../runtime/contra
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { createPushFile } from '../../../../runtime/media/push/memory.ts';
 import { Pushes, type PushesOptions } from '../../../../runtime/media/push/pushes.ts';
+import { pushCycles } from '../../../durability/push-cycles.ts';
 import { childCommands } from '../../../support/children.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 import { ListLog } from '../../../support/list-log.ts';
@@ -149,6 +150,16 @@ describe('pushes to a real RTMP server', function () {
     assert.ok(pushes.status('gate-out').restarts >= 2);
     const { video } = await ingest.play(KEY, 1);
     assert.ok(video.length >= 20);
+  });
+
+  it('leave no child, descriptor and key behind when their destination is killed and comes back five times', async () => {
+    pushes.declare(spec(), { started: true });
+    const parts = { pushes, name: 'gate-out', ingest, keys: join(folder, 'keys') };
+    const { before, after, backMs } = await pushCycles(parts, 5, 1);
+    assert.equal(backMs.length, 5);
+    // Fewer is no leak: something else may have ended meanwhile.
+    for (const what of ['children', 'descriptors', 'keys'] as const)
+      assert.ok(after[what] <= before[what], `${what}: ${before[what]} → ${after[what]}`);
   });
 
   it('find a frozen destination within 5 s and kill what is blocked by it', async () => {
