@@ -22,10 +22,10 @@ after(async () => {
   for (const browser of open) await browser.close();
 });
 
-/** A real Chromium, without a window; it ends with the test run at the latest. */
-export async function openBrowser(): Promise<Browser> {
+/** A real Chromium, without a window; it ends with the test run at the latest. `flags`: more for its command line. */
+export async function openBrowser(...flags: string[]): Promise<Browser> {
   if (!existsSync(PROGRAM)) throw new Error('these tests need Chromium: install the package "chromium"');
-  const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: PROGRAM, args: [...FLAGS, ...flags] });
   open.add(browser);
   browser.on('disconnected', () => open.delete(browser));
   return browser;
