@@ -14,6 +14,11 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  /** How many timers are set: work that goes on in the background may not have come to its pause yet. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   monotonicMs(): number {
     return this.#mono;
   }

@@ -93,6 +93,7 @@ describe('the configuration of the device', () => {
     const { config, told } = make();
     await config.start();
     await until('in force', () => config.current());
+    await until('it pauses', () => clock.timers === 1);
     await clock.advance(14_900);
     assert.equal(server.received.length, 1);
     await clock.advance(200);

@@ -163,7 +163,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       'that eat the memory',
       tab(
         FRAMES,
-        script('const all = []; setInterval(() => { for (let n = 0; n < 3e5; n++) all.push({ n: [n] }); }, 5)'),
+        script('const all = []; setInterval(() => { for (let n = 0; n < 5e6; n++) all.push({ n: [n] }); }, 5)'),
       ),
       /ended|takes \d+ MB/,
     ],
