@@ -20,6 +20,7 @@ export interface CameraControlState {
   error?: string;
 }
 
+/** Tells whether a name is one of them. */
 export function isCameraControl(name: string): name is CameraControl {
   return CAMERA_CONTROLS.some((control) => control === name);
 }
