@@ -51,6 +51,8 @@ export interface Live extends Part {
   cameras: CameraSet;
   streams: Streams;
   whep: WhepService;
+  /** Opus of cameras that send AAC */
+  sound: OpusSound;
   hls: Hls;
   /** MJPEG and snapshots */
   pictures: Pictures;
@@ -104,6 +106,7 @@ export function createLive({
     cameras,
     streams,
     whep,
+    sound,
     hls,
     pictures,
     watchers,

@@ -205,6 +205,7 @@ async function compose(
     dataDir,
     cameras: uplink.forNodes(cameras, live.pictures, gallery),
     streams: live.streams,
+    sound: live.sound,
     live: live.host,
     deviceOf: uplink.deviceOf,
     commands,

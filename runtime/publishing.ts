@@ -14,6 +14,7 @@ import { createCipher } from './lib/secrets.ts';
 import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
 import { probeTurn } from './media/turn/probe.ts';
+import type { SoundOf } from './media/whep/session-sound.ts';
 import { DevicePushes } from './publish/device-pushes.ts';
 import { HlsKind } from './publish/hls.ts';
 import { LivekitServer } from './publish/livekit/server.ts';
@@ -36,6 +37,8 @@ export interface PublishingOptions {
   dataDir: string;
   cameras: Pick<CameraHost, 'resolve'>;
   streams: PushStreams;
+  /** Opus of cameras that send AAC, for WHIP; without it those go out silent */
+  sound?: SoundOf | undefined;
   live: LiveHost;
   db: Db;
   /** what destinations and tokens are encrypted with */
@@ -82,8 +85,8 @@ export interface Publishing extends Part {
 
 /** Puts it together. */
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { clock, log, dataDir, cameras, streams, live, db, key, metrics, publicUrl, iceServers, settings, commands } =
-    options;
+  const { clock, log, dataDir, cameras, streams, sound, live, db, key, metrics, publicUrl, iceServers } = options;
+  const { settings, commands } = options;
   const pushes = new Pushes({
     streams: async () => streams,
     clock,
@@ -93,6 +96,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
     resolve: (camera) => cameras.resolve(camera),
     memory: createPushTable(db, createCipher(key)),
     healthFile: settings.PUBLISHER_HEALTH_FILE ?? join(dataDir, 'publisher_health.json'),
+    opus: sound && (async () => sound),
+    iceServers,
     fallback: { url: settings.RTMP_URL, key: settings.STREAM_KEY, keyFile: settings.PUSH_KEY_FILE },
   });
   const devicePushes = new DevicePushes({

@@ -7,12 +7,15 @@ import { RPICAM_VID } from '../../runtime/media/drivers/parts.ts';
 import { Hls } from '../../runtime/media/hls/hls.ts';
 import { createLiveOutputs } from '../../runtime/media/live-outputs.ts';
 import { Pictures } from '../../runtime/media/mjpeg/pictures.ts';
+import { OpusSound } from '../../runtime/media/sound/opus-sound.ts';
 import { createStreams, type Streams } from '../../runtime/media/stream/streams.ts';
 import type { LiveGateOptions } from './live-gate.ts';
 
 /** The live part of a device: its cameras' streams and what shows them. */
 export interface EdgeLive extends Part {
   streams: Streams;
+  /** Opus of cameras that send AAC */
+  sound: OpusSound;
   hls: Hls;
   /** MJPEG and snapshots */
   pictures: Pictures;
@@ -34,6 +37,7 @@ export function createEdgeLive(options: LiveGateOptions): EdgeLive {
     rpicamVid: RPICAM_VID,
     cacheFolder,
   });
+  const sound = new OpusSound({ streams, clock, log: log.child('sound'), ffmpegPath });
   const hls = new Hls({ streams, clock });
   const pictures = new Pictures({ streams, cameras, clock, log: log.child('pictures'), ffmpegPath });
   cameras.takeStillsFrom({
@@ -42,10 +46,11 @@ export function createEdgeLive(options: LiveGateOptions): EdgeLive {
     pause: (...paused) => streams.pause(...paused),
   });
   const watchers = new Watchers(clock);
-  const webrtc = new WebRtc(options, streams);
-  const parts: Part[] = [streams, hls, pictures];
+  const webrtc = new WebRtc(options, streams, sound);
+  const parts: Part[] = [streams, sound, hls, pictures];
   return {
     streams,
+    sound,
     hls,
     pictures,
     watchers,
@@ -65,13 +70,14 @@ export function createEdgeLive(options: LiveGateOptions): EdgeLive {
 class WebRtc implements SessionSource {
   readonly #options: LiveGateOptions;
   readonly #streams: Streams;
+  readonly #sound: OpusSound;
   #loading: Promise<WhepService> | undefined;
-  #whep: WhepService | undefined;
-  readonly #parts: Part[] = [];
+  #whep: (WhepService & Part) | undefined;
 
-  constructor(options: LiveGateOptions, streams: Streams) {
+  constructor(options: LiveGateOptions, streams: Streams, sound: OpusSound) {
     this.#options = options;
     this.#streams = streams;
+    this.#sound = sound;
   }
 
   open(): Promise<WhepService> {
@@ -81,7 +87,7 @@ class WebRtc implements SessionSource {
 
   async stop(): Promise<void> {
     await this.#loading;
-    for (const part of this.#parts.toReversed()) await part.stop();
+    await this.#whep?.stop();
   }
 
   sessions(): LiveSession[] {
@@ -93,11 +99,10 @@ class WebRtc implements SessionSource {
   }
 
   async #load(): Promise<WhepService> {
-    const { clock, log, host, udpPort, ffmpegPath } = this.#options;
-    const [{ createWhep }, { datachannelEngine }, { OpusSound }] = await Promise.all([
+    const { clock, log, host, udpPort } = this.#options;
+    const [{ createWhep }, { datachannelEngine }] = await Promise.all([
       import('../../runtime/media/whep/whep.ts'),
       import('../../runtime/media/whep/datachannel-engine.ts'),
-      import('../../runtime/media/sound/opus-sound.ts'),
     ]);
     const address = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1');
     // As HTTP does: on this machine only, unless it was opened.
@@ -109,12 +114,16 @@ class WebRtc implements SessionSource {
         : datachannelEngine({ ...parts, udpPort, bindAddress, setting: 'EDGE_WEBRTC_UDP_PORT' });
     const offReason = 'WebRTC is off on this device (EDGE_WEBRTC_UDP_PORT=0)';
     const streams = this.#streams;
-    const sound = new OpusSound({ streams, clock, log: log.child('sound'), ffmpegPath });
-    const whep = createWhep({ ...parts, streams, sound, engine, udpPort, offReason, iceServers: () => [] });
-    for (const part of [sound, whep]) {
-      await part.start();
-      this.#parts.push(part);
-    }
+    const whep = createWhep({
+      ...parts,
+      streams,
+      sound: this.#sound,
+      engine,
+      udpPort,
+      offReason,
+      iceServers: () => [],
+    });
+    await whep.start();
     this.#whep = whep;
     return whep;
   }

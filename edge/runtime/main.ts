@@ -86,6 +86,7 @@ registerCameraCommands(agent.commands, {
 const pushes = createEdgePushes({
   cameras,
   streams: () => live.streams(),
+  sound: async () => (await live.open()).sound,
   clock,
   log: log.child('push'),
   folder,

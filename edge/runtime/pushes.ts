@@ -4,20 +4,24 @@ import type { CameraSet } from '../../runtime/media/camera-set.ts';
 import { createPushFile } from '../../runtime/media/push/memory.ts';
 import type { PushStreams } from '../../runtime/media/push/push.ts';
 import { Pushes } from '../../runtime/media/push/pushes.ts';
+import type { SoundOf } from '../../runtime/media/whep/session-sound.ts';
 import type { Settings } from '../settings.ts';
 
 /** The device's pushes. Its streams are loaded by the first of them: a device that only sends stills is spared their memory. */
 export function createEdgePushes(parts: {
   cameras: CameraSet;
   streams: () => Promise<PushStreams>;
+  /** Opus of cameras that send AAC */
+  sound: () => Promise<SoundOf>;
   clock: Clock;
   log: Log;
   folder: string;
   settings: Pick<Settings, 'FFMPEG_PATH' | 'RTMP_URL' | 'STREAM_KEY' | 'PUSH_KEY_FILE' | 'PUBLISHER_HEALTH_FILE'>;
 }): Pushes {
-  const { cameras, streams, clock, log, folder, settings } = parts;
+  const { cameras, streams, sound, clock, log, folder, settings } = parts;
   return new Pushes({
     streams,
+    opus: sound,
     clock,
     log,
     ffmpegPath: settings.FFMPEG_PATH,

@@ -4,6 +4,9 @@ import { temporaryFolder } from './folders.ts';
 import { freePorts, isTaken } from './ports.ts';
 import { until } from './until.ts';
 
+/** From these ports it speaks for whoever uses it; the system hands none of them out. */
+export const RELAY_PORTS = { first: 61_000, last: 65_000 };
+
 /** A real coturn on 127.0.0.1 with a static secret, over UDP and TCP. */
 export class Coturn {
   readonly secret: string;
@@ -23,6 +26,8 @@ export class Coturn {
       'listening-port': port,
       'listening-ip': '127.0.0.1',
       'relay-ip': '127.0.0.1',
+      'min-port': RELAY_PORTS.first,
+      'max-port': RELAY_PORTS.last,
       'static-auth-secret': secret,
       realm: 'redeye.test',
       pidfile: join(folder, 'pid'),

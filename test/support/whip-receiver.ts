@@ -10,8 +10,9 @@ export interface ReceivedSession {
   key: string;
   offer: string;
   rtp: RtpPictures;
-  /** packets of sound, without their RTP header */
+  /** packets of sound, without their RTP header, and their RTP times */
   sound: Buffer[];
+  soundTimes: number[];
   state: string;
   /** Asks for a key frame (PLI). */
   askForKey(): void;
@@ -31,6 +32,10 @@ export class WhipReceiver {
   status: number | undefined;
   /** 307 to there */
   redirect: string | undefined;
+  /** `Link` header of its answers */
+  links: string[] = [];
+  /** the UDP port to be answered in place of its own */
+  lead: ((port: number) => Promise<number>) | undefined;
   /** changes its SDP answer */
   spoil: (sdp: string) => string = (sdp) => sdp;
   readonly #open = new Map<string, { pc: PeerConnection; tracks: Track[]; session: ReceivedSession }>();
@@ -86,8 +91,16 @@ export class WhipReceiver {
     if (!this.keys.has(key)) return void response.writeHead(404).end('ingress not found');
     if ([...this.#open.values()].some(({ session }) => session.key === key)) return void response.writeHead(409).end();
     const made = await this.#receive(key, text);
-    response.writeHead(201, { 'Content-Type': 'application/sdp', Location: `/${app}/${key}/${made.id}` });
-    response.end(this.spoil(made.answer));
+    const headers = { 'Content-Type': 'application/sdp', Location: `/${app}/${key}/${made.id}` };
+    response.writeHead(201, this.links.length > 0 ? { ...headers, Link: this.links } : headers);
+    response.end(this.spoil(await this.#led(made.answer)));
+  }
+
+  async #led(sdp: string): Promise<string> {
+    const [, port] = /^a=candidate:\S+ 1 UDP \d+ 127\.0\.0\.1 (\d+) typ host/im.exec(sdp) ?? [];
+    if (!this.lead || port === undefined) return sdp;
+    const other = await this.lead(Number(port));
+    return sdp.replace(/^(a=candidate:\S+ 1 UDP \d+ 127\.0\.0\.1) \d+ /gim, `$1 ${other} `);
   }
 
   async #receive(key: string, offer: string): Promise<{ id: string; answer: string }> {
@@ -96,12 +109,14 @@ export class WhipReceiver {
     const tracks: Track[] = [];
     const rtp = new RtpPictures();
     const sound: Buffer[] = [];
+    const soundTimes: number[] = [];
     const session: ReceivedSession = {
       id,
       key,
       offer,
       rtp,
       sound,
+      soundTimes,
       state: 'new',
       ended: false,
       askForKey: () => void tracks.find((track) => track.type() === 'video')?.requestKeyframe(),
@@ -118,7 +133,10 @@ export class WhipReceiver {
       const isVideo = track.type() === 'video';
       track.onMessage((packet) => {
         if (isVideo) rtp.take(packet);
-        else if (((packet[1] ?? 0) & 127) === 111) sound.push(packet.subarray(12));
+        else if (((packet[1] ?? 0) & 127) === 111) {
+          sound.push(packet.subarray(12));
+          soundTimes.push(packet.readUInt32BE(4));
+        }
       });
     });
     const gathered = new Promise<void>((resolve) => {

@@ -1,9 +1,11 @@
 import { toAppError } from '../../contracts/errors.ts';
 import type { Clock, Log, Release } from '../../contracts/host.ts';
+import type { IceServer } from '../../contracts/live.ts';
 import type { PushSpec, PushState, PushStatus } from '../../contracts/pushes.ts';
 import type { StreamHost } from '../../contracts/streams.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { RateMeter } from '../stream/rate-meter.ts';
+import type { SoundOf } from '../whep/session-sound.ts';
 import type { StartWhipPeer } from '../whip/peer.ts';
 import { WhipAttempt } from '../whip/whip-attempt.ts';
 import { Attempt } from './attempt.ts';
@@ -44,6 +46,10 @@ export interface PushParts {
   random: () => number;
   startProcess: (launch: PushLaunch) => Promise<PushProcess>;
   startPeer: StartWhipPeer;
+  /** Opus of cameras that send AAC, for WHIP; without it those go out silent */
+  opus?: (() => Promise<SoundOf>) | undefined;
+  /** for WHIP, with fresh credentials */
+  iceServers: () => readonly IceServer[];
   windows?: Pick<ReceiveWindows, 'watch'> | undefined;
   knock: (host: string, port: number, signal: AbortSignal) => Promise<boolean>;
   /** The host's camera behind a name; throws `camera.not_found`. */
@@ -68,6 +74,7 @@ export class Push {
   #ending: Promise<unknown> = Promise.resolve();
   #cancelPause = () => {};
   #letGo: Release = () => undefined;
+  readonly #named: { servers: readonly IceServer[] } = { servers: [] };
   /** of attempts that are over */
   #bytesBefore = 0;
   #discardedBefore = 0;
@@ -200,7 +207,9 @@ export class Push {
     if (!isWhip(destination))
       return new Attempt({ ...common, launch: { ffmpegPath, destination, folder, caFile }, startProcess, windows });
     const { endpoint, bearer } = destination;
-    return new WhipAttempt({ ...common, to: { endpoint, bearer, caFile, insecure }, startPeer });
+    const { opus, iceServers } = this.#parts;
+    const to = { endpoint, bearer, caFile, insecure };
+    return new WhipAttempt({ ...common, to, startPeer, opus, iceServers, named: this.#named });
   }
 
   #look(): void {

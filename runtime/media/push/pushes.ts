@@ -27,7 +27,12 @@ const TELL_MS = 5000;
 const MOST_PUSHES = 64;
 
 export type PushesOptions = Pick<PushParts, 'streams' | 'clock' | 'log' | 'ffmpegPath' | 'folder' | 'resolve'> &
-  Partial<Pick<PushParts, 'random' | 'startProcess' | 'startPeer' | 'knock' | 'windows' | 'caFile' | 'fallback'>> & {
+  Partial<
+    Pick<
+      PushParts,
+      'random' | 'startProcess' | 'startPeer' | 'knock' | 'windows' | 'caFile' | 'fallback' | 'opus' | 'iceServers'
+    >
+  > & {
     memory: PushMemory;
     /** written at each change, and every 5 s */
     healthFile?: string | undefined;
@@ -72,6 +77,7 @@ export class Pushes implements PushHost, Part {
       windows: new ReceiveWindows(options),
       caFile: findCaFile(),
       fallback: {},
+      iceServers: () => [],
       ...options,
     };
     this.#health = options.healthFile === undefined ? undefined : new HealthFile(options.healthFile, options.log);
@@ -267,11 +273,11 @@ export class Pushes implements PushHost, Part {
 
 /** The engine is loaded by the first push that needs it. */
 function lazyPeers({ clock, log }: Pick<PushesOptions, 'clock' | 'log'>): StartWhipPeer {
-  return async (sent, events) => {
+  return async (...asked) => {
     const { datachannelPeers } = await import('../whip/datachannel-peer.ts').catch((cause: unknown) => {
       throw new AppError('webrtc.unavailable', 'there is no WebRTC engine for this machine', {}, { cause });
     });
-    return datachannelPeers({ clock, log })(sent, events);
+    return datachannelPeers({ clock, log })(...asked);
   };
 }
 

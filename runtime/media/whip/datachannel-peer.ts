@@ -6,12 +6,16 @@ import { packetizerUnit } from '../whep/packetizer-unit.ts';
 import { addAudio, addVideo, type SentTrack } from '../whep/sent-tracks.ts';
 import { plainAnswer } from './answer.ts';
 import type { StartWhipPeer, WhipPeer, WhipPeerEvents } from './peer.ts';
+import { type Relay, resolveRelays } from './relays.ts';
 
 const GATHER_LIMIT_MS = 1500;
 
 /** Peers by node-datachannel (libdatachannel), each on a UDP port of its own that the system hands out. */
 export function datachannelPeers(parts: { clock: Clock; log: Log }): StartWhipPeer {
-  return async (sent, events) => new DatachannelPeer(parts, sent, events);
+  return async (sent, events, iceServers) => {
+    const relays = await resolveRelays(iceServers, { clock: parts.clock, limitMs: GATHER_LIMIT_MS });
+    return new DatachannelPeer(parts, sent, events, relays);
+  };
 }
 
 class DatachannelPeer implements WhipPeer {
@@ -23,10 +27,10 @@ class DatachannelPeer implements WhipPeer {
   #isOpen = false;
   #isClosed = false;
 
-  constructor(parts: { clock: Clock; log: Log }, sent: SentMedia, events: WhipPeerEvents) {
+  constructor(parts: { clock: Clock; log: Log }, sent: SentMedia, events: WhipPeerEvents, relays: Relay[]) {
     this.#parts = parts;
     this.#sent = sent;
-    this.#pc = new rtc.PeerConnection('publisher', { iceServers: [], disableAutoNegotiation: true });
+    this.#pc = new rtc.PeerConnection('publisher', { iceServers: relays, disableAutoNegotiation: true });
     this.#video = addVideo(this.#pc, sent.video);
     this.#audio = sent.audio && addAudio(this.#pc, sent.audio);
     this.#video.track.onOpen(() => {

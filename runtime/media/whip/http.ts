@@ -3,6 +3,8 @@ import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
+import type { IceServer } from '../../contracts/live.ts';
+import { linkedServers } from './link-servers.ts';
 
 const ANSWER_MS = 8000;
 const GOODBYE_MS = 2000;
@@ -27,6 +29,8 @@ export interface WhipSession {
   answer: string;
   /** where it is ended; undefined when the other side named no such address */
   location: string | undefined;
+  /** STUN and TURN servers that the other side names */
+  iceServers: IceServer[];
 }
 
 /** Why no session came about. `absent`: nobody listens there. */
@@ -59,7 +63,12 @@ const REFUSALS: Record<number, string> = {
 export async function openSession(to: WhipEndpoint, offer: string, clock: Clock): Promise<WhipSession> {
   let at = new URL(to.endpoint);
   for (let count = 0; count <= MOST_REDIRECTS; count += 1) {
-    const { status, location, text } = await ask(at, to, { method: 'POST', body: offer, limitMs: ANSWER_MS, clock });
+    const { status, location, link, text } = await ask(at, to, {
+      method: 'POST',
+      body: offer,
+      limitMs: ANSWER_MS,
+      clock,
+    });
     const next = resolved(location, at);
     if ((status === 307 || status === 308) && next) {
       if (at.protocol === 'https:' && next.protocol !== 'https:')
@@ -67,7 +76,8 @@ export async function openSession(to: WhipEndpoint, offer: string, clock: Clock)
       at = next;
       continue;
     }
-    if (status === 201 || status === 200) return { answer: text, location: next?.href };
+    if (status === 201 || status === 200)
+      return { answer: text, location: next?.href, iceServers: linkedServers(link) };
     throw new WhipRefusal('refused', REFUSALS[status] ?? `the destination answered ${status}`);
   }
   throw new WhipRefusal('refused', 'the destination sends us in circles');
@@ -88,6 +98,14 @@ function resolved(location: string | undefined, base: URL): URL | undefined {
   return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
 }
 
+interface Answered {
+  status: number;
+  location: string | undefined;
+  /** all of them, joined by commas */
+  link: string;
+  text: string;
+}
+
 interface Question {
   method: string;
   body?: string;
@@ -95,11 +113,11 @@ interface Question {
   clock: Clock;
 }
 
-async function ask(url: URL, { bearer, caFile, insecure }: WhipEndpoint, question: Question) {
+async function ask(url: URL, { bearer, caFile, insecure }: WhipEndpoint, question: Question): Promise<Answered> {
   const { method, body, limitMs, clock } = question;
   const isTls = url.protocol === 'https:';
   const ca = isTls && caFile !== undefined ? await readFile(caFile) : undefined;
-  return new Promise<{ status: number; location: string | undefined; text: string }>((resolve, reject) => {
+  return new Promise<Answered>((resolve, reject) => {
     const options = {
       method,
       agent: false,
@@ -118,7 +136,8 @@ async function ask(url: URL, { bearer, caFile, insecure }: WhipEndpoint, questio
       });
       response.on('end', () => {
         cancel();
-        resolve({ status: response.statusCode ?? 0, location: response.headers.location, text });
+        const { location, link = '' } = response.headers;
+        resolve({ status: response.statusCode ?? 0, location, link: String(link), text });
       });
       response.on('error', fail);
     };

@@ -1,3 +1,4 @@
+import type { IceServer } from '../../contracts/live.ts';
 import type { SentMedia } from '../whep/engine.ts';
 
 export interface WhipPeerEvents {
@@ -21,5 +22,9 @@ export interface WhipPeer {
   close(): void;
 }
 
-/** Makes one; throws `webrtc.unavailable` where the engine has no build. */
-export type StartWhipPeer = (sent: SentMedia, events: WhipPeerEvents) => Promise<WhipPeer>;
+/** Makes one, which also goes through the TURN servers among those; throws `webrtc.unavailable` where the engine has no build. */
+export type StartWhipPeer = (
+  sent: SentMedia,
+  events: WhipPeerEvents,
+  iceServers: readonly IceServer[],
+) => Promise<WhipPeer>;

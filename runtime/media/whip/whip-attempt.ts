@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
+import type { IceServer } from '../../contracts/live.ts';
 import type { PushSound } from '../../contracts/pushes.ts';
 import type { StreamFormat, StreamHost, StreamReader, StreamSubscription } from '../../contracts/streams.ts';
 import type { AttemptEnd, AttemptEvents, PushAttempt } from '../push/push-attempt.ts';
@@ -8,13 +9,16 @@ import type { SentMedia } from '../whep/engine.ts';
 import { PacedSender } from '../whep/paced-sender.ts';
 import { readRtcp } from '../whep/rtcp.ts';
 import { RtpTimeline } from '../whep/rtp-timeline.ts';
-import { SessionSound } from '../whep/session-sound.ts';
+import { SessionSound, type SoundOf } from '../whep/session-sound.ts';
 import { closeSession, openSession, type WhipEndpoint, WhipRefusal } from './http.ts';
 import type { StartWhipPeer, WhipPeer } from './peer.ts';
+import { relaysAmong } from './relays.ts';
 
 const LOOK_MS = 250;
 /** From the first picture to an open connection: HTTP, ICE, DTLS. */
 const CONNECT_MS = 12_000;
+/** So long without a connection, and a relay that the other side names is taken. */
+const RELAY_AFTER_MS = 3000;
 /** A receiver reports about once a second (RFC 3550 §6.2 with AVPF); one that reported and is silent for so long is frozen or gone. */
 const SILENT_MS = 4000;
 /** A camera that is away for longer lets the destination go; its next picture makes a new connection. */
@@ -30,6 +34,12 @@ export interface WhipAttemptOptions extends AttemptEvents {
   clock: Clock;
   to: WhipEndpoint;
   startPeer: StartWhipPeer;
+  /** Opus of cameras that send AAC; without it those go out silent */
+  opus?: (() => Promise<SoundOf>) | undefined;
+  /** our own, with fresh credentials */
+  iceServers: () => readonly IceServer[];
+  /** those that the destination named last: the engine takes none once it has made its offer, so they count from the next attempt on */
+  named: { servers: readonly IceServer[] };
 }
 
 /** One WHIP session: connects when the camera sends, and watches that what goes out arrives. */
@@ -48,6 +58,8 @@ export class WhipAttempt implements PushAttempt {
   #state: 'waiting' | 'connecting' | 'open' | 'over' = 'waiting';
   #cancelLook = () => {};
   #connectingMs = 0;
+  /** when an answer named relays that this connection does not know */
+  #relaysMs: number | undefined;
   #lostMs: number | undefined;
   #away: { reason: string; sinceMs: number } | undefined;
   #replayedMs = Number.NEGATIVE_INFINITY;
@@ -143,7 +155,7 @@ export class WhipAttempt implements PushAttempt {
         kind: 'impossible',
         reason: 'the camera sends B-frames, which WebRTC cannot carry: push it by RTMP',
       });
-    else if (before && isOpus(before) !== isOpus(format) && this.#options.sound !== 'none')
+    else if (before && this.#isHeard(before) !== this.#isHeard(format) && this.#wantsSound)
       this.#over({ kind: 'renew', reason: 'the camera sends another format' });
     else this.#sound?.follow(format.audio);
   }
@@ -158,19 +170,26 @@ export class WhipAttempt implements PushAttempt {
   }
 
   async #negotiate(): Promise<void> {
-    const { startPeer, to, clock } = this.#options;
-    const sent = this.#media();
+    const { startPeer, to, clock, iceServers, named, opus } = this.#options;
+    const encoder = this.#format?.audio?.codec === 'aac' && this.#wantsSound ? await opus?.() : undefined;
+    if (this.#isOver()) return;
+    const sent = this.#media(encoder);
     this.#sent = sent;
-    const peer = await startPeer(sent, {
-      onState: (state) => this.#onState(state),
-      onRtcp: (packet) => this.#onRtcp(packet),
-    });
+    const known = [...named.servers, ...iceServers()];
+    const events = {
+      onState: (state: 'open' | 'lost' | 'closed') => this.#onState(state),
+      onRtcp: (packet: Buffer) => this.#onRtcp(packet),
+    };
+    const peer = await startPeer(sent, events, known);
     if (this.#isOver()) return peer.close();
     this.#peer = peer;
     const offer = await peer.offer();
     if (this.#isOver()) return;
-    const { answer, location } = await openSession(to, offer, clock);
+    const { answer, location, iceServers: told } = await openSession(to, offer, clock);
     this.#location = location;
+    named.servers = told;
+    if (relaysAmong(told).some(({ url }) => !known.some((one) => one.url === url)))
+      this.#relaysMs = clock.monotonicMs();
     // It was given up meanwhile: the session that came about all the same is ended.
     if (this.#isOver()) return this.#leave();
     peer.accept(answer);
@@ -180,13 +199,22 @@ export class WhipAttempt implements PushAttempt {
     return this.#state === 'over';
   }
 
-  #media(): SentMedia {
-    const { camera, sound } = this.#options;
+  get #wantsSound(): boolean {
+    const { sound } = this.#options;
+    return sound === 'auto' || sound === 'camera';
+  }
+
+  /** Opus as it comes, AAC where somebody makes Opus of it. */
+  #isHeard({ audio }: StreamFormat): boolean {
+    return audio?.codec === 'opus' || (audio?.codec === 'aac' && this.#options.opus !== undefined);
+  }
+
+  #media(encoder: SoundOf | undefined): SentMedia {
+    const { camera } = this.#options;
     const ssrc = randomBytes(4).readUInt32BE() || 1;
     const cname = `redeye-${randomBytes(4).toString('hex')}`;
     const video = { mid: '0', payloadType: 96, fmtp: H264, ssrc, cname };
-    const withSound = this.#format !== undefined && isOpus(this.#format) && (sound === 'auto' || sound === 'camera');
-    if (!withSound) return { video };
+    if (!this.#format || !this.#isHeard(this.#format) || !this.#wantsSound) return { video };
     const audio = {
       mid: '1',
       payloadType: 111,
@@ -199,7 +227,7 @@ export class WhipAttempt implements PushAttempt {
     this.#sound = new SessionSound({
       camera,
       audio,
-      sound: { listen: () => () => {} },
+      sound: encoder ?? { listen: () => () => {} },
       timeOffset: randomBytes(4).readUInt32BE(),
       send: (packet, timestamp) => {
         if (this.#peer?.sendAudio(packet, timestamp)) this.#bytes += packet.length;
@@ -260,6 +288,8 @@ export class WhipAttempt implements PushAttempt {
   }
 
   #troubleAt(nowMs: number): AttemptEnd | undefined {
+    if (this.#state === 'connecting' && this.#relaysMs !== undefined && nowMs - this.#relaysMs > RELAY_AFTER_MS)
+      return { kind: 'renew', reason: 'not reached directly; now through the relay that the destination names' };
     if (this.#state === 'connecting')
       return nowMs - this.#connectingMs > CONNECT_MS
         ? { kind: 'stalled', reason: 'the destination answered, but no connection came about: is its UDP port open?' }
@@ -301,8 +331,4 @@ export class WhipAttempt implements PushAttempt {
     this.#peer?.close();
     this.#settle();
   }
-}
-
-function isOpus({ audio }: StreamFormat): boolean {
-  return audio?.codec === 'opus';
 }

@@ -78,6 +78,7 @@ describe('a push', () => {
         return () => (warm -= 1);
       },
     }),
+    iceServers: () => [],
     clock,
     log: silentLog,
     ffmpegPath: 'ffmpeg',

@@ -2,15 +2,22 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { IceServer } from '../../../../runtime/contracts/live.ts';
 import type { PushSpec, PushStatus } from '../../../../runtime/contracts/pushes.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { createPushFile } from '../../../../runtime/media/push/memory.ts';
 import { Pushes } from '../../../../runtime/media/push/pushes.ts';
+import { opusSamples } from '../../../../runtime/media/sound/opus-packet.ts';
+import { OpusSound } from '../../../../runtime/media/sound/opus-sound.ts';
+import { turnCredentials } from '../../../../runtime/media/whep/turn-credentials.ts';
+import { Coturn, RELAY_PORTS } from '../../../support/coturn.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 import { ListLog } from '../../../support/list-log.ts';
+import { toneOf } from '../../../support/opus-tone.ts';
 import { freePorts } from '../../../support/ports.ts';
 import { kindsOf } from '../../../support/rtp-pictures.ts';
 import { type Clip, decode, FakeStreams, recordClip } from '../../../support/stream-fixture.ts';
+import { UdpGate } from '../../../support/udp-gate.ts';
 import { until } from '../../../support/until.ts';
 import { WhipReceiver } from '../../../support/whip-receiver.ts';
 
@@ -20,6 +27,9 @@ describe('a push by WHIP', function () {
   this.timeout(60_000);
   let clip: Clip;
   let withOpus: Clip;
+  let withAac: Clip;
+  let sound: OpusSound;
+  let iceServers: IceServer[];
   let receiver: WhipReceiver;
   let streams: FakeStreams;
   let folder: string;
@@ -36,6 +46,8 @@ describe('a push by WHIP', function () {
       folder: join(folder, 'keys'),
       resolve: (camera) => camera || 'gate',
       memory: createPushFile(join(folder, 'pushes.json')),
+      opus: async () => sound,
+      iceServers: () => iceServers,
     });
     seen = [];
     pushes.watch('', (status) => seen.push(status));
@@ -55,6 +67,7 @@ describe('a push by WHIP', function () {
   before(async () => {
     clip = await recordClip({ seconds: 2 });
     withOpus = await recordClip({ seconds: 2, audio: 'opus' });
+    withAac = await recordClip({ seconds: 2, audio: true });
   });
 
   beforeEach(async () => {
@@ -62,6 +75,8 @@ describe('a push by WHIP', function () {
     log = new ListLog();
     streams = new FakeStreams();
     streams.play('gate', clip);
+    sound = new OpusSound({ streams, clock: systemClock, log, ffmpegPath: 'ffmpeg' });
+    iceServers = [];
     receiver = await new WhipReceiver().start();
     receiver.keys.add(KEY);
     await start();
@@ -70,6 +85,7 @@ describe('a push by WHIP', function () {
   afterEach(async () => {
     await pushes.stop();
     await pushes.stop();
+    await sound.stop();
     await streams.close();
     await receiver.stop();
   });
@@ -126,6 +142,90 @@ describe('a push by WHIP', function () {
     pushes.declare(spec({ camera: 'porch', sound: 'none' }));
     await until('it is made anew', () => receiver.sessions.length === 2 && receiver.last?.rtp.pictures[5]);
     assert.doesNotMatch(receiver.last?.offer ?? '', /m=audio/);
+  });
+
+  it('brings AAC as Opus, which decodes to the tone that went in, by an encoder that ends with it', async () => {
+    streams.play('porch', withAac);
+    pushes.declare(spec({ camera: 'porch' }), { started: true });
+    await until('sound comes', () => (receiver.last?.sound.length ?? 0) > 75 && receiver.last?.rtp.pictures[20]);
+    const { sound: packets, soundTimes } = receiver.last ?? assert.fail();
+    assert.ok(
+      packets.every((packet) => opusSamples(packet) === 960),
+      'packets of 20 ms',
+    );
+    const steps = soundTimes.slice(1).map((time, at) => (time - (soundTimes[at] ?? 0)) >>> 0);
+    assert.deepEqual([...new Set(steps)], [960], 'without holes and overlaps');
+    // The beginning is what the encoder makes of nothing, and the clip has a seam each 2 s.
+    assert.ok(Math.abs((await toneOf(packets.slice(10))) - 440) < 15, 'the tone that went in');
+    assert.equal(streams.status('porch').readers, 2, 'the push and its encoder');
+    pushes.declare(spec({ camera: 'porch', sound: 'none' }));
+    await until('it is made anew', () => receiver.sessions.length === 2 && receiver.last?.rtp.pictures[5]);
+    assert.doesNotMatch(receiver.last?.offer ?? '', /m=audio/);
+    assert.equal(streams.status('porch').readers, 1, 'the encoder has ended');
+  });
+
+  describe('through a relay, where the destination lets nothing else in', () => {
+    const SECRET = 'a static secret of coturn';
+    let coturn: Coturn;
+    let gates: UdpGate[];
+    before(async () => {
+      coturn = await Coturn.start(SECRET);
+    });
+    after(() => coturn.stop());
+    beforeEach(async () => {
+      gates = [];
+      // What the receiver answers leads to a gate which only what comes out of coturn passes.
+      receiver.lead = async (port) => {
+        const allows = (from: number) => from >= RELAY_PORTS.first && from <= RELAY_PORTS.last;
+        const gate = await UdpGate.open(port, allows);
+        gates.push(gate);
+        return gate.port;
+      };
+    });
+    afterEach(() => {
+      for (const gate of gates) gate.close();
+    });
+    const relay = (secret = SECRET): IceServer => ({
+      url: `turn:127.0.0.1:${coturn.port}?transport=udp`,
+      ...turnCredentials(secret, 'redeye', Date.now() + 60_000),
+    });
+    const goesThrough = async () => {
+      await until('it is live', isLive, 30_000);
+      const count = () => receiver.last?.rtp.pictures.length ?? 0;
+      await until('pictures come', () => count() > 30);
+      const { pictures } = receiver.last?.rtp ?? assert.fail();
+      const [first] = pictures;
+      assert.deepEqual(first && kindsOf(first).filter((kind) => kind !== 6), [7, 8, 5]);
+      assert.ok((gates.at(-1)?.passed ?? 0) > 30);
+    };
+
+    it('takes one of ours', async () => {
+      iceServers = [{ url: 'stun:127.0.0.1:1' }, relay()];
+      pushes.declare(spec(), { started: true });
+      await goesThrough();
+      assert.equal(receiver.sessions.length, 1);
+    });
+
+    it('takes the one that the destination names, when it is not reached otherwise, and at once the next time', async () => {
+      const { url, username, credential } = relay();
+      receiver.links = [
+        '<stun:127.0.0.1:1>; rel="ice-server"',
+        `<${url}>; rel="ice-server"; username="${username}"; credential="${credential}"; credential-type="password"`,
+      ];
+      pushes.declare(spec(), { started: true });
+      await goesThrough();
+      assert.equal(receiver.sessions.length, 2);
+      assert.equal(receiver.sessions[0]?.ended, true, 'the first session was ended');
+      assert.ok((gates[0]?.dropped ?? 0) > 0, 'it was tried directly');
+      assert.ok(seen.some(({ reason }) => /through the relay/.test(reason ?? '')));
+      pushes.switchOff('gate-out');
+      await until('it is ended', () => receiver.last?.ended === true);
+      pushes.switchOn('gate-out');
+      await until('there is a third', () => receiver.sessions.length === 3);
+      await goesThrough();
+      assert.equal(receiver.sessions.length, 3);
+      assert.ok(!told().includes(credential ?? ''));
+    });
   });
 
   it('says in words why it is not taken, and comes back when it is', async () => {
