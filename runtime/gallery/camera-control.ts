@@ -1,5 +1,6 @@
 import type { CameraRecord } from '../contracts/api.ts';
 import { CameraSettings, type CameraSettingsChange, type CameraStatus } from '../contracts/cameras.ts';
+import type { DeviceHost } from '../contracts/commands.ts';
 import { AppError } from '../contracts/errors.ts';
 import type { CameraSettingsAnswer, CameraStatusAnswer } from '../contracts/gallery.ts';
 import type { CameraHost, Clock, Log, Release } from '../contracts/host.ts';
@@ -18,6 +19,7 @@ export interface CameraControlOptions {
   fleet: Pick<FleetService, 'cameras' | 'camera' | 'device'> & {
     onPresence(listener: (device: string) => void): Release;
     onCamerasChanged(listener: () => void): Release;
+    readonly words: Pick<DeviceHost, 'watch'>;
   };
   /** whether the camera's stream runs at the server */
   isStreaming: (camera: string) => boolean;
@@ -36,7 +38,7 @@ interface Known {
 const parseSettings = parser(CameraSettings);
 
 /**
- * Settings and state of cameras, those of devices too. Settings are fetched when a camera or its device comes, and answered from memory;
+ * Settings and state of cameras, those of devices too. Settings are fetched when the server starts or a device names its cameras, and answered from memory;
  * an answer older than 30 s is given once more while a new one is fetched.
  */
 export class CameraControl implements Part {
@@ -57,7 +59,14 @@ export class CameraControl implements Part {
     this.#releases = [
       cameras.watch((camera) => this.#forget(camera)),
       fleet.onCamerasChanged(() => this.#forgetRecords()),
-      fleet.onPresence((device) => void this.#warmDevice(device).catch(failed)),
+      fleet.onPresence((device) => void this.#forgetAway(device).catch(failed)),
+      fleet.words.watch({ kinds: ['info'] }, (word) => {
+        if (word.kind !== 'info') return;
+        this.#forgetDevice(word.device);
+        // The first word of a device that starts names none: what drives its cameras does not run yet, and would only complain.
+        const { cameras: named } = word.info;
+        if (Array.isArray(named) && named.length > 0) void this.#warm(word.device).catch(failed);
+      }),
     ];
     // Nobody waits for it: a camera that does not answer must not hold up the start.
     void this.#warm(SERVER_DEVICE).catch(failed);
@@ -202,10 +211,14 @@ export class CameraControl implements Part {
     this.#records = new Map();
   }
 
-  async #warmDevice(device: string): Promise<void> {
+  /** What was known of a device that is gone may be otherwise when it is back. */
+  async #forgetAway(device: string): Promise<void> {
+    if ((await this.#troubleOfDevice(device)) !== undefined) this.#forgetDevice(device);
+  }
+
+  #forgetDevice(device: string): void {
     for (const { id } of [...this.#records.values()].filter((record) => record.device === device)) this.#forget(id);
     this.#forgetRecords();
-    if ((await this.#troubleOfDevice(device)) === undefined) await this.#warm(device);
   }
 
   async #warm(device: string): Promise<void> {

@@ -7,6 +7,7 @@ import { AppError } from '../../../runtime/contracts/errors.ts';
 import type { PictureMeta } from '../../../runtime/contracts/gallery.ts';
 import type { CommandService } from '../../../runtime/contracts/services.ts';
 import type { Db } from '../../../runtime/db/db.ts';
+import { DeviceWords } from '../../../runtime/fleet/device-words.ts';
 import { createGallery, type Gallery, type GalleryOptions } from '../../../runtime/gallery/gallery.ts';
 import { writeNewFileDurably } from '../../../runtime/lib/files.ts';
 import { uuidv7 } from '../../../runtime/lib/ids.ts';
@@ -33,6 +34,8 @@ describeOnBothDatabases('the gallery', (database) => {
   let asked: { name: string; args: Record<string, unknown> }[];
   let request: Request;
   let full: boolean;
+  let presence: { state: string; changed: (device: string) => void };
+  let words: DeviceWords;
   const open: Gallery[] = [];
 
   const record = (id: string): CameraRecord => {
@@ -63,13 +66,17 @@ describeOnBothDatabases('the gallery', (database) => {
         },
       },
       fleet: {
-        cameras: async () => [],
+        cameras: async () => ['gate', 'pi-cam'].map(record),
         camera: async (id: string) => {
           if (['gate', 'porch', 'pi-cam'].includes(id)) return record(id);
           throw new AppError('camera.not_found', `There is no camera "${id}".`);
         },
-        device: async () => ({ state: 'online', disabled: false }),
-        onPresence: () => () => undefined,
+        device: async () => ({ state: presence.state, disabled: false }),
+        onPresence(listener: (device: string) => void) {
+          presence.changed = listener;
+          return () => undefined;
+        },
+        words,
         onCamerasChanged: () => () => undefined,
       } as unknown as GalleryOptions['fleet'],
       writeFile: (path, data) =>
@@ -102,6 +109,8 @@ describeOnBothDatabases('the gallery', (database) => {
     cameras.ids = ['gate', 'porch'];
     asked = [];
     full = false;
+    presence = { state: 'online', changed: () => undefined };
+    words = new DeviceWords();
     request = () => Promise.reject(new AppError('device.offline', 'The device "pi" is not connected.'));
     gallery = await make();
   });
@@ -400,6 +409,28 @@ describeOnBothDatabases('the gallery', (database) => {
     assert.deepEqual(asked.at(-1)?.args, { camera: 'pi-cam', change: { exposure: 9 } });
     const { streaming } = await gallery.settings('porch');
     assert.equal(streaming, true);
+  });
+
+  it('asks a device for settings once it names its cameras, not before its flows run, and anew when it was away', async () => {
+    request = async () => ({ settings: { exposure: 3, ranges: {}, available_resolutions: [] } });
+    const info = (...cameras: string[]) =>
+      words.say({ device: 'pi', kind: 'info', at: clock.now(), info: { cameras: cameras.map((id) => ({ id })) } });
+    presence.changed('pi');
+    info();
+    assert.equal((await gallery.settings('gate')).exposure, 100, 'time passes');
+    assert.deepEqual(asked, []);
+    info('pi-cam');
+    await until('it is asked', () => asked.length === 1);
+    assert.equal((await gallery.settings('pi-cam')).exposure, 3);
+    presence.changed('pi');
+    assert.equal((await gallery.settings('pi-cam')).exposure, 3);
+    assert.equal(asked.length, 1, 'another word of one that is there changes nothing');
+    presence.state = 'offline';
+    presence.changed('pi');
+    await until('what was known is forgotten', async () => {
+      await gallery.settings('pi-cam');
+      return asked.length === 2;
+    });
   });
 
   it('says why settings cannot be had, and has them when the camera is back', async () => {

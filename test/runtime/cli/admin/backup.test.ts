@@ -197,6 +197,7 @@ describe('backup and restore', function () {
           cameras: async () => [],
           camera: async (id: string) => ({ id, device: 'server', driver: 'sim' }),
           onPresence: () => () => undefined,
+          words: { watch: () => () => undefined },
           onCamerasChanged: () => () => undefined,
         } as unknown as GalleryOptions['fleet'],
         isStreaming: () => false,
