@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { DIALECT_NAMES, OPEN_DIALECT } from './runtime/contracts/dialects.ts';
 import { AppError } from './runtime/contracts/errors.ts';
-import { ID_PATTERN } from './runtime/contracts/ids.ts';
+import { ID_PATTERN, SERVICE_CAMERA } from './runtime/contracts/ids.ts';
 import { readEnvironment } from './runtime/lib/environment.ts';
 
 const port = (value: number, description: string, minimum = 1) =>
@@ -67,6 +67,10 @@ export const ServerSettings = Type.Object({
     maximum: 600_000,
     description: 'how long the camera service behind http: or relab+http: may take for an answer, ms',
   }),
+  PYTHON_CAMERA_URL: text(
+    'address of a camera service, as http://localhost:8001: the server then has the camera `camera-service` there, and dialects of one camera mean it unless DIALECT_CAMERA names another',
+    { pattern: '^https?://[^\\s]+$', secret: true },
+  ),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', minLength: 1, description: 'the ffmpeg to use (5.1 or newer)' }),
   RTMP_URL: text('where pushes go that name no destination, as rtmps://host/app or whips://host/path', {
     pattern: '^(rtmp|whip)s?://[^\\s]+$',
@@ -209,6 +213,7 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
   const signingKey = env.SIGNING_KEY_FILE?.trim() === '' ? '' : values.SIGNING_KEY_FILE;
   return Object.freeze({
     ...values,
+    ...(values.PYTHON_CAMERA_URL !== undefined && { DIALECT_CAMERA: values.DIALECT_CAMERA ?? SERVICE_CAMERA }),
     DATA_DIR: dataDir,
     SIGNING_KEY_FILE:
       signingKey === undefined ? resolve(dataDir, 'signing-key.json') : signingKey && resolve(cwd, signingKey),

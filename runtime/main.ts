@@ -249,7 +249,7 @@ async function compose(
     ],
   });
 
-  await fleet.registerBuiltIn();
+  await fleet.registerBuiltIn(settings.PYTHON_CAMERA_URL);
   await fleet.forgetSessions();
   await run('fleet', fleet);
   await run('commands', commands);

@@ -38,6 +38,19 @@ describe('settings of the server', () => {
     assert.deepEqual(settings.OPEN_PATHS, ['/a', '/b/*']);
   });
 
+  it('of seed 002 work: PYTHON_CAMERA_URL names the camera that dialects mean, SERVICE_TIMEOUT is 30 s', () => {
+    const of = (env: NodeJS.ProcessEnv) => readSettings(env).DIALECT_CAMERA;
+    const PYTHON_CAMERA_URL = 'http://localhost:8001';
+    assert.deepEqual([of({}), of({ PYTHON_CAMERA_URL })], [undefined, 'camera-service']);
+    assert.equal(of({ PYTHON_CAMERA_URL, DIALECT_CAMERA: 'bench' }), 'bench');
+    assert.deepEqual(
+      [readSettings({}).SERVICE_TIMEOUT, readSettings({ SERVICE_TIMEOUT: '5000' }).SERVICE_TIMEOUT],
+      [30_000, 5000],
+    );
+    assert.match(refusal({ PYTHON_CAMERA_URL: 'localhost:8001' }), /^PYTHON_CAMERA_URL: its value must match/);
+    assert.match(refusal({ SERVICE_TIMEOUT: 'long' }), /^SERVICE_TIMEOUT/);
+  });
+
   it('do not mistake the text editor of the shell for the flow editor', () => {
     assert.equal(readSettings({ EDITOR: 'vi' }).EDITOR, true);
     assert.equal(readSettings({ EDITOR: 'Off' }).EDITOR, false);

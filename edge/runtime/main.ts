@@ -203,9 +203,12 @@ function health(): DeviceHealthPage {
   const { mqtt, trouble } = agent.link();
   const camera = cameras.list()[0];
   const flows = engine.state();
-  const well = flows.state === 'running' && trouble === undefined && camera !== undefined && isWell(camera);
+  const camera_connected = camera !== undefined && isWell(camera);
+  const well = flows.state === 'running' && trouble === undefined && camera_connected;
   return {
-    status: well ? 'ok' : 'degraded',
+    status: well ? 'healthy' : 'degraded',
+    camera_connected,
+    timestamp: new Date(clock.now()).toISOString(),
     device,
     version,
     uptime_s: Math.round(process.uptime()),

@@ -2,7 +2,11 @@ import type { PublisherHealth } from '../../runtime/contracts/pushes.ts';
 
 /** What `/health` says, and the status page shows. */
 export interface DeviceHealthPage {
-  status: 'ok' | 'degraded';
+  /** `healthy` as seed 002's service says it; `degraded` when camera, flows or server are not well */
+  status: 'healthy' | 'degraded';
+  /** whether the first camera gives pictures, as far as is known (S2.9) */
+  camera_connected: boolean;
+  timestamp: string;
   device: string;
   version: string;
   uptime_s: number;
@@ -48,7 +52,11 @@ p{margin:0;padding:.75rem 1rem}
 export function statusPage(health: DeviceHealthPage, cameras: readonly string[]): string {
   const { camera, spool, link, flows, publisher, device, status } = health;
   const rows: [string, string, ('good' | 'bad')?][] = [
-    ['State', status === 'ok' ? 'all is well' : 'something needs attention', status === 'ok' ? 'good' : 'bad'],
+    [
+      'State',
+      status === 'healthy' ? 'all is well' : 'something needs attention',
+      status === 'healthy' ? 'good' : 'bad',
+    ],
     ['Camera', camera ? `${camera.driver}: ${camera.state}${because(camera.reason)}` : 'none'],
     ['Last picture', camera?.last_frame ? `${camera.last_frame.slice(0, 19).replace('T', ' ')} UTC` : 'none yet'],
     ['Mode', health.mode],

@@ -41,7 +41,13 @@ export function captureAnswer(image: ImageRow): Record<string, unknown> {
     fileSize: size,
     width,
     height,
-    metadata: { ...metadata, format: 'jpg', cameraConnected: true, simulatedMode: metadata.driver === 'sim' },
+    metadata: {
+      quality: metadata.jpeg_quality,
+      ...metadata,
+      format: 'jpg',
+      cameraConnected: true,
+      simulatedMode: metadata.driver === 'sim',
+    },
   };
 }
 

@@ -172,6 +172,8 @@ export interface GalleryQuery {
   camera?: string | undefined;
   device?: string | undefined;
   product?: number | undefined;
+  /** only what has this text in its description, whatever the case */
+  description?: string | undefined;
   /** only what this user made */
   user?: number | undefined;
   from?: number | undefined;

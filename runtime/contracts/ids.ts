@@ -7,6 +7,9 @@ export const ROI_NAME_PATTERN = '^[A-Za-z0-9_-]{1,40}$';
 /** The device that is built in and owns the cameras which the server itself captures. */
 export const SERVER_DEVICE = 'server';
 
+/** The server's camera that PYTHON_CAMERA_URL gives an address. */
+export const SERVICE_CAMERA = 'camera-service';
+
 const id = new RegExp(ID_PATTERN);
 
 /** Tells whether the text may be the id of a device or camera. */

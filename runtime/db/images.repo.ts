@@ -85,12 +85,14 @@ const FILTER = `deleting_at is null
   and ($4::integer is null or product_id = $4::integer)
   and ($5::integer is null or user_id = $5::integer)
   and ($6::timestamptz is null or captured_at >= $6::timestamptz)
-  and ($7::timestamptz is null or captured_at < $7::timestamptz)`;
+  and ($7::timestamptz is null or captured_at < $7::timestamptz)
+  and ($8::text is null or position(lower($8::text) in lower(description)) > 0)`;
 
 function filterOf(query: GalleryQuery): unknown[] {
-  const { cameras, camera, device, product, user, from, to } = query;
+  const { cameras, camera, device, product, user, from, to, description } = query;
   const date = (ms: number | undefined) => (ms === undefined ? null : new Date(ms));
-  return [cameras, camera ?? null, device ?? null, product ?? null, user ?? null, date(from), date(to)];
+  const [some, one, at] = [product ?? null, user ?? null, description ?? null];
+  return [cameras, camera ?? null, device ?? null, some, one, date(from), date(to), at];
 }
 
 /** Pictures, the newest first: below an id, or after so many. */
@@ -99,8 +101,8 @@ export async function listImages(
   query: GalleryQuery & { before?: number | undefined; offset?: number | undefined },
 ): Promise<ImageRow[]> {
   const { rows } = await q.query<ImageRow>(
-    `select ${COLUMNS} from images where ${FILTER} and ($8::integer is null or id < $8::integer)
-      order by id desc limit $9 offset $10`,
+    `select ${COLUMNS} from images where ${FILTER} and ($9::integer is null or id < $9::integer)
+      order by id desc limit $10 offset $11`,
     [...filterOf(query), query.before ?? null, query.limit, query.offset ?? 0],
   );
   return rows;

@@ -77,11 +77,12 @@ const FILTER = `($1::text[] is null or camera_id = any($1::text[]))
   and ($3::integer is null or product_id = $3::integer)
   and ($4::integer is null or user_id = $4::integer)
   and ($5::timestamptz is null or created_at >= $5::timestamptz)
-  and ($6::timestamptz is null or created_at < $6::timestamptz)`;
+  and ($6::timestamptz is null or created_at < $6::timestamptz)
+  and ($7::text is null or position(lower($7::text) in lower(description)) > 0)`;
 
-function filterOf({ cameras, camera, product, user, from, to }: GalleryQuery): unknown[] {
+function filterOf({ cameras, camera, product, user, from, to, description }: GalleryQuery): unknown[] {
   const date = (ms: number | undefined) => (ms === undefined ? null : new Date(ms));
-  return [cameras, camera ?? null, product ?? null, user ?? null, date(from), date(to)];
+  return [cameras, camera ?? null, product ?? null, user ?? null, date(from), date(to), description ?? null];
 }
 
 /** Recordings, the newest first: below an id, or after so many. */
@@ -90,8 +91,8 @@ export async function listVideos(
   query: GalleryQuery & { before?: number | undefined; offset?: number | undefined },
 ): Promise<VideoRow[]> {
   const { rows } = await q.query<VideoRow>(
-    `select ${COLUMNS} from videos where ${FILTER} and ($7::integer is null or id < $7::integer)
-      order by id desc limit $8 offset $9`,
+    `select ${COLUMNS} from videos where ${FILTER} and ($8::integer is null or id < $8::integer)
+      order by id desc limit $9 offset $10`,
     [...filterOf(query), query.before ?? null, query.limit, query.offset ?? 0],
   );
   return rows;

@@ -22,6 +22,9 @@ import { audit, type FleetContext } from './context.ts';
 import { time } from './device-record.ts';
 import { slug } from './slug.ts';
 
+/** Who does what the environment says. */
+const SETUP: Actor = { name: 'setup' };
+
 /** The cameras: the server's own, whose URLs it keeps sealed, and those that devices announce. */
 export class CameraRegister {
   readonly #context: FleetContext;
@@ -60,6 +63,28 @@ export class CameraRegister {
     });
     this.#changed();
     return record;
+  }
+
+  /**
+   * One of the server's own, at an address that the environment gives, which is not asked whether it may be reached: made, brought back,
+   * or moved there. A camera of a device under that id stays what it is, and this is said.
+   */
+  async ensure(id: string, name: string, url: string): Promise<void> {
+    const { db, log } = this.#context;
+    await db.tx(async (q) => {
+      const row = await findCamera(q, id);
+      if (row !== undefined && row.device_id !== SERVER_DEVICE) {
+        log.warn('a device has a camera of this id: the one that the environment names was not made', { camera: id });
+      } else if (row === undefined) {
+        await this.#insert(q, { id, name, url, device: SERVER_DEVICE });
+        await audit(q, SETUP, 'camera.create', `camera/${id}`, { name, device: SERVER_DEVICE });
+      } else if (this.#urlOf(row) !== url) {
+        await updateCamera(q, id, this.#sealed(url));
+        await audit(q, SETUP, 'camera.patch', `camera/${id}`, { url_changed: true });
+      } else return;
+      await this.#context.notices.send(q, 'cameras', id);
+    });
+    this.#changed();
   }
 
   /** Changes name or URL; without a URL the old one stays. */
@@ -180,6 +205,15 @@ export class CameraRegister {
       const id = n === 1 ? wanted : `${wanted}-${n}`;
       if (this.#context.reservedCameraIds.has(id)) continue;
       if (await insertCamera(q, { ...row, id })) return id;
+    }
+  }
+
+  /** Undefined also for one that was sealed by another key. */
+  #urlOf({ url }: CameraRow): string | undefined {
+    try {
+      return url === null ? undefined : this.#context.urlCipher.open(url);
+    } catch {
+      return undefined;
     }
   }
 

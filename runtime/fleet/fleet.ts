@@ -14,7 +14,7 @@ import type { DetectionPlan } from '../contracts/detection.ts';
 import type { DeviceConfig, DeviceConfigPatch, ServedConfig } from '../contracts/device-config.ts';
 import { AppError } from '../contracts/errors.ts';
 import type { Release } from '../contracts/host.ts';
-import { isId } from '../contracts/ids.ts';
+import { isId, SERVICE_CAMERA } from '../contracts/ids.ts';
 import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatBody } from '../contracts/mqtt-messages.ts';
 import type { Roi, RoiSet } from '../contracts/rois.ts';
 import type { Actor, FleetService, KnownDevice } from '../contracts/services.ts';
@@ -155,9 +155,10 @@ export class Fleet implements FleetService, Part {
     return this.#devices.rotateKey(id, actor, body);
   }
 
-  /** Makes the device `server` where it is missing; to be called once at start. */
-  registerBuiltIn(): Promise<void> {
-    return this.#devices.registerServer();
+  /** Makes the device `server` where it is missing, and its camera at the address that the environment gives; to be called once at start. */
+  async registerBuiltIn(serviceUrl?: string): Promise<void> {
+    await this.#devices.registerServer();
+    if (serviceUrl !== undefined) await this.#cameras.ensure(SERVICE_CAMERA, 'Camera service', serviceUrl);
   }
 
   /** For the demo: the device is there afterwards, and the answer's key works. */

@@ -321,7 +321,7 @@ export function createClient(send: Send) {
       send<CaptureRecord>({ method: 'GET', path: `api/v1/captures/${part(id)}`, options }),
 
     /** Pictures on request, newest first; with page as {data, pagination} */
-    getImages: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+    getImages: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; description?: string | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
       send<ImageList>({ method: 'GET', path: 'api/v1/images', query, options }),
 
     /** One picture on request */
@@ -353,11 +353,11 @@ export function createClient(send: Send) {
       send<void>({ method: 'DELETE', path: `api/v1/products/${part(id)}`, options }),
 
     /** The pictures of a product */
-    getProductImages: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+    getProductImages: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; description?: string | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
       send<ImageList>({ method: 'GET', path: `api/v1/products/${part(id)}/images`, query, options }),
 
     /** Recordings that lie elsewhere, newest first; with page as {data, pagination} */
-    getVideos: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
+    getVideos: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined; page?: number | undefined; product?: number | undefined; description?: string | undefined; filter?: "mine" | "all" | undefined } = {}, options?: CallOptions) =>
       send<VideoList>({ method: 'GET', path: 'api/v1/videos', query, options }),
 
     /** One recording */

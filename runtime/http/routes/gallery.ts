@@ -24,6 +24,7 @@ const querySchema = listSchema({
     Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'from 1; the answer is then {data, pagination}' }),
   ),
   product: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
+  description: Type.Optional(Type.String({ minLength: 1, maxLength: 500, description: 'part of the description' })),
   filter: Type.Optional(Type.Enum(['mine', 'all'], { description: 'mine: only what I asked for' })),
 });
 
@@ -260,6 +261,7 @@ function galleryQuery(query: Record<string, unknown>, user: User): GalleryQuery 
     ...listQuery(query, user),
     page: query.page as number | undefined,
     product: query.product as number | undefined,
+    description: query.description as string | undefined,
     user: query.filter === 'mine' ? user.id : undefined,
   };
 }

@@ -15,6 +15,8 @@ import { until } from '../../support/until.ts';
 
 const HEALTH: DeviceHealthPage = {
   status: 'degraded',
+  camera_connected: false,
+  timestamp: '2026-11-20T12:00:00.000Z',
   device: 'pi',
   version: '1',
   uptime_s: 5,

@@ -48,6 +48,37 @@ describeOnBothDatabases('cameras', (database) => {
     assert.deepEqual(await fleet.serverCameras(), [{ id: 'door', url: 'sim:shelf' }]);
   });
 
+  it('are made, brought back and moved as the environment says, wherever that is, and not taken from a device', async () => {
+    const [here, there] = ['http://localhost:8001/', 'http://:planted-token@127.0.0.1:9001/'];
+    const own = () => bench.fleet.serverCameras();
+    await bench.fleet.registerBuiltIn(here);
+    await bench.fleet.registerBuiltIn(here);
+    const { name, driver, device } = await bench.fleet.camera('camera-service');
+    assert.deepEqual([name, driver, device], ['Camera service', 'http', 'server']);
+    assert.deepEqual(await own(), [{ id: 'camera-service', url: here }]);
+    await bench.fleet.patchCamera('camera-service', { name: 'Microscope' }, ANNA);
+    await bench.fleet.registerBuiltIn(there);
+    assert.deepEqual(await own(), [{ id: 'camera-service', url: there }]);
+    assert.equal((await bench.fleet.camera('camera-service')).name, 'Microscope', 'people named it');
+    await bench.fleet.registerBuiltIn();
+    assert.equal((await own()).length, 1, 'without the setting it stays until somebody deletes it');
+    await bench.fleet.deleteCamera('camera-service', ANNA);
+    await bench.fleet.registerBuiltIn(here);
+    assert.deepEqual(await own(), [{ id: 'camera-service', url: here }]);
+    assert.deepEqual(await auditOf(db), [
+      'camera.create camera/camera-service',
+      'camera.patch camera/camera-service',
+      'camera.patch camera/camera-service',
+      'camera.delete camera/camera-service',
+      'camera.create camera/camera-service',
+    ]);
+    await bench.fleet.deleteCamera('camera-service', ANNA);
+    await bench.fleet.createDevice({ id: 'pi', name: 'Pi' }, ANNA);
+    await bench.fleet.noteInfo('pi', birth('camera-service'));
+    await bench.fleet.registerBuiltIn(here);
+    assert.deepEqual([(await own()).length, bench.warnings.length], [0, 1]);
+  });
+
   it('are sent a key and headers that nobody is shown again, kept sealed; another key is made up on request', async () => {
     const { fleet } = bench;
     const headers = [{ key: 'X-Site', value: 'planted-header' }];

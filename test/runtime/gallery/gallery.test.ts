@@ -339,7 +339,7 @@ describeOnBothDatabases('the gallery', (database) => {
     for (const [camera, body] of [
       ['gate', {}],
       ['porch', { product_id: product }],
-      ['gate', { product_id: product }],
+      ['gate', { product_id: product, description: 'the lid, open' }],
       ['pi-cam', {}],
     ] as const)
       await gallery.capture(camera, body, ANNA);
@@ -352,6 +352,8 @@ describeOnBothDatabases('the gallery', (database) => {
     assert.deepEqual(await ids({ device: 'pi' }), [4]);
     assert.deepEqual(await ids({ product }), [3, 2]);
     assert.deepEqual(await ids({ user: 7 }), []);
+    assert.deepEqual([await ids({ description: 'LID' }), await ids({ description: '%' })], [[3], []]);
+    assert.equal((await gallery.images({ limit: 1, page: 1, cameras: null, description: 'lid' })).total, 1);
     assert.deepEqual(await ids({ to: META.captured_at + 1, from: META.captured_at }), [4]);
     const first = await gallery.images({ limit: 3, cameras: null });
     assert.equal(first.next, '2');
@@ -375,6 +377,7 @@ describeOnBothDatabases('the gallery', (database) => {
       url,
       youtubeId: 'abc',
       title: 'Live',
+      description: 'Front view',
       camera: 'gate',
       productId,
       startedAt: 1000,
@@ -387,6 +390,9 @@ describeOnBothDatabases('the gallery', (database) => {
     );
     assert.equal((await gallery.product(productId, { cameras: null, user: 0 })).videos, 1);
     assert.deepEqual((await gallery.videos({ limit: 5, cameras: ['porch'] })).items, []);
+    const found = async (description: string) =>
+      (await gallery.videos({ limit: 5, cameras: null, description })).items.length;
+    assert.deepEqual([await found('front'), await found('back')], [1, 0]);
     assert.equal((await gallery.videos({ limit: 5, page: 1, cameras: ['gate'] })).total, 1);
     await gallery.deleteVideo(first.id, ANNA);
     await assert.rejects(gallery.video(first.id), { code: 'video.not_found' });
