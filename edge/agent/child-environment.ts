@@ -31,6 +31,7 @@ export function childEnvironment(
     'NODE_ENV',
     'LD_LIBRARY_PATH',
     'NODE_EXTRA_CA_CERTS',
+    'NODE_COMPILE_CACHE',
   ];
   const own = settingNames.filter((name) => !KEYS.includes(name)).flatMap((name) => [name, `${name}_FILE`]);
   const taken = Object.fromEntries(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
+import { writeCompiledCode } from '../../runtime/lib/compiled-code.ts';
 import { createLog } from '../../runtime/lib/log.ts';
 import { openLogFile } from '../../runtime/lib/log-file.ts';
 import { parseCameraUrl } from '../../runtime/media/camera-url.ts';
@@ -68,6 +69,7 @@ export async function runEdge(): Promise<void> {
     endWith(error);
   }
   log.info('the edge runs', { device: settings.DEVICE_ID, server: settings.SERVER_URL });
+  writeCompiledCode();
 }
 
 /** The environment with the name that the device has, and its key; waits for as long as nobody has paired it. */

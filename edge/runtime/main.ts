@@ -4,6 +4,7 @@ import { firstCameraOf } from '../../runtime/contracts/ids.ts';
 import { createFlowEngine } from '../../runtime/flow-engine/flow-engine.ts';
 import { seedFlows } from '../../runtime/flow-engine/seed-flows.ts';
 import { systemClock } from '../../runtime/lib/clock.ts';
+import { writeCompiledCode } from '../../runtime/lib/compiled-code.ts';
 import { createLog } from '../../runtime/lib/log.ts';
 import { guardNodeVersion } from '../../runtime/lib/node-version.ts';
 import { createCameraSet } from '../../runtime/media/camera-set.ts';
@@ -176,6 +177,7 @@ await seedFlows({
 });
 await engine.start();
 report();
+writeCompiledCode();
 
 function report(): void {
   say({

@@ -1,4 +1,5 @@
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite';
+import { calmWasmCompiler } from './wasm-compiler.ts';
 
 const BYTEA = 17;
 const INT8 = 20;
@@ -25,6 +26,7 @@ export class PgliteInstance extends PGlite {
   #dead: Error | undefined;
 
   constructor(options: { folder?: string; from?: Blob }) {
+    calmWasmCompiler();
     const words: string[] = [];
     // Called by the constructor already, before `this` is there.
     let onEnd = (_why: string) => {};
