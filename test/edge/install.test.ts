@@ -47,6 +47,32 @@ describe('edge/install', () => {
     }
   });
 
+  it('brings every package that a part of the edge loads: what edge/release leaves out is loaded by the server only', async () => {
+    const packages = new Set<string>();
+    const seen = new Set<string>();
+    const follow = async (file: string): Promise<void> => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const text = await readFile(file, 'utf8');
+      for (const [, name = ''] of text.matchAll(/(?:^import(?! type)[^;']*|^export [^;']*from |import\()'([^']+)'/gm)) {
+        if (name.startsWith('.')) await follow(resolve(file, '..', name));
+        else packages.add(name.split('/', name.startsWith('@') ? 2 : 1).join('/'));
+      }
+    };
+    for (const entry of ['edge/main.ts', 'edge/agent/run.ts', 'edge/runtime/main.ts']) await follow(join(ROOT, entry));
+    for (const file of await readdir(join(ROOT, 'nodes'), { recursive: true }))
+      if (file.endsWith('.ts')) await follow(join(ROOT, 'nodes', file));
+    const left =
+      /server_only='([^']+)'/.exec(await readFile(join(ROOT, 'edge/release'), 'utf8'))?.[1]?.split(' ') ?? [];
+    const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    for (const found of ['mqtt', 'sharp', 'node-datachannel', 'node-red', 'typebox'])
+      assert.ok(packages.has(found), `${found}: the imports are followed`);
+    assert.deepEqual(
+      left.filter((name) => packages.has(name) || !(name in dependencies)),
+      [],
+    );
+  });
+
   it('puts a release, the unit, settings and itself in their places, and says what it would do to the machine', async () => {
     const done = run(
       'install',

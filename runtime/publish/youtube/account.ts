@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { youtube_v3 } from 'googleapis/build/src/apis/youtube/index.js';
+import type { youtube_v3 } from '@googleapis/youtube';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { YoutubeStatus } from '../../contracts/published.ts';
@@ -108,7 +108,7 @@ export class YoutubeAccount {
         `the Google account has to be connected again: ${row.reason ?? 'access ended'}`,
       );
     client.setCredentials({ refresh_token: this.#options.cipher.open(row.secret) });
-    const { youtube } = await import('googleapis/build/src/apis/youtube/index.js');
+    const { youtube } = await import('@googleapis/youtube');
     const { apiUrl } = this.#options;
     return youtube({ version: 'v3', auth: client, ...(apiUrl && { rootUrl: `${apiUrl.replace(/\/$/, '')}/` }) });
   }
@@ -117,7 +117,7 @@ export class YoutubeAccount {
     const { clientId, clientSecret, redirectUrl, apiUrl } = this.#options;
     if (!clientId || !clientSecret)
       throw new AppError('stream.not_set_up', 'YOUTUBE_CLIENT_ID and YOUTUBE_CLIENT_SECRET are not set');
-    const { auth } = await import('googleapis/build/src/apis/youtube/index.js');
+    const { auth } = await import('@googleapis/youtube');
     const endpoints = apiUrl ? { oauth2TokenUrl: `${apiUrl.replace(/\/$/, '')}/token` } : undefined;
     return new auth.OAuth2({ clientId, clientSecret, redirectUri: redirectUrl, ...(endpoints && { endpoints }) });
   }

@@ -1,4 +1,4 @@
-import type { youtube_v3 } from 'googleapis/build/src/apis/youtube/index.js';
+import type { youtube_v3 } from '@googleapis/youtube';
 import type { Clock } from '../../contracts/host.ts';
 import type { BroadcastWish } from '../../contracts/published.ts';
 
