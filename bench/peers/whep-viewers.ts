@@ -12,6 +12,7 @@ interface Viewer {
 const PATIENCE_MS = 10_000;
 const viewers: Viewer[] = [];
 let bytes = 0;
+let packets = 0;
 
 answer({
   /** Opens sessions until there are so many. */
@@ -26,7 +27,7 @@ answer({
     }
   },
   /** bytes of RTP that came so far, and how many of the players are connected */
-  received: () => ({ bytes, connected: viewers.filter(({ pc }) => pc.state() === 'connected').length }),
+  received: () => ({ bytes, packets, connected: viewers.filter(({ pc }) => pc.state() === 'connected').length }),
 });
 
 async function join(url: string, token: string): Promise<Viewer> {
@@ -41,6 +42,7 @@ async function join(url: string, token: string): Promise<Viewer> {
   track.setMediaHandler(new rtc.RtcpReceivingSession());
   track.onMessage((packet) => {
     bytes += packet.length;
+    packets += 1;
   });
   const gathered = new Promise<void>((resolve) => {
     pc.onGatheringStateChange((state) => state === 'complete' && resolve());

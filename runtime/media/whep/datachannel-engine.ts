@@ -5,7 +5,7 @@ import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
 import { packetizerUnit } from './packetizer-unit.ts';
-import { addAudio, addVideo, type SentTrack } from './sent-tracks.ts';
+import { addAudio, addVideo, PACKET_BYTES, type SentTrack } from './sent-tracks.ts';
 import { type AskedStun, STUN_LIMIT_MS, type StunServers } from './stun-servers.ts';
 
 export interface DatachannelOptions {
@@ -156,7 +156,7 @@ class DatachannelPeer implements RtcPeer {
     if (!this.#open || this.#closed) return false;
     this.#packets.timestamp = timestamp;
     try {
-      return this.#track.sendMessageBinary(packetizerUnit(annexB));
+      return this.#track.sendMessageBinary(packetizerUnit(annexB, PACKET_BYTES));
     } catch (error) {
       // The engine closes on threads of its own; it says so a moment later.
       this.#options.log.debug('a unit was not taken', { error });

@@ -3,7 +3,7 @@ import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { SentMedia } from '../whep/engine.ts';
 import { packetizerUnit } from '../whep/packetizer-unit.ts';
-import { addAudio, addVideo, type SentTrack } from '../whep/sent-tracks.ts';
+import { addAudio, addVideo, PACKET_BYTES, type SentTrack } from '../whep/sent-tracks.ts';
 import { plainAnswer } from './answer.ts';
 import type { StartWhipPeer, WhipPeer, WhipPeerEvents } from './peer.ts';
 import { type Relay, resolveRelays } from './relays.ts';
@@ -77,7 +77,7 @@ class DatachannelPeer implements WhipPeer {
   }
 
   sendVideo(annexB: Buffer, timestamp: number): boolean {
-    return this.#send(this.#video, packetizerUnit(annexB), timestamp);
+    return this.#send(this.#video, packetizerUnit(annexB, PACKET_BYTES), timestamp);
   }
 
   sendAudio(packet: Buffer, timestamp: number): boolean {
