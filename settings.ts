@@ -4,6 +4,7 @@ import { DIALECT_NAMES, OPEN_DIALECT } from './runtime/contracts/dialects.ts';
 import { AppError } from './runtime/contracts/errors.ts';
 import { ID_PATTERN, SERVICE_CAMERA } from './runtime/contracts/ids.ts';
 import { readEnvironment } from './runtime/lib/environment.ts';
+import { parseOutsideAddress } from './runtime/lib/outside-address.ts';
 
 const port = (value: number, description: string, minimum = 1) =>
   Type.Integer({ default: value, minimum, maximum: 65_535, description });
@@ -48,6 +49,14 @@ export const ServerSettings = Type.Object({
   ),
   MQTT_PORT: port(1883, 'port of the built-in MQTT broker; 0 turns the port off (WebSocket at /mqtt stays)', 0),
   MQTTS_PORT: port(0, 'port of the broker over TLS, with TLS_CERT and TLS_KEY; listens where HOST does; 0: none', 0),
+  MQTT_URL: text(
+    'an outside MQTT broker, as mqtts://user:password@broker.example:8883, instead of the built-in one: MQTT_PORT, MQTTS_PORT and /mqtt are not served then',
+    { secret: true, pattern: '^(mqtt|ws)s?://[^\\s]+$' },
+  ),
+  MQTT_PUBLIC_URL: text(
+    'where devices reach the broker of MQTT_URL, when that is another address than the server’s, as mqtts://broker.example:8883',
+    { pattern: '^(mqtt|ws)s?://[^\\s@]+$' },
+  ),
   WEBRTC_UDP_PORT: port(8189, 'UDP port of WebRTC, for all viewers; 0 turns WebRTC off', 0),
   WEBRTC_HOSTS: list(
     'addresses or names under which viewers reach WEBRTC_UDP_PORT where they are not this machine’s own, as behind a router',
@@ -198,6 +207,7 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
   if (values.MQTTS_PORT !== 0 && values.TLS_CERT === undefined) {
     throw new AppError('setting.invalid', 'MQTTS_PORT: TLS needs TLS_CERT and TLS_KEY', { field: 'MQTTS_PORT' });
   }
+  if (values.MQTT_URL !== undefined) parseOutsideAddress(values.MQTT_URL);
   if (values.EDITOR_PORT === values.PORT)
     throw new AppError('setting.invalid', 'EDITOR_PORT: that is PORT already; leave it out, or choose another one', {
       field: 'EDITOR_PORT',

@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { join, sep } from 'node:path';
-import { type Broker, createBroker } from './broker/broker.ts';
+import { createBroker } from './broker/broker.ts';
+import type { BrokerHandlers } from './broker/inbox.ts';
+import type { MessageBroker } from './broker/message-broker.ts';
+import { OutsideBroker, type OutsideBrokerOptions } from './broker/outside-broker.ts';
 import type { UserPrincipal } from './broker/rights.ts';
 import type { CameraState } from './contracts/cameras.ts';
 import type { CommandAnswer } from './contracts/commands.ts';
@@ -17,6 +21,7 @@ import { HomeAssistantDiscovery } from './fleet/home-assistant/discovery.ts';
 import type { Accounts } from './http/auth/accounts.ts';
 import { AppPasswords } from './http/auth/app-passwords.ts';
 import { uuidv7 } from './lib/ids.ts';
+import { addressForDevices, parseOutsideAddress } from './lib/outside-address.ts';
 import { createCipher } from './lib/secrets.ts';
 
 /** A device that is there says what it runs at once; a small one with many flows takes a moment. */
@@ -28,6 +33,9 @@ export interface DevicesParts {
     HOST: string;
     MQTT_PORT: number;
     MQTTS_PORT?: number;
+    /** a broker that stands elsewhere, instead of the built-in one */
+    MQTT_URL?: string | undefined;
+    MQTT_PUBLIC_URL?: string | undefined;
     TLS_CERT?: string | undefined;
     TLS_KEY?: string | undefined;
     DATA_DIR: string;
@@ -37,7 +45,7 @@ export interface DevicesParts {
   };
   /** where MQTT without TLS is listened to: HOST, or only this machine */
   mqttHost: string;
-  secrets: { pepper: Buffer; urls: Buffer };
+  secrets: { pepper: Buffer; urls: Buffer; node?: Buffer };
   db: Db;
   clock: Clock;
   log: Log;
@@ -54,11 +62,13 @@ export interface DevicesParts {
   /** the small picture of an event */
   eventPicture: (event: string) => Promise<Buffer>;
   version: string;
+  /** waits at an outside broker, where they are not the usual ones (tests) */
+  outsideTimes?: OutsideBrokerOptions['times'];
 }
 
 export interface Devices {
   fleet: Fleet;
-  broker: Broker;
+  broker: MessageBroker;
   commands: Commands;
   deployments: Deployments;
   /** undefined unless HA_DISCOVERY is on */
@@ -85,48 +95,53 @@ export function createDevices(parts: DevicesParts): Devices {
     onRevoked: (device) => broker.disconnect(device),
     onMembership: (device) => void deployments.deviceCame(device),
   });
-  const broker = createBroker({
-    site: settings.SITE,
-    host: mqttHost,
-    port: settings.MQTT_PORT,
-    tls: tlsOf(settings),
-    clock,
-    log: log.child('broker'),
-    async authenticate(username, password) {
-      const shown = password.toString('utf8');
-      if (AppPasswords.isOne(shown)) return userPrincipal(accounts.appPasswords, username, shown);
-      const device = await fleet.deviceOfKey(shown);
-      if (!device || device.disabled) return undefined;
-      const stillValid = async () => {
-        const now = await fleet.deviceOfKey(shown);
-        return now?.id === device.id && !now.disabled;
-      };
-      return { kind: 'device', id: device.id, stillValid };
+  const handlers: BrokerHandlers = {
+    onConnected: () => undefined,
+    async onDisconnected(device) {
+      commands.deviceGone(device);
+      await fleet.markOffline(device);
     },
-    onHomeAssistant: () => homeAssistant?.born(),
-    handlers: {
-      onConnected: () => undefined,
-      async onDisconnected(device) {
-        commands.deviceGone(device);
-        await fleet.markOffline(device);
-      },
-      onCommandsWanted: (device) => commands.deviceListens(device),
-      onFlowWanted: (device) => deployments.deviceListens(device),
-      async onMessage(device, { kind, topic, body }) {
-        if (kind === 'camera-set') parts.onControl?.(...controlIn(topic), body);
-        if (kind === 'flow-reported') await deployments.hear(device, body);
-        if (kind !== 'response') return;
-        await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
-      },
-      onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
-      onState: (device, { state, session }) => fleet.markOnline(device, state, session),
-      async onInfo(device, message) {
-        await fleet.noteInfo(device, message);
-        void deployments.deviceCame(device);
-      },
-      onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
+    onCommandsWanted: (device) => commands.deviceListens(device),
+    onFlowWanted: (device) => deployments.deviceListens(device),
+    async onMessage(device, { kind, topic, body }) {
+      if (kind === 'camera-set') parts.onControl?.(...controlIn(topic), body);
+      if (kind === 'flow-reported') await deployments.hear(device, body);
+      if (kind !== 'response') return;
+      await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
     },
-  });
+    onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
+    onState: (device, { state, session }) => fleet.markOnline(device, state, session),
+    async onInfo(device, message) {
+      await fleet.noteInfo(device, message);
+      void deployments.deviceCame(device);
+    },
+    onHeartbeat: async (device, message) => void (await fleet.heartbeat({ ...message, device_id: device })),
+  };
+  const onHomeAssistant = () => homeAssistant?.born();
+  const outside = { handlers, onHomeAssistant, isAdmitted: (device: string) => isAdmitted(fleet, device) };
+  const own = (): MessageBroker =>
+    createBroker({
+      site: settings.SITE,
+      host: mqttHost,
+      port: settings.MQTT_PORT,
+      tls: tlsOf(settings),
+      clock,
+      log: log.child('broker'),
+      async authenticate(username, password) {
+        const shown = password.toString('utf8');
+        if (AppPasswords.isOne(shown)) return userPrincipal(accounts.appPasswords, username, shown);
+        const device = await fleet.deviceOfKey(shown);
+        if (!device || device.disabled) return undefined;
+        const stillValid = async () => {
+          const now = await fleet.deviceOfKey(shown);
+          return now?.id === device.id && !now.disabled;
+        };
+        return { kind: 'device', id: device.id, stillValid };
+      },
+      onHomeAssistant,
+      handlers,
+    });
+  const broker = settings.MQTT_URL === undefined ? own() : createOutside(parts, settings.MQTT_URL, outside);
   const tellConfig = (device: string, version: number) => {
     const topic = deviceTopics(settings.SITE, device).configDesired;
     broker
@@ -151,7 +166,38 @@ export function createDevices(parts: DevicesParts): Devices {
   return { fleet, broker, commands, deployments, homeAssistant };
 }
 
-function createDiscovery(parts: DevicesParts, fleet: Fleet, broker: Broker): HomeAssistantDiscovery {
+/** The link to the broker that MQTT_URL names; its user names and rights are that one's. */
+function createOutside(
+  { settings, secrets, clock, log, outsideTimes: times }: DevicesParts,
+  url: string,
+  told: Pick<OutsideBrokerOptions, 'handlers' | 'isAdmitted' | 'onHomeAssistant'>,
+): MessageBroker {
+  const address = parseOutsideAddress(url);
+  const name = secrets.node?.toString('hex', 0, 6) ?? randomUUID().slice(-12);
+  log.info('MQTT is done by an outside broker; this server listens to none', { broker: address.url });
+  // 23 characters are what every broker has to take (MQTT 3.1.1 §3.1.3.1).
+  return new OutsideBroker({
+    ...told,
+    ...(times && { times }),
+    site: settings.SITE,
+    address,
+    clientId: `redeye-${name}`,
+    clock,
+    log: log.child('broker'),
+  });
+}
+
+/** Whether what a device says counts: it is registered, and not shut out. */
+async function isAdmitted(fleet: Fleet, id: string): Promise<boolean> {
+  try {
+    return !(await fleet.device(id)).disabled;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'device.not_found') return false;
+    throw error;
+  }
+}
+
+function createDiscovery(parts: DevicesParts, fleet: Fleet, broker: MessageBroker): HomeAssistantDiscovery {
   const { settings, clock, log, publicUrl, version, eventPicture } = parts;
   /** what each device has ever measured */
   const told = new Map<string, string>();
@@ -247,6 +293,8 @@ function tlsOf({ HOST: host, MQTTS_PORT: port = 0, TLS_CERT: certFile, TLS_KEY: 
 
 /** Where devices find the broker: by its own port over TLS, or without where that is as open as HTTP, else by WebSocket. */
 function mqttUrl({ settings, mqttHost, publicUrl }: DevicesParts): string {
+  const { MQTT_URL: outside, MQTT_PUBLIC_URL: own } = settings;
+  if (outside !== undefined) return addressForDevices(parseOutsideAddress(outside), own, publicUrl.hostname);
   if (tlsOf(settings)) return `mqtts://${publicUrl.hostname}:${settings.MQTTS_PORT}`;
   if (settings.MQTT_PORT > 0 && mqttHost === settings.HOST) return `mqtt://${publicUrl.hostname}:${settings.MQTT_PORT}`;
   const scheme = publicUrl.protocol === 'https:' ? 'wss' : 'ws';

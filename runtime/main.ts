@@ -331,6 +331,7 @@ async function compose(
     published: publishing.streams,
     checks: [
       { name: 'database', trouble: async () => void (await db.query('select 1')) },
+      { name: 'broker', trouble: () => broker.trouble() },
       { name: 'frames', trouble: () => frames.trouble() },
       { name: 'flows', trouble: () => flowTrouble(engine.state()) },
       { name: 'events', trouble: () => relay.trouble() },

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Broker } from './broker/broker.ts';
+import type { MessageBroker } from './broker/message-broker.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { BackgroundRecord, ServerState } from './contracts/metrics.ts';
 import type { FleetService, JobsService } from './contracts/services.ts';
@@ -18,7 +18,7 @@ export interface ServerStateParts {
   store: Pick<SegmentStore, 'segments'>;
   jobs: Pick<JobsService, 'counts'>;
   fleet: Pick<FleetService, 'devices'>;
-  broker: Pick<Broker, 'connections'>;
+  broker: Pick<MessageBroker, 'connections'>;
   engine: Pick<FlowEngine, 'state'>;
   relay: Pick<OutboxRelay, 'trouble'>;
 }

@@ -287,6 +287,8 @@ export class Link implements Part {
     } else if (topic === serverStateTopic(this.#site)) {
       if (body.state === 'online') onServerOnline();
     } else if (topic === topics.state) {
+      // A broker may hand out our farewell before it has acknowledged it: that one is meant.
+      if (!this.#running) return;
       const { session, state } = body as Partial<DeviceStateMessage>;
       // Our own words come back, too, late ones among them; only a farewell needs an answer then.
       if (session === this.#session && state !== 'offline') return;

@@ -7,21 +7,15 @@ import { Aedes, type Client, type ConnectPacket, type PublishPacket } from 'aede
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log, Release } from '../contracts/host.ts';
 import { deviceTopics, serverStateTopic } from '../contracts/topics.ts';
-import type { Part } from '../lib/part.ts';
 import { Gate } from './gate.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import { type BrokerHandlers, Inbox } from './inbox.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, MAX_TOPIC_LEVELS } from './limits.ts';
+import type { MessageBroker, PublishOptions, WebSocketOptions } from './message-broker.ts';
 import type { Principal, PublicationKind } from './rights.ts';
 import { Door, type Session, Sessions } from './sessions.ts';
 import { shown } from './shown.ts';
-import { openWebSocketDoor, type WebSocketDoor } from './websocket.ts';
-
-/** Publishing, as the rest of the server knows it; an outside broker's link looks the same. */
-export interface Publisher {
-  /** Resolves once the broker has the message; whether anybody takes it is not waited for. */
-  publish(topic: string, body: object, options?: { retain?: boolean; qos?: 0 | 1 }): Promise<void>;
-}
+import { openWebSocketDoor } from './websocket.ts';
 
 export interface BrokerOptions {
   site: string;
@@ -58,7 +52,7 @@ export function createBroker(options: BrokerOptions): Broker {
 }
 
 /** aedes with limits in front of it, rights around it, and the state of the server and its devices kept on its topics. */
-export class Broker implements Part, Publisher {
+export class Broker implements MessageBroker {
   readonly #options: BrokerOptions;
   readonly #limits: BrokerLimits;
   readonly #log: Log;
@@ -118,16 +112,12 @@ export class Broker implements Part, Publisher {
     await this.#inbox.drained();
   }
 
-  async publish(topic: string, body: object, options: { retain?: boolean; qos?: 0 | 1 } = {}): Promise<void> {
+  async publish(topic: string, body: object, options: PublishOptions = {}): Promise<void> {
     return this.publishBytes(topic, Buffer.from(JSON.stringify(body)), options);
   }
 
   /** The same with bytes as they are; an empty retained message takes the one before it back. */
-  async publishBytes(
-    topic: string,
-    payload: Buffer,
-    { retain = false, qos = 1 }: { retain?: boolean; qos?: 0 | 1 } = {},
-  ): Promise<void> {
+  async publishBytes(topic: string, payload: Buffer, { retain = false, qos = 1 }: PublishOptions = {}): Promise<void> {
     const aedes = this.#aedes;
     if (!aedes) throw new AppError('broker.unavailable', 'The MQTT broker does not run.');
     aedes.publish({ cmd: 'publish', topic, payload, retain, qos, dup: false }, (error) => {
@@ -136,11 +126,7 @@ export class Broker implements Part, Publisher {
   }
 
   /** Takes MQTT over WebSocket at a path of the HTTP server, until released. Other upgrades are not touched. */
-  attachWebSocket(
-    server: HttpServer,
-    path = '/mqtt',
-    options: Pick<WebSocketDoor, 'allowOrigin' | 'addressOf'> = {},
-  ): Release {
+  attachWebSocket(server: HttpServer, path = '/mqtt', options: WebSocketOptions = {}): Release {
     return openWebSocketDoor(server, {
       ...options,
       path,
@@ -169,6 +155,10 @@ export class Broker implements Part, Publisher {
   /** `mqtts://host:port` likewise. */
   tlsUrl(): string {
     return urlOf('mqtts', this.#tlsServer);
+  }
+
+  trouble(): string | undefined {
+    return this.#aedes ? undefined : 'the MQTT broker does not run';
   }
 
   /** How many connections have shown a credential and are open. */

@@ -1,7 +1,7 @@
 import type { EventMessage } from '../contracts/events.ts';
 import type { CameraMotionMessage } from '../contracts/mqtt-messages.ts';
 import { deviceTopics } from '../contracts/topics.ts';
-import type { Publisher } from './broker.ts';
+import type { Publisher } from './message-broker.ts';
 
 /**
  * Puts what the outbox holds on MQTT: each event on the device's `evt/<type>`, and whether something moves before a camera as
