@@ -19,6 +19,7 @@ import type { Fleet } from './fleet/fleet.ts';
 import { createCrashGuard } from './flow-engine/crash-guard.ts';
 import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
 import { seedFlows } from './flow-engine/seed-flows.ts';
+import { directDisk } from './frames/direct-disk.ts';
 import { createFrames } from './frames/frames.ts';
 import { createFrameIntake } from './frames/intake.ts';
 import { replayFrames } from './frames/replay.ts';
@@ -171,7 +172,8 @@ async function compose(
   const [ffmpegPath, cacheFolder] = [settings.FFMPEG_PATH, join(dataDir, 'cache')];
   const live = createLive({ clock, log, ffmpegPath, metrics, settings, cacheFolder, checkUrl, uplink });
   const { cameras } = live;
-  const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments') });
+  const segmentLog = log.child('segments');
+  const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: segmentLog, disk: directDisk(segmentLog) });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
   const frames = createFrames({ db, store, nodeId, intake });

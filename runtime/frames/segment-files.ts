@@ -1,4 +1,4 @@
-import { open, readdir, stat, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifThere, syncFolder } from '../lib/files.ts';
 
@@ -10,10 +10,14 @@ export interface SegmentFile {
   datasync(): Promise<void>;
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
+  /** A copy of up to so many bytes from there, when all up to the end of what is written, or so many, are still in memory. */
+  recent?(offset: number, length: number): Buffer | undefined;
 }
 
 /** What the store asks of the disk; tests put a failing one in its place. */
 export interface SegmentDisk {
+  /** Places and lengths of writes are multiples of it. */
+  readonly blockBytes: number;
   /** Makes a new file; its name is durable when this resolves. */
   create(folder: string, segment: number): Promise<SegmentFile>;
   /** Makes durable what an earlier process wrote to this file. */
@@ -44,6 +48,7 @@ export async function listSegments(folder: string): Promise<{ segment: number; s
 
 /** The real disk. */
 export const segmentDisk: SegmentDisk = {
+  blockBytes: 1,
   async create(folder, segment) {
     const handle = await open(segmentPath(folder, segment), 'wx', 0o640);
     try {
@@ -53,16 +58,7 @@ export const segmentDisk: SegmentDisk = {
       throw error;
     }
     return {
-      async write(buffers, position) {
-        let at = position;
-        let rest = buffers;
-        while (rest.length > 0) {
-          const { bytesWritten } = await handle.writev(rest, at);
-          if (bytesWritten === 0) throw Object.assign(new Error('nothing was written'), { code: 'EIO' });
-          at += bytesWritten;
-          rest = behind(rest, bytesWritten);
-        }
-      },
+      write: (buffers, position) => writeAll(handle, buffers, position),
       datasync: () => handle.datasync(),
       truncate: (length) => handle.truncate(length),
       close: () => handle.close(),
@@ -85,6 +81,18 @@ export const segmentDisk: SegmentDisk = {
     return bavail * bsize;
   },
 };
+
+/** Writes all of the buffers, however many calls the system needs for them. */
+export async function writeAll(handle: FileHandle, buffers: Buffer[], position: number): Promise<void> {
+  let at = position;
+  let rest = buffers;
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at);
+    if (bytesWritten === 0) throw Object.assign(new Error('nothing was written'), { code: 'EIO' });
+    at += bytesWritten;
+    rest = behind(rest, bytesWritten);
+  }
+}
 
 /** What is left of the buffers after so many bytes. */
 function behind(buffers: Buffer[], written: number): Buffer[] {

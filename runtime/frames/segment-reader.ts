@@ -4,8 +4,8 @@ import { decodePrefix, decodeRecord, PREFIX_BYTES, recordLength, type StoredReco
 
 /** Bytes that are read from the disk at a time. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
-/** A header is nearly always shorter than this, so that one read fetches the whole record. */
-const USUAL_HEADER_BYTES = 1024;
+/** A header is nearly always shorter than this, blanks up to the end of a block included, so that one read fetches the whole record. */
+const USUAL_HEADER_BYTES = 1024 + 4096;
 
 /** One step through a segment: a record, a damaged record that was stepped over, or the torn end. */
 export type SegmentStep =
@@ -46,7 +46,7 @@ export async function readRecord(path: string, offset: number, pictureBytes: num
     throw gone('the file that held the picture is gone', 'missing', cause);
   });
   try {
-    const first = await readUpTo(file, offset, PREFIX_BYTES + USUAL_HEADER_BYTES + pictureBytes);
+    const first = await readUpTo(file, offset, usualRecordBytes(pictureBytes));
     const prefix = decodePrefix(first);
     if (!prefix) throw gone('the picture is not where it was stored', 'damaged');
     const length = recordLength(prefix);
@@ -57,6 +57,17 @@ export async function readRecord(path: string, offset: number, pictureBytes: num
   } finally {
     await file.close();
   }
+}
+
+/** How many bytes from its beginning on nearly always hold a whole record with such a picture. */
+export function usualRecordBytes(pictureBytes: number): number {
+  return PREFIX_BYTES + USUAL_HEADER_BYTES + pictureBytes;
+}
+
+/** The record that these bytes begin with; undefined when it is not all there, or not as it was written. */
+export function recordIn(bytes: Buffer): StoredRecord | undefined {
+  const prefix = decodePrefix(bytes);
+  return prefix && recordLength(prefix) <= bytes.length ? decodeRecord(prefix, bytes) : undefined;
 }
 
 /** A piece of a file in memory that moves along as it is read. */

@@ -4,7 +4,7 @@ import { ensureFolder } from '../lib/files.ts';
 import type { Part } from '../lib/part.ts';
 import { encodeHead, type RecordHeader, type StoredRecord } from './record.ts';
 import { listSegments, type SegmentDisk, type SegmentFile, segmentDisk, segmentPath } from './segment-files.ts';
-import { readRecord, walkSegment } from './segment-reader.ts';
+import { readRecord, recordIn, usualRecordBytes, walkSegment } from './segment-reader.ts';
 
 const MIB = 1024 * 1024;
 
@@ -118,8 +118,11 @@ export class SegmentStore implements Part {
   }
 
   /** The record at a place; throws `capture.bytes_gone`. `pictureBytes` saves a second read. */
-  read(at: Location, pictureBytes: number): Promise<StoredRecord> {
-    return readRecord(segmentPath(this.#folder, at.segment), at.offset, pictureBytes);
+  async read(at: Location, pictureBytes: number): Promise<StoredRecord> {
+    const { file, segment } = this.#open ?? {};
+    const recent = segment === at.segment ? file?.recent?.(at.offset, usualRecordBytes(pictureBytes)) : undefined;
+    const record = recent && recordIn(recent);
+    return record ?? (await readRecord(segmentPath(this.#folder, at.segment), at.offset, pictureBytes));
   }
 
   /**
@@ -187,8 +190,13 @@ export class SegmentStore implements Part {
     const buffers: Buffer[] = [];
     const starts: number[] = [];
     let bytes = 0;
-    for (const { header, jpeg, crc } of records) {
-      const head = encodeHead(header, jpeg.length, crc);
+    for (const [index, { header, jpeg, crc }] of records.entries()) {
+      let head = encodeHead(header, jpeg.length, crc);
+      if (index === records.length - 1) {
+        // The batch ends where a block ends.
+        const blanks = -(bytes + head.length + jpeg.length) & (this.#disk.blockBytes - 1);
+        if (blanks > 0) head = encodeHead(header, jpeg.length, crc, blanks);
+      }
       starts.push(bytes);
       buffers.push(head, jpeg);
       bytes += head.length + jpeg.length;
