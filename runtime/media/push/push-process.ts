@@ -7,6 +7,7 @@ import { type AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import { ended, tailOf } from '../../lib/child-process.ts';
 import type { RtmpDestination } from './destination.ts';
+import { PieceWriter } from './piece-writer.ts';
 import { type Progress, progressReader } from './progress.ts';
 
 export interface PushLaunch {
@@ -69,7 +70,7 @@ export async function startPushProcess(launch: PushLaunch): Promise<PushProcess>
   // A process that ends before it has read its input is judged by its end, not by the broken pipe.
   child.stdin?.on('error', () => child.stdin?.destroy());
   let insist = () => {};
-  let given = 0;
+  const input = child.stdin && new PieceWriter(child.stdin);
   const gone = ended(child, ffmpegPath).then(
     (): PushEnding => ({ stderr: stderr() }),
     (thrown: unknown): PushEnding => ({ stderr: stderr(), error: toAppError(thrown) }),
@@ -82,18 +83,14 @@ export async function startPushProcess(launch: PushLaunch): Promise<PushProcess>
     pid: child.pid,
     gone,
     get backlog() {
-      return child.stdin?.writableLength ?? 0;
+      return input?.waiting ?? 0;
     },
     get taken() {
-      return given - (child.stdin?.writableLength ?? 0);
+      return input?.taken ?? 0;
     },
-    write(bytes) {
-      if (!child.stdin?.writable) return;
-      given += bytes.length;
-      child.stdin.write(bytes);
-    },
+    write: (bytes) => input?.write(bytes),
     end() {
-      child.stdin?.end();
+      input?.end();
       insist = clock.after(GRACE_MS, () => child.kill('SIGKILL'));
     },
     kill: () => void child.kill('SIGKILL'),
