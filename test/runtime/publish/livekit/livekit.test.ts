@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { IngressState, IngressState_Status } from '@livekit/protocol';
 import type { AppError } from '../../../../runtime/contracts/errors.ts';
 import type { RoomStatus } from '../../../../runtime/contracts/rooms.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
-import { migrate } from '../../../../runtime/db/migrate.ts';
-import { openPglite } from '../../../../runtime/db/pglite.ts';
 import { listStreams } from '../../../../runtime/db/streams.repo.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
-import { silentLog } from '../../../../runtime/lib/log.ts';
-import { createCipher } from '../../../../runtime/lib/secrets.ts';
-import { Pushes } from '../../../../runtime/media/push/pushes.ts';
 import { LivekitServer, type LivekitSettings } from '../../../../runtime/publish/livekit/server.ts';
 import { LivekitKind } from '../../../../runtime/publish/livekit.ts';
-import { createPushTable } from '../../../../runtime/publish/push-memory.ts';
-import { describeOnBothDatabases, emptyPglite } from '../../../support/databases.ts';
+import { describeOnBothDatabases } from '../../../support/databases.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { FakeHost } from '../../../support/fake-host.ts';
-import { temporaryFolder } from '../../../support/folders.ts';
 import { ListLog } from '../../../support/list-log.ts';
 import { LivekitStandIn } from '../../../support/livekit.ts';
-import { type Clip, FakeStreams, recordClip } from '../../../support/stream-fixture.ts';
 import { until } from '../../../support/until.ts';
-import { WhipReceiver } from '../../../support/whip-receiver.ts';
 
 const ANNA = { name: 'user:anna' };
 const WHERE = { room: 'gate', participant: 'camera-gate-livekit' };
@@ -180,83 +170,5 @@ describeOnBothDatabases('a stream into a room of LiveKit', (database) => {
     assert.deepEqual([kind.status('show').camera, kind.status('show').room], ['gate', 'gate']);
     await kind.forget('show');
     assert.deepEqual(kind.names(), []);
-  });
-});
-
-describe('a camera in a room, with everything real but LiveKit', function () {
-  this.timeout(40_000);
-  let clip: Clip;
-  before(async () => {
-    clip = await recordClip({ seconds: 2 });
-  });
-
-  it('arrives at the ingress by WHIP, finds another when it is deleted meanwhile, and is back after a restart', async () => {
-    const db = await openPglite({ log: silentLog, from: await emptyPglite() });
-    await migrate(db, silentLog);
-    const livekit = await new LivekitStandIn().start();
-    const receiver = await new WhipReceiver().start();
-    const streams = new FakeStreams();
-    streams.play('gate', clip);
-    livekit.whipBase = receiver.url.replace('whip', 'http');
-    livekit.onKeys = (keys) => {
-      receiver.keys.clear();
-      for (const key of keys) receiver.keys.add(key);
-    };
-    livekit.isFed = (key) =>
-      receiver.sessions.some(
-        (one) => one.key === key && !one.ended && one.rtp.pictures.length > 0 && one.state === 'connected',
-      );
-    const folder = join(await temporaryFolder('livekit'), 'keys');
-    const log = new ListLog();
-    const server = new LivekitServer({ url: livekit.url, apiKey: livekit.apiKey, apiSecret: livekit.apiSecret });
-    const begin = async () => {
-      const pushes = new Pushes({
-        streams: async () => streams,
-        clock: systemClock,
-        log,
-        ffmpegPath: 'ffmpeg',
-        folder,
-        resolve: (camera) => camera || 'gate',
-        memory: createPushTable(db, createCipher(Buffer.alloc(32, 7))),
-      });
-      const kind = new LivekitKind({
-        db,
-        server,
-        pushes,
-        clock: systemClock,
-        log,
-        resolve: (camera) => camera || 'gate',
-      });
-      await pushes.start();
-      kind.load((await listStreams(db)).filter(({ type }) => type === 'livekit'));
-      return { pushes, kind };
-    };
-    let host = await begin();
-    const end = async () => {
-      await host.kind.stopAll();
-      await host.pushes.stop();
-    };
-    try {
-      const wish = { type: 'livekit', room: 'hall' } as const;
-      await host.kind.make({ name: 'show', camera: 'gate', wish, wanted: true }, ANNA);
-      const live = () => host.kind.status('show').state === 'live';
-      await until('it is live', live, 15_000);
-      await end();
-      host = await begin();
-      await until('it is live again', live, 15_000);
-      assert.equal(livekit.ingresses.size, 1, 'with the same ingress');
-      const [first] = [...livekit.ingresses.keys()];
-      livekit.deleteAll();
-      receiver.endAll();
-      await until('it is live with another', () => live() && host.kind.status('show').ingress !== first, 20_000);
-      assert.equal(livekit.ingresses.size, 1);
-      assert.equal(streams.starts('gate') >= 1, true);
-    } finally {
-      await end();
-      await streams.close();
-      await receiver.stop();
-      await livekit.stop();
-      await db.close();
-    }
   });
 });
