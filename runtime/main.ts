@@ -172,7 +172,7 @@ async function compose(
   const [ffmpegPath, cacheFolder] = [settings.FFMPEG_PATH, join(dataDir, 'cache')];
   const live = createLive({ clock, log, ffmpegPath, metrics, settings, cacheFolder, checkUrl, uplink });
   const { cameras } = live;
-  const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments'), disk: directDisk(log) });
+  const store = new SegmentStore({ folder: join(dataDir, 'segments'), log: log.child('segments'), disk: directDisk() });
   const { onBatch, onAttempt } = counts;
   const intake = createFrameIntake({ db, store, nodeId, clock, log: log.child('frames'), newId: uuidv7, onBatch });
   const frames = createFrames({ db, store, nodeId, intake });

@@ -1,5 +1,4 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import type { Log } from '../contracts/host.ts';
 import { type SegmentDisk, type SegmentFile, segmentDisk, segmentPath, writeAll } from './segment-files.ts';
 
 /** Places, lengths and memory of direct writes are whole pages: that suits sectors of 512 and of 4096 bytes (open(2), O_DIRECT). */
@@ -15,7 +14,7 @@ const MEMORY_BYTES = 4 * 1024 * 1024;
  * before Linux 6.6, some network and FUSE ones, other systems than Linux) it is written as by `segmentDisk`. For one store: the file that
  * was made last has the memory.
  */
-export function directDisk(log: Log): SegmentDisk {
+export function directDisk(): SegmentDisk {
   // Buffers begin anywhere; memory of WebAssembly begins at a page.
   const pages = MEMORY_BYTES / WASM_PAGE_BYTES;
   const memory = Buffer.from(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
@@ -27,9 +26,9 @@ export function directDisk(log: Log): SegmentDisk {
       if (constants.O_DIRECT === undefined) return plain;
       try {
         const handle = await open(segmentPath(folder, segment), constants.O_WRONLY | constants.O_DIRECT);
-        return new DirectFile({ handle, plain, memory, log });
-      } catch (error) {
-        log.debug('a segment is not written directly', { segment, error });
+        return new DirectFile(handle, plain, memory);
+      } catch {
+        // Whatever is the matter with it: the file is there and can be written as ever.
         return plain;
       }
     },
@@ -41,17 +40,15 @@ class DirectFile implements SegmentFile {
   readonly #handle: FileHandle;
   readonly #plain: SegmentFile;
   readonly #memory: Buffer;
-  readonly #log: Log;
   #isDirect = true;
   /** the part of the file that is in memory, and on disk */
   #from = 0;
   #to = 0;
 
-  constructor(parts: { handle: FileHandle; plain: SegmentFile; memory: Buffer; log: Log }) {
-    this.#handle = parts.handle;
-    this.#plain = parts.plain;
-    this.#memory = parts.memory;
-    this.#log = parts.log;
+  constructor(handle: FileHandle, plain: SegmentFile, memory: Buffer) {
+    this.#handle = handle;
+    this.#plain = plain;
+    this.#memory = memory;
   }
 
   async write(buffers: Buffer[], position: number): Promise<void> {
@@ -61,7 +58,6 @@ class DirectFile implements SegmentFile {
         return;
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        this.#log.debug('a segment is no longer written directly', { error });
         this.#isDirect = false;
       }
     }

@@ -30,7 +30,7 @@ function record(seq: number, bytes: number): NewRecord {
   return { header, jpeg, crc: crc32(jpeg) };
 }
 
-async function openStore(folder: string, disk = directDisk(silentLog), segmentBytes = 64 * MIB) {
+async function openStore(folder: string, disk = directDisk(), segmentBytes = 64 * MIB) {
   const made = new SegmentStore({ folder, log: silentLog, minFreeBytes: 0, segmentBytes, disk });
   await made.start();
   return made;
@@ -114,7 +114,7 @@ describe('directDisk', () => {
   });
 
   it('does not take one segment for another', async () => {
-    const store = await openStore(folder, directDisk(silentLog), 100_000);
+    const store = await openStore(folder, directDisk(), 100_000);
     const first = record(1, 80_000);
     const second = record(2, 80_000);
     const { locations } = await store.append([first]);
@@ -144,7 +144,7 @@ describe('directDisk', () => {
   });
 
   it('writes as ever once the file system takes no direct write', async () => {
-    const file = await directDisk(silentLog).create(folder, 1);
+    const file = await directDisk().create(folder, 1);
     const whole = randomBytes(8192);
     await file.write([whole], 0);
     // What is no whole block is refused by every file system that knows direct writes.
@@ -158,7 +158,7 @@ describe('directDisk', () => {
   });
 
   it('hands out nothing of a write that failed, and the second try at the same place counts', async () => {
-    const file = await directDisk(silentLog).create(folder, 1);
+    const file = await directDisk().create(folder, 1);
     const [first, second, third] = [randomBytes(8192), randomBytes(4096), randomBytes(4096)];
     await file.write([first], 0);
     await file.write([second], 8192);
