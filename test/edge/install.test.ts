@@ -135,6 +135,18 @@ describe('edge/install', () => {
     assert.equal((await read('etc/redeye/edge.env')).match(/SERVER_URL/g)?.length, 1);
   });
 
+  it('updates itself while the shell reads it', async () => {
+    assert.equal(run('install', '--server', 'http://10.0.0.2:1880', await release('1.2.0')).status, 0);
+    const next = await release('1.3.0');
+    const script = await readFile(SCRIPT, 'utf8');
+    await writeFile(join(next, 'edge/install'), script.replace('\n', `\n${'# a longer one\n'.repeat(500)}`));
+    const tool = join(root, 'usr/local/sbin/redeye-edge');
+    const done = spawnSync('sh', [tool, 'update', next, '--destdir', root], { encoding: 'utf8' });
+    assert.deepEqual([done.status, done.stderr], [0, '']);
+    assert.match(done.stdout, /Redeye 1\.3\.0 runs/);
+    assert.match(await readFile(tool, 'utf8'), /a longer one/);
+  });
+
   it('takes itself away again: with --purge what it kept, too', async () => {
     run('install', '--server', 'http://10.0.0.2:1880', await release('1.2.0'));
     await mkdir(join(root, 'var/lib/redeye-edge/spool'), { recursive: true });
