@@ -316,7 +316,7 @@ async function compose(
   });
 
   const { EDITOR_PORT } = settings;
-  const state = createServerState({ dataDir, db, store, jobs, fleet, broker, engine, relay });
+  const state = createServerState({ dataDir, db, clock, store, jobs, fleet, broker, engine, relay });
   registerServerGauges(metrics, state, VERSION);
   const app = createHttpApp({
     version: VERSION,

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { MessageBroker } from './broker/message-broker.ts';
+import type { Clock } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
 import type { BackgroundRecord, ServerState } from './contracts/metrics.ts';
 import type { FleetService, JobsService } from './contracts/services.ts';
 import { listBackups } from './db/backup-files.ts';
 import type { Db } from './db/db.ts';
+import { databaseFigures } from './db/figures.repo.ts';
 import { countUnpublished } from './db/outbox.repo.ts';
 import { lastRetentionRun } from './db/retention-runs.repo.ts';
 import type { OutboxRelay } from './events/outbox-relay.ts';
@@ -15,6 +17,7 @@ import { diskSpace } from './lib/machine.ts';
 export interface ServerStateParts {
   dataDir: string;
   db: Db;
+  clock: Clock;
   store: Pick<SegmentStore, 'segments'>;
   jobs: Pick<JobsService, 'counts'>;
   fleet: Pick<FleetService, 'devices'>;
@@ -25,7 +28,7 @@ export interface ServerStateParts {
 
 /** Puts together, from the stages, what the operations pages look at. */
 export function createServerState(parts: ServerStateParts): ServerState {
-  const { dataDir, db, store, jobs, fleet, broker, engine, relay } = parts;
+  const { dataDir, db, clock, store, jobs, fleet, broker, engine, relay } = parts;
   const backups = join(dataDir, 'backups');
   const records: (() => Promise<BackgroundRecord>)[] = [
     async () => {
@@ -63,7 +66,11 @@ export function createServerState(parts: ServerStateParts): ServerState {
       const found = await store.segments();
       return { count: found.length, bytes: found.reduce((sum, { size }) => sum + size, 0) };
     },
-    database: { kind: db.kind, ask: async () => void (await db.query('select 1')) },
+    database: {
+      kind: db.kind,
+      ask: async () => void (await db.query('select 1')),
+      figures: databaseFigures(db, clock),
+    },
     jobCounts: () => jobs.counts(),
     async devices() {
       // The server is in the register too, for its own cameras.

@@ -1,5 +1,6 @@
+import { SERVER_DEVICE } from '../../runtime/contracts/ids.ts';
 import { captureAnswer, type ImageRow, type SettingsRow, settingsAnswer } from './image.ts';
-import { leftOut, numberIn, type Operation, Refusal, type Tools } from './operation.ts';
+import { leftOut, numberIn, type Operation, Refusal, refusalOf, type Tools } from './operation.ts';
 
 /** Codes that mean to the asker: no camera service there. Its words are those of seed 002 (S2.14), the code says more. */
 const GONE = new Set([
@@ -10,16 +11,20 @@ const GONE = new Set([
   'camera.driver_missing',
 ]);
 
+/** What a health check tells of rather than ends by. */
+const TOLD = new Set(['camera.not_found', 'db.unavailable']);
+
 /** Has the words of S2.14 said for what makes a camera unreachable; everything else keeps its own. */
 async function reaching<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof Refusal && GONE.has(error.code)) {
-      throw new Refusal(503, error.code, 'Camera service unavailable');
-    }
-    throw error;
+    throw error instanceof Refusal ? inSeedWords(error) : error;
   }
+}
+
+function inSeedWords(refusal: Refusal): Refusal {
+  return GONE.has(refusal.code) ? new Refusal(503, refusal.code, 'Camera service unavailable') : refusal;
 }
 
 function wishes(body: Readonly<Record<string, unknown>>) {
@@ -30,16 +35,24 @@ function wishes(body: Readonly<Record<string, unknown>>) {
 
 const capture: Operation = async ({ body }, tools) => {
   const wished = wishes(body);
-  const { id } = await tools.camera();
-  const image = (await reaching(tools.api('POST', `/cameras/${id}/capture`, wished))) as ImageRow;
-  const saved = { imageId: image.id, databaseSaved: true, warning: null };
-  return { status: 201, body: { ...captureAnswer(image), ...saved } };
+  const path = `/cameras/${await tools.cameraId()}/capture`;
+  const answer = await tools.raw({ method: 'POST', path, body: wished });
+  const {
+    code,
+    image: unsaved,
+    message,
+  } = (answer.body ?? {}) as { code?: string; image?: ImageRow; message?: string };
+  // The picture counts, not its row (S2.40).
+  if (code === 'image.unsaved' && unsaved)
+    return { status: 201, body: { ...captureAnswer(unsaved), imageId: null, databaseSaved: false, warning: message } };
+  if (answer.status >= 400) throw inSeedWords(refusalOf(answer));
+  const image = answer.body as ImageRow;
+  return { status: 201, body: { ...captureAnswer(image), imageId: image.id, databaseSaved: true, warning: null } };
 };
 
 const settings: Operation = async ({ method, body }, tools) => {
   const change = method === 'PUT' ? wishes(body) : undefined;
-  const { id } = await tools.camera();
-  const path = `/cameras/${id}/settings`;
+  const path = `/cameras/${await tools.cameraId()}/settings`;
   const answer = change ? tools.api('PUT', path, change) : tools.api('GET', path);
   return { status: 200, body: settingsAnswer((await reaching(answer)) as SettingsRow) };
 };
@@ -50,19 +63,30 @@ const preview: Operation = async ({ origin }, tools) => {
   return { status: 200, body: { streamUrl: `${origin}/api/v1/cameras/${id}/mjpeg?token=${token}` } };
 };
 
-const health: Operation = async (_ask, tools) => {
-  const camera = await tools.camera().catch((error: unknown) => {
-    if (error instanceof Refusal && error.code === 'camera.not_found') return undefined;
+/** Asked afresh, as the backend of seed 002 asks its camera service (S2.10); always 200. */
+const health: Operation = async (_ask, { raw, cameraId, host }) => {
+  const id = await cameraId().catch((error: unknown) => {
+    if (error instanceof Refusal && TOLD.has(error.code)) return undefined;
     throw error;
   });
-  const isWell = camera !== undefined && camera.state !== 'failed' && camera.state !== 'offline';
+  const [known, devices] = await Promise.all([
+    id === undefined ? undefined : raw({ method: 'GET', path: `/cameras/${id}/settings?fresh=true` }),
+    raw({ method: 'GET', path: '/devices' }),
+  ]);
+  if (known && [401, 403].includes(known.status)) throw refusalOf(known);
+  const isWell = known?.status === 200 && (known.body as SettingsRow).connected === true;
+  const { items = [] } = (devices.body ?? {}) as { items?: { id: string; state: string }[] };
   return {
     status: 200,
     body: {
       status: isWell ? 'ok' : 'error',
       service: 'camera',
-      timestamp: new Date(tools.host.clock.now()).toISOString(),
-      checks: { database: true, pythonCamera: isWell, raspberryPi: isWell },
+      timestamp: new Date(host.clock.now()).toISOString(),
+      checks: {
+        database: devices.status !== 503,
+        pythonCamera: isWell,
+        raspberryPi: items.some(({ id: device, state }) => device !== SERVER_DEVICE && state !== 'offline'),
+      },
     },
   };
 };

@@ -35,7 +35,7 @@ export default (RED: NodeAPI) =>
             const refusal = asRefusal(thrown);
             if (refusal.code === 'internal.error') log.error('a request was not answered', { error: thrown });
             if (refusal.status >= 500) status.failed(refusal.message);
-            const payload = (dialect.refuse ?? dialectError)(dialect.shape, refusal);
+            const payload = dialectError(dialect.shape, refusal);
             send([{ ...msg, payload, statusCode: refusal.status, headers: {} }, null]);
           }
         },

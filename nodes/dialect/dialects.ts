@@ -1,5 +1,5 @@
-import type { dialectError, ErrorShape } from '../../runtime/contracts/dialects.ts';
-import { camsuite, camsuiteRefusal } from './camsuite.ts';
+import type { ErrorShape } from '../../runtime/contracts/dialects.ts';
+import { camsuite } from './camsuite.ts';
 import { compucytoBackend } from './compucyto-backend.ts';
 import { compucytoService } from './compucyto-service.ts';
 import { mediamtx } from './mediamtx.ts';
@@ -13,13 +13,11 @@ export interface Dialect {
   /** how its clients know an error */
   shape: ErrorShape;
   operations: Record<string, Operation>;
-  /** where errors of it look otherwise */
-  refuse?: typeof dialectError;
 }
 
 /** Every API that is answered, by the name in the node's form. */
 export const DIALECTS: Readonly<Record<string, Dialect | undefined>> = {
-  camsuite: { shape: 'suite', operations: camsuite, refuse: camsuiteRefusal },
+  camsuite: { shape: 'suite', operations: camsuite },
   'compucyto-backend': { shape: 'nest', operations: compucytoBackend },
   'compucyto-service': { shape: 'fastapi', operations: compucytoService },
   mediamtx: { shape: 'mediamtx', operations: mediamtx },

@@ -37,6 +37,8 @@ export interface Tools {
   raw(request: ApiRequest): Promise<ApiAnswer>;
   /** The camera that is meant: `?camera=`, else DIALECT_CAMERA, else the first one that the asker may see. */
   camera(): Promise<CameraRow>;
+  /** Its id alone: where it is named, nobody is asked whether it is there. */
+  cameraId(): Promise<string>;
   /** Keeps something for as long as the node runs. */
   readonly memory: Map<string, unknown>;
 }
@@ -76,6 +78,7 @@ export class Refusal extends Error {
 /** Makes the tools of one request. */
 export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, memory: Tools['memory']): Tools {
   const raw = (request: ApiRequest) => api.call(request, askedBy);
+  const wanted = ask.query.camera ?? ask.params.camera ?? api.dialectCamera;
   const tools: Tools = {
     host,
     raw,
@@ -85,9 +88,9 @@ export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, m
       if (answer.status >= 400) throw refusalOf(answer);
       return answer.body;
     },
+    cameraId: async () => (wanted === undefined ? (await tools.camera()).id : encodeURIComponent(wanted)),
     async camera() {
       const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
-      const wanted = ask.query.camera ?? ask.params.camera ?? api.dialectCamera;
       const found = wanted === undefined ? items[0] : items.find(({ id }) => id === wanted);
       if (!found)
         throw new Refusal(404, 'camera.not_found', wanted ? `there is no camera ${wanted}` : 'there is no camera');

@@ -1,4 +1,4 @@
-import { numberIn, type Operation, type Tools } from './operation.ts';
+import { numberIn, type Operation, Refusal, refusalOf, type Tools } from './operation.ts';
 
 interface EventRow {
   id: string;
@@ -16,6 +16,8 @@ interface CaptureRow {
   height: number;
   captured_at: string;
 }
+
+const EVENT_PICTURE = /^events\/[0-9a-f-]{36}\/images\/[a-z]+\.jpg$/;
 
 /** The picture of an event that seed 004 would have had: the one that the event began with. */
 const ROLES = ['during', 'pre', 'post', 'thumb'];
@@ -82,7 +84,13 @@ interface Figures {
   };
   queue: { by_state: Record<string, number> } | null;
   disk: { free_bytes: number } | null;
-  database: { kind: string; up: boolean };
+  database: {
+    kind: string;
+    up: boolean;
+    version: string | null;
+    size_bytes: number | null;
+    tables: { name: string; rows: number; last_write: string | null; size_bytes: number }[] | null;
+  };
   devices: { total: number } | null;
   system: {
     cpu_load: number[];
@@ -118,22 +126,40 @@ const queue: Operation = async (_ask, tools) => {
   return { status: 200, body: { ok: true, queue: states, depth } };
 };
 
-/** What only the database's own tools know is null. */
+/** Sizes in MB. Rows of large tables are the database's own estimate; what it does not answer is null. */
 const database: Operation = async (_ask, tools) => {
   const { database: found, queue: jobs, devices: known, ingest: taken } = await figures(tools);
+  const rowsOf = (name: string) => found.tables?.find((table) => table.name === name)?.rows ?? null;
   const body = {
     ok: true,
     connected: found.up,
-    version: found.kind,
-    dbSizeMb: null,
-    captures: null,
-    events: null,
+    version: found.version ?? found.kind,
+    dbSizeMb: found.size_bytes === null ? null : megabytes(found.size_bytes),
+    captures: rowsOf('captures'),
+    events: rowsOf('events'),
     jobs: jobs ? Object.values(jobs.by_state).reduce((sum, count) => sum + count, 0) : null,
     devices: known?.total ?? null,
     ingestAudit: taken.success_total + taken.failures_total,
-    tables: [],
+    tables: (found.tables ?? []).map(({ name, rows, last_write, size_bytes }) => {
+      return { name, rows, lastWrite: last_write, size: megabytes(size_bytes) };
+    }),
   };
   return { status: 200, body };
+};
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e4) / 100;
+}
+
+/** Pictures of events, where seed 004's dashboard looks for them: `/static/` and the `storage_uri` of an event. Nothing else is served. */
+const staticFile: Operation = async ({ path }, { raw }) => {
+  const wanted = path.replace(/^\/static\/+/, '').replace(/^api\/v1\//, '');
+  if (wanted.split(/[/\\]|%2f|%5c/i).some((part) => /^(\.|%2e){2}$/i.test(part)))
+    throw new Refusal(403, 'auth.forbidden', 'forbidden');
+  if (!EVENT_PICTURE.test(wanted)) throw new Refusal(404, 'route.not_found', 'not found');
+  const answer = await raw({ method: 'GET', path: `/${wanted}` });
+  if (answer.status !== 200) throw refusalOf(answer);
+  return { status: 200, body: answer.body, headers: { 'Content-Type': 'image/jpeg' } };
 };
 
 const system: Operation = async (_ask, tools) => {
@@ -155,4 +181,12 @@ function share(part: number): number {
 }
 
 /** What PiVision's dashboard asks (seed 004 §2.5). Its device contract and `/health` are the product's own routes. */
-export const pivision: Record<string, Operation> = { events, devices, ingest, queue, database, system };
+export const pivision: Record<string, Operation> = {
+  events,
+  devices,
+  ingest,
+  queue,
+  database,
+  system,
+  static: staticFile,
+};

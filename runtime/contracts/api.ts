@@ -31,6 +31,7 @@ export const ErrorBody = Type.Object(
     message: Type.String(),
     code: Type.String({ description: 'what the runbook explains' }),
     field: Type.Optional(Type.String({ description: 'what of the request is wrong' })),
+    image: Type.Optional(Type.Unknown({ description: 'with image.unsaved only: what is known of the picture' })),
     reason: Type.Optional(Type.String({ description: 'why, where the message is one that clients know by heart' })),
   },
   { title: 'ErrorBody' },
@@ -64,13 +65,25 @@ export const UserAccount = Type.Object(
 );
 export type UserAccount = Static<typeof UserAccount>;
 
+/** With the fields that the backend of seed 002 has beside ours (S2.11). */
+export const LoginUser = Type.Object(
+  {
+    ...userFields,
+    username: Type.String({ description: 'the same as name' }),
+    fullName: Type.Null(),
+    labRole: Type.Null(),
+    preferences: Type.Object({}),
+  },
+  { title: 'LoginUser' },
+);
+
 export const LoginAnswer = Type.Object(
   {
     access_token: Type.String({ examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9…'] }),
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({ description: 'seconds', examples: [900] }),
     refresh_token: Type.String({ description: 'good for one use' }),
-    user: UserRecord,
+    user: LoginUser,
   },
   { title: 'LoginAnswer' },
 );

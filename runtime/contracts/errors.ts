@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   'capture.bytes_gone': 410,
   'event.not_found': 404,
   'image.not_found': 404,
+  'image.unsaved': 503,
   'product.not_found': 404,
   'video.not_found': 404,
   'capture.busy': 503,

@@ -69,6 +69,34 @@ export const ImageRecord = Type.Object(
 );
 export type ImageRecord = Static<typeof ImageRecord>;
 
+/** `DELETE /images/{id}`, as seed 002 answers it. */
+export const ImageDeleted = Type.Object(
+  { success: Type.Literal(true), message: Type.String(), imageId: Type.Integer() },
+  { title: 'ImageDeleted' },
+);
+
+/** A picture in a list that was asked for by `page`: with the fields of seed 002's table too. */
+export const SeedImage = Type.Object(
+  {
+    ...ImageRecord.properties,
+    userId: nullable(Type.Integer()),
+    job_id: Type.Null(),
+    filepath: Type.String(),
+    thumbnail_path: Type.String(),
+    capturedAt: time(),
+    x_position: Type.Null(),
+    y_position: Type.Null(),
+    z_position: Type.Null(),
+    exposureTime: nullable(Type.Number()),
+    exposure_time: nullable(Type.Number()),
+    gamma: Type.Null(),
+    fileSize: Type.Integer(),
+    file_size: Type.Integer(),
+  },
+  { title: 'SeedImage' },
+);
+export type SeedImage = Static<typeof SeedImage>;
+
 const productFields = {
   name: Type.String({ minLength: 1, maxLength: 200 }),
   description: nullable(Type.String({ maxLength: 2000 })),
@@ -153,7 +181,7 @@ export type Pagination = Static<typeof Pagination>;
 
 /** A list as our own API has it, or, asked with `page`, as seed 002 has it. */
 export const ImagePage = Type.Union(
-  [pageOf(ImageRecord), Type.Object({ data: Type.Array(ImageRecord), pagination: Pagination })],
+  [pageOf(ImageRecord), Type.Object({ data: Type.Array(SeedImage), pagination: Pagination })],
   { title: 'ImageList' },
 );
 export const VideoPage = Type.Union(
@@ -240,7 +268,8 @@ export interface GalleryService {
    * `camera.setting_invalid`, `product.not_found`, `disk.full`.
    */
   capture(camera: string, body: CaptureBody, asker: Asker, signal?: AbortSignal): Promise<ImageRecord>;
-  settings(camera: string): Promise<CameraSettingsAnswer>;
+  /** From memory when they are known, unless `fresh`. */
+  settings(camera: string, options?: { fresh?: boolean }): Promise<CameraSettingsAnswer>;
   /** Changes settings of a camera here or at its device. Throws as `capture`. */
   applySettings(camera: string, change: CameraSettingsChange, actor: Actor): Promise<CameraSettingsAnswer>;
   status(camera: string): Promise<CameraStatusAnswer>;

@@ -143,6 +143,8 @@ export interface IceServer {
 
 /** An open WHEP session: what goes into the 201. */
 export interface OpenedSession {
+  /** names it towards operators, as in the list of sessions */
+  id: string;
   /** 192 random bits: whoever has it may change and end the session */
   secret: string;
   /** SDP */

@@ -44,12 +44,20 @@ export interface BackgroundRecord {
   details?: string;
 }
 
+/** How large the database is, and its tables by name. */
+export interface DatabaseFigures {
+  /** as `17.2` */
+  version: string;
+  sizeBytes: number;
+  tables: { name: string; rows: number; lastWrite: Date | null; sizeBytes: number }[];
+}
+
 /** What the operations pages look at; each call measures now. */
 export interface ServerState {
   /** of the disk that holds the data folder */
   disk(): Promise<{ freeBytes: number; totalBytes: number }>;
   segments(): Promise<{ count: number; bytes: number }>;
-  database: { kind: 'postgres' | 'pglite'; ask(): Promise<void> };
+  database: { kind: 'postgres' | 'pglite'; ask(): Promise<void>; figures(): Promise<DatabaseFigures> };
   jobCounts(): Promise<Record<JobState, number>>;
   /** devices that are online, and all */
   devices(): Promise<{ online: number; total: number }>;
@@ -115,6 +123,18 @@ export const MetricsAnswer = Type.Object(
       up: Type.Boolean(),
       answer_ms: nullable(Type.Number()),
       level: level(),
+      version: nullable(Type.String()),
+      size_bytes: nullable(count()),
+      tables: nullable(
+        Type.Array(
+          Type.Object({
+            name: Type.String(),
+            rows: count('an estimate where there are very many'),
+            last_write: nullable(time()),
+            size_bytes: count('with its indexes'),
+          }),
+        ),
+      ),
     }),
     devices: nullable(Type.Object({ online: count(), total: count() })),
     events_waiting: nullable(count()),

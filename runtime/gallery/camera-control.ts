@@ -87,9 +87,10 @@ export class CameraControl implements Part {
     return record;
   }
 
-  /** Throws `camera.unreachable`, `camera.no_picture`. */
-  async settings(camera: string): Promise<CameraSettingsAnswer> {
+  /** `fresh`: not from memory. Throws `camera.unreachable`, `camera.no_picture`. */
+  async settings(camera: string, { fresh = false } = {}): Promise<CameraSettingsAnswer> {
     const record = await this.record(camera);
+    if (fresh) return this.#answer(record, await this.#fetch(record));
     const known = this.#known.get(camera);
     const isFresh = known && this.#options.clock.monotonicMs() - known.at < FRESH_MS;
     if (known && !isFresh) this.#fetch(record).catch(() => this.#known.delete(camera));

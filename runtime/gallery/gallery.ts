@@ -72,6 +72,7 @@ export class Gallery implements GalleryService, Part {
   }
 
   async stop(): Promise<void> {
+    this.#store.close();
     await this.#control.stop();
   }
 
@@ -103,8 +104,8 @@ export class Gallery implements GalleryService, Part {
     });
   }
 
-  settings(camera: string): Promise<CameraSettingsAnswer> {
-    return this.#control.settings(camera);
+  settings(camera: string, options?: { fresh?: boolean }): Promise<CameraSettingsAnswer> {
+    return this.#control.settings(camera, options);
   }
 
   async applySettings(camera: string, change: CameraSettingsChange, actor: Actor): Promise<CameraSettingsAnswer> {

@@ -20,6 +20,10 @@ export const IMAGE_FOLDER = 'images';
 /** A file without a row may be one whose row is just being written. */
 const ORPHAN_AGE_MS = 3_600_000;
 const NAMES_TRIED = 5;
+/** A database that comes back is found so soon. */
+const AGAIN_MS = 10_000;
+/** More than that is no short outage: files must not fill the disk for rows that never come. */
+const MOST_UNSAVED = 100;
 
 export interface ImageStoreOptions {
   db: Db;
@@ -40,6 +44,9 @@ export class ImageStore {
   readonly #options: ImageStoreOptions;
   /** the folder of the last picture, and when it is durably there */
   #day: { folder: string; made: Promise<void> } | undefined;
+  /** pictures whose rows the database did not take */
+  readonly #unsaved: Omit<NewImage, 'filename'>[] = [];
+  #stopTrying: (() => void) | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -55,24 +62,30 @@ export class ImageStore {
     if (orphans.length > 0) log.info('pictures that never got a row were deleted', { files: orphans.length });
   }
 
-  /** Keeps a picture; resolves when it is durable. Throws `disk.full`, `product.not_found`. */
+  /** Tries no more to save what is unsaved; its files go at a later start, as those of any picture without a row. */
+  close(): void {
+    this.#stopTrying?.();
+    this.#stopTrying = undefined;
+  }
+
+  /**
+   * Keeps a picture; resolves when it is durable. Throws `disk.full`, `product.not_found`, and `image.unsaved` with the facts in `image`
+   * when the file is there and only the database is not: its row is then made as soon as it can be.
+   */
   async add(jpeg: Buffer, facts: ImageFacts): Promise<ImageRow> {
-    const { db, folder, clock, newId } = this.#options;
+    const { folder, clock, newId } = this.#options;
     const day = facts.capturedAt.toISOString().slice(0, 10);
     const path = `${IMAGE_FOLDER}/${day}/${newId()}.jpg`;
     const sha256 = createHash('sha256').update(jpeg).digest();
     await this.#write(path, jpeg);
+    const image = { ...facts, path, sha256, size: jpeg.length, at: new Date(clock.now()) };
     try {
-      for (let tried = 0; tried < NAMES_TRIED; tried += 1) {
-        const filename = filenameOf(facts.capturedAt, tried);
-        const image = { ...facts, filename, path, sha256, size: jpeg.length, at: new Date(clock.now()) };
-        const row = await insertImage(db, image);
-        if (row) return row;
-      }
-      throw new Error('no name was free for the picture');
+      return await this.#insert(image);
     } catch (error) {
+      const noProduct = isNoProduct(error);
+      if (!noProduct && this.#unsaved.length < MOST_UNSAVED) throw this.#saveLater(image, error);
       await rm(join(folder, path), { force: true });
-      if ((error as { code?: unknown }).code === '23503')
+      if (noProduct)
         throw new AppError('product.not_found', `there is no product ${facts.productId}`, { field: 'product_id' });
       throw error;
     }
@@ -92,6 +105,46 @@ export class ImageStore {
     if (!row) return false;
     await this.#finish(row);
     return true;
+  }
+
+  async #insert(image: Omit<NewImage, 'filename'>): Promise<ImageRow> {
+    for (let tried = 0; tried < NAMES_TRIED; tried += 1) {
+      const row = await insertImage(this.#options.db, { ...image, filename: filenameOf(image.capturedAt, tried) });
+      if (row) return row;
+    }
+    throw new Error('no name was free for the picture');
+  }
+
+  #saveLater(image: Omit<NewImage, 'filename'>, cause: unknown): AppError {
+    this.#unsaved.push(image);
+    this.#stopTrying ??= this.#options.clock.after(AGAIN_MS, () => void this.#saveUnsaved());
+    const { path: _path, sha256: _sha256, at: _at, capturedAt, productId, userId, ...facts } = image;
+    const shown = { ...facts, filename: filenameOf(capturedAt, 0), captured_at: capturedAt.toISOString() };
+    const words = 'the picture is taken, but the database does not answer: it will be listed once that is back';
+    const told = { ...shown, product_id: productId, user_id: userId };
+    return new AppError('image.unsaved', words, { image: told }, { cause });
+  }
+
+  async #saveUnsaved(): Promise<void> {
+    const { log, clock } = this.#options;
+    let image = this.#unsaved[0];
+    while (image && this.#stopTrying) {
+      try {
+        const { id } = await this.#insert(image);
+        log.info('a picture that the database had not taken is saved', { image: id });
+      } catch (error) {
+        if (!isNoProduct(error)) {
+          log.warn('a picture is still not saved', { path: image.path, error });
+          break;
+        }
+        // Its product went meanwhile: the picture stays, as those do that hung on it.
+        image = { ...image, productId: null };
+        continue;
+      }
+      this.#unsaved.shift();
+      image = this.#unsaved[0];
+    }
+    if (this.#stopTrying) this.#stopTrying = image && clock.after(AGAIN_MS, () => void this.#saveUnsaved());
   }
 
   async #finish({ id, path }: { id: number; path: string }): Promise<void> {
@@ -153,6 +206,11 @@ export class ImageStore {
     }
     return orphans;
   }
+}
+
+/** No row of `products` has that id (foreign key, PostgreSQL's 23503). */
+function isNoProduct(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '23503';
 }
 
 /** As seed 002 names its pictures (S2.5): `capture_YYYYMMDD_HHMMSS_mmm.jpg`, in UTC; a second one of that millisecond gets a tail. */

@@ -27,6 +27,8 @@ export function errorBody(error: AppError): ErrorBody {
     message: hidden ? 'something went wrong on our side; the log says what' : error.message,
     code: error.code,
     ...(error.details.field === undefined ? {} : { field: error.details.field }),
+    // The picture itself is there: whoever can do without its row is told of it (S2.40).
+    ...(error.code === 'image.unsaved' && { image: error.details.image }),
     ...(typeof error.details.reason === 'string' && SAID_TWICE.has(error.code) && { reason: error.details.reason }),
   };
 }

@@ -78,7 +78,12 @@ async function look({ database, folders, background }: HealthParts['state']) {
   ]);
   return {
     ok: trouble === null && directories.every(({ writable }) => writable) && records.every(({ ok }) => ok),
-    db: { connected: trouble === null, kind: database.kind, error: trouble },
+    db: {
+      connected: trouble === null,
+      kind: database.kind,
+      path: database.kind === 'pglite' ? 'db' : null,
+      error: trouble,
+    },
     directories,
     background: records,
   };

@@ -18,7 +18,7 @@ export async function systemMetrics({
   clock,
   machine = machineState,
 }: SystemMetricsParts): Promise<MetricsAnswer> {
-  const [system, disk, segments, jobs, devices, waiting, database] = await Promise.all([
+  const [system, disk, segments, jobs, devices, waiting, database, tables] = await Promise.all([
     machine(),
     orNull(state.disk()),
     orNull(state.segments()),
@@ -26,6 +26,7 @@ export async function systemMetrics({
     orNull(state.devices()),
     orNull(state.outboxWaiting()),
     answerTime(state, clock),
+    orNull(state.database.figures()),
   ]);
   const ingest = frames.lastHour();
   const depth = jobs ? jobs.queued + jobs.failed : null;
@@ -57,7 +58,18 @@ export async function systemMetrics({
         segments: segments.count,
         segments_bytes: segments.bytes,
       },
-    database: { kind: state.database.kind, up: database !== null, answer_ms: database, level: databaseLevel },
+    database: {
+      kind: state.database.kind,
+      up: database !== null,
+      answer_ms: database,
+      level: databaseLevel,
+      version: tables?.version ?? null,
+      size_bytes: tables?.sizeBytes ?? null,
+      tables:
+        tables?.tables.map(({ name, rows, lastWrite, sizeBytes }) => {
+          return { name, rows, last_write: lastWrite?.toISOString() ?? null, size_bytes: sizeBytes };
+        }) ?? null,
+    },
     devices,
     events_waiting: waiting,
     mqtt_connections: state.mqttConnections(),

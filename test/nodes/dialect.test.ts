@@ -99,6 +99,79 @@ describe('dialect', () => {
     await flow.stop();
   });
 
+  it('captures also where the row is not saved, and says so (S2.40)', async () => {
+    const fake = new FakeHost();
+    fake.api.dialectCamera = 'gate';
+    const size = { width: 640, height: 480, size: 1234 };
+    const image = { ...size, filename: 'capture_20261121_120000_000.jpg', exposure: 40, gain: 2, metadata: {} };
+    const message = 'the picture is taken, but the database does not answer';
+    const body = { code: 'image.unsaved', message, image: { ...image, captured_at: '2026-11-21T12:00:00.000Z' } };
+    fake.api.answers.set('POST /cameras/gate/capture', { status: 503, body });
+    const flow = await playFlow(node('compucyto-backend', 'capture'), { host: fake.host });
+    flow.inject('n', { req: request('POST', '/capture'), payload: { exposure: 40 } });
+    const { statusCode, payload } = await flow.next('n');
+    assert.deepEqual(
+      [statusCode, payload.success, payload.imageId, payload.databaseSaved, payload.warning],
+      [201, true, null, false, message],
+    );
+    assert.deepEqual([payload.filename, payload.exposureTime, payload.fileSize], [image.filename, 40, 1234]);
+    assert.deepEqual(fake.api.asked.length, 1, 'no list of cameras is asked for: the camera is named');
+    await flow.stop();
+  });
+
+  it("lists events as seed 004's dashboard reads them, and serves their pictures and nothing else below /static", async () => {
+    const fake = new FakeHost();
+    const id = '01a1fe07-e281-743d-babd-e31a8a1bed0d';
+    const url = `/api/v1/events/${id}/images/during.jpg`;
+    const started_at = new Date(Date.now() - 150_000).toISOString();
+    const event = { id, device: 'esp', type: 'interaction_detected', started_at, note: 'a hand', score: 0.4 };
+    const items = [{ ...event, images: { during: url, pre: 'x' }, details: { captures: { start: 'c1' } } }];
+    fake.api.answers.set('GET /events?limit=20', {
+      body: { items: [...items, { ...event, images: {}, details: {} }] },
+    });
+    fake.api.answers.set('GET /captures/c1', { body: { width: 640, height: 480, captured_at: started_at } });
+    fake.api.answers.set(`GET /events/${id}/images/during.jpg`, { body: Buffer.from('a picture') });
+    const asked = async (operation: string, path: string) => {
+      const flow = await playFlow(node('pivision', operation), { host: fake.host });
+      flow.inject('n', { req: request('GET', path) });
+      const came = await flow.next('n');
+      await flow.stop();
+      return came;
+    };
+    const { payload } = await asked('events', '/api/v1/admin/events');
+    const common = {
+      id,
+      device_id: 'esp',
+      event_type: event.type,
+      event_ts: started_at,
+      note: 'a hand',
+      confidence: 0.4,
+    };
+    assert.deepEqual(payload, {
+      ok: true,
+      events: [
+        {
+          ...{ ...common, storage_uri: url, width: 640, height: 480, capture_ts: started_at },
+          ...{ has_image: true, resolution: '640x480', age_minutes: 2 },
+        },
+        {
+          ...{ ...common, storage_uri: null, width: null, height: null, capture_ts: started_at },
+          ...{ has_image: false, resolution: null, age_minutes: 2 },
+        },
+      ],
+    });
+    const picture = await asked('static', `/static/${url}`);
+    assert.deepEqual([picture.statusCode, String(picture.payload)], [200, 'a picture']);
+    assert.equal(picture.headers['Content-Type'], 'image/jpeg');
+    assert.equal((await asked('static', `/static${url}`)).statusCode, 200);
+    for (const [path, status] of [
+      ['/static/images/7/image.jpg', 404],
+      ['/static/../tokens.key', 403],
+      ['/static/events/..%2F..%2Ftokens.key', 403],
+    ] as const)
+      assert.equal((await asked('static', path)).statusCode, status, path);
+  });
+
   it('leads below the path of PUBLIC_URL, in addresses it answers and where it sends on', async () => {
     const fake = new FakeHost();
     fake.api.basePath = '/redeye';

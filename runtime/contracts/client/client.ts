@@ -37,6 +37,7 @@ import type {
   EventRecord,
   EventRecordPage,
   GraphRecordPage,
+  ImageDeleted,
   ImageList,
   ImageRecord,
   IngressAccess,
@@ -301,8 +302,8 @@ export function createClient(send: Send) {
       send<ImageRecord>({ method: 'POST', path: `api/v1/cameras/${part(id)}/capture`, body, options }),
 
     /** How a camera captures, and what of it can be changed */
-    getCameraSettings: (id: string | number, options?: CallOptions) =>
-      send<CameraSettingsAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/settings`, options }),
+    getCameraSettings: (id: string | number, query: { fresh?: boolean | undefined } = {}, options?: CallOptions) =>
+      send<CameraSettingsAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/settings`, query, options }),
 
     /** Change what is named; it holds until the server or the device is started again */
     putCameraSettings: (id: string | number, body: CameraSettingsPut, options?: CallOptions) =>
@@ -330,7 +331,7 @@ export function createClient(send: Send) {
 
     /** Delete a picture and its file */
     deleteImage: (id: string | number, options?: CallOptions) =>
-      send<void>({ method: 'DELETE', path: `api/v1/images/${part(id)}`, options }),
+      send<ImageDeleted>({ method: 'DELETE', path: `api/v1/images/${part(id)}`, options }),
 
     /** Products, newest first; who is limited to some cameras sees their own, and those with pictures of these */
     getProducts: (query: { limit?: number | undefined; cursor?: string | undefined; search?: string | undefined } = {}, options?: CallOptions) =>

@@ -497,6 +497,8 @@ export type ErrorBody = {
   code: string;
   /** what of the request is wrong */
   field?: string;
+  /** with image.unsaved only: what is known of the picture */
+  image?: unknown;
   /** why, where the message is one that clients know by heart */
   reason?: string;
 };
@@ -576,8 +578,14 @@ export type GraphRecordPage = {
   next: string | null;
 };
 
+export type ImageDeleted = {
+  success: true;
+  message: string;
+  imageId: number;
+};
+
 export type ImageList = ImageRecordPage | {
-  data: ImageRecord[];
+  data: SeedImage[];
   pagination: Pagination;
 };
 
@@ -725,13 +733,29 @@ export type LoginAnswer = {
   expires_in: number;
   /** good for one use */
   refresh_token: string;
-  user: UserRecord;
+  user: LoginUser;
 };
 
 export type LoginBody = {
   /** e-mail address or user name */
   email: string;
   password: string;
+};
+
+export type LoginUser = {
+  id: number;
+  name: string;
+  email: string | null;
+  role: "admin" | "operator" | "viewer";
+  /** ids of the cameras they may see; null: all */
+  cameras: string[] | null;
+  may_edit_flows: boolean;
+  must_change_password: boolean;
+  /** the same as name */
+  username: string;
+  fullName: null;
+  labRole: null;
+  preferences: Record<string, never>;
 };
 
 export type MetricsAnswer = {
@@ -782,6 +806,16 @@ export type MetricsAnswer = {
     up: boolean;
     answer_ms: number | null;
     level: "ok" | "watch" | "bad";
+    version: string | null;
+    size_bytes: number | null;
+    tables: {
+      name: string;
+      /** an estimate where there are very many */
+      rows: number;
+      last_write: string | null;
+      /** with its indexes */
+      size_bytes: number;
+    }[] | null;
   };
   devices: {
     online: number;
@@ -995,6 +1029,41 @@ export type RoisAnswer = {
 export type RoiSet = {
   version?: number;
   rois: Roi[];
+};
+
+export type SeedImage = {
+  id: number;
+  camera: string;
+  device: string;
+  product_id: number | null;
+  user_id: number | null;
+  filename: string;
+  image: string;
+  description: string | null;
+  captured_at: string;
+  /** ms; null: the camera found it by itself, or does not say */
+  exposure: number | null;
+  gain: number | null;
+  width: number;
+  height: number;
+  /** bytes */
+  size: number;
+  metadata: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+  userId: number | null;
+  job_id: null;
+  filepath: string;
+  thumbnail_path: string;
+  capturedAt: string;
+  x_position: null;
+  y_position: null;
+  z_position: null;
+  exposureTime: number | null;
+  exposure_time: number | null;
+  gamma: null;
+  fileSize: number;
+  file_size: number;
 };
 
 export type SessionRecord = {

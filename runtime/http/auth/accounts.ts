@@ -236,7 +236,7 @@ export class Accounts {
     const now = this.#clock.now();
     const seconds = Math.floor(now / 1000);
     const lifetime = user.longToken ? LONG_ACCESS_S : ACCESS_S;
-    const access = await new SignJWT({ role: user.role, name: user.name, pwd: printOf(user) })
+    const access = await new SignJWT({ role: user.role, name: user.name, email: user.email, pwd: printOf(user) })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setSubject(String(user.id))
       .setIssuer(ISSUER)
@@ -252,7 +252,7 @@ export class Accounts {
       token_type: 'Bearer',
       expires_in: lifetime,
       refresh_token: refresh,
-      user: userRecord(user),
+      user: { ...userRecord(user), username: user.name, fullName: null, labRole: null, preferences: {} },
     };
   }
 }

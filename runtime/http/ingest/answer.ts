@@ -17,10 +17,25 @@ export function answer(res: ServerResponse, status: number, body: object, header
   res.end(text);
 }
 
+/** What seed 004's server says of the same faults (§2.5): its clients log these words. */
+const SEED_WORDS: readonly [ours: RegExp, seeds: string][] = [
+  [/^(\S+) is missing$/, 'missing required field: $1'],
+  [/^(\S+) must be integer$/, 'invalid integer field: $1'],
+  [/^\S+ is not valid JSON in UTF-8$/, 'invalid json'],
+  [/^image_b64 is not valid base64$/, 'invalid image_b64'],
+  [/^the device key is not known$/, 'invalid device key'],
+];
+
 /** The body of a refusal. What went wrong on our side is not told. */
 export function refusal(error: AppError): FrameRefused {
   const { field } = error.details;
-  const message = error.code === 'internal.error' ? 'something went wrong on the server' : error.message;
+  const said = SEED_WORDS.find(([ours]) => ours.test(error.message));
+  const message =
+    error.code === 'internal.error'
+      ? 'something went wrong on the server'
+      : said
+        ? error.message.replace(...said)
+        : error.message;
   return { ok: false, error: message, code: error.code, ...(field === undefined ? {} : { field }) };
 }
 

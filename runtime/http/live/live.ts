@@ -1,5 +1,6 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import type { CameraTest } from '../../contracts/cameras.ts';
+import { dialectError } from '../../contracts/dialects.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { SessionSource, WhepService } from '../../contracts/live.ts';
@@ -16,6 +17,9 @@ import { serveWhep, type WhepParts } from '../../lib/live/whep.ts';
 import type { ViewerOf } from '../auth/viewers.ts';
 
 const HLS_PATH = /^\/(?:index\.m3u8|live\.m3u8|(?:init|seg|part)-[0-9a-f]+-\d+\.mp4)$/;
+
+/** Every 503 says when another try makes sense (RFC 9110 §15.6.4). */
+const RETRY_AFTER_S = 5;
 
 export interface LiveParts {
   streams: Pick<StreamHost, 'status' | 'list'>;
@@ -86,7 +90,7 @@ export function liveRoutes(options: {
   const ofPlayers = (camera: string) => `/${camera}`;
   const plain = { rootOf: ofPlayers, playlistOf: (camera: string) => `/${camera}/index.m3u8` };
   players.use('/:camera/whep', whepRoutes({ ...plain, wrongType: 400 }));
-  players.use(askForBasic);
+  players.use(asMediamtx);
   return { api, players };
 }
 
@@ -103,10 +107,18 @@ function askOf(req: Request, res: Response, viewerOf: ViewerOf): LiveAsk {
   };
 }
 
-/** Players ask for a name and a password only when they are told to. The API says Bearer, else a browser would open its own dialogue. */
-const askForBasic: ErrorRequestHandler = (error, _req, res, next) => {
-  if (toAppError(error).status === 401) res.set('WWW-Authenticate', 'Basic realm="redeye", charset="UTF-8"');
-  next(error);
+/**
+ * Errors as clients of MediaMTX know them, with our code beside. Players ask for a name and a password only when they are told to; the
+ * API says Bearer, else a browser would open its own dialogue. What is our fault goes to who logs it.
+ */
+const asMediamtx: ErrorRequestHandler = (thrown, _req, res, next) => {
+  const error = toAppError(thrown);
+  if (res.headersSent || error.code === 'internal.error') return next(thrown);
+  const { retryAfterS = error.status === 503 ? RETRY_AFTER_S : undefined } = error.details;
+  if (retryAfterS !== undefined) res.set('Retry-After', String(Math.ceil(retryAfterS)));
+  if (error.status === 401) res.set('WWW-Authenticate', 'Basic realm="mediamtx", charset="UTF-8"');
+  const { status, code, message } = error;
+  res.status(status).json(dialectError('mediamtx', { status, code, message }));
 };
 
 function isCamera(streams: LiveParts['streams'], id: string): boolean {

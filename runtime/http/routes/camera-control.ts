@@ -38,6 +38,7 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
         'camera.unreachable',
         'camera.no_picture',
         'capture.busy',
+        'image.unsaved',
         'disk.full',
       ],
       handle(context) {
@@ -65,11 +66,15 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       access: 'viewer',
       tag,
       summary: 'How a camera captures, and what of it can be changed',
+      query: Type.Object(
+        { fresh: Type.Optional(Type.Boolean({ description: 'ask the camera now; else it may be half a minute old' })) },
+        { additionalProperties: false },
+      ),
       answer: CameraSettingsAnswer,
       errors: ['camera.not_found', 'camera.unreachable', 'camera.no_picture'],
-      handle({ params, user }) {
+      handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.settings(params.id ?? '');
+        return gallery.settings(params.id ?? '', { fresh: query.fresh === true });
       },
     },
     {

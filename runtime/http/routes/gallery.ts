@@ -3,12 +3,14 @@ import {
   type GalleryList,
   type GalleryQuery,
   type GalleryService,
+  ImageDeleted,
   ImagePage,
   ImageRecord,
   ProductCreate,
   ProductPage,
   ProductPatch,
   ProductRecord,
+  type SeedImage,
   VideoPage,
   VideoRecord,
 } from '../../contracts/gallery.ts';
@@ -54,7 +56,7 @@ function imageRoutes(gallery: GalleryService): RouteSpec[] {
       summary: 'Pictures on request, newest first; with page as {data, pagination}',
       query: querySchema,
       answer: ImagePage,
-      handle: async ({ query, user }) => listAnswer(await gallery.images(galleryQuery(query, user)), query),
+      handle: async ({ query, user }) => listAnswer(await gallery.images(galleryQuery(query, user)), query, seedImage),
     },
     {
       method: 'get',
@@ -86,12 +88,12 @@ function imageRoutes(gallery: GalleryService): RouteSpec[] {
       access: 'operator',
       tag,
       summary: 'Delete a picture and its file',
-      status: 204,
+      answer: ImageDeleted,
       errors: ['image.not_found'],
       async handle({ params, user, actor }) {
         const image = await mine(params.id, user);
         await gallery.deleteImage(image.id, actor);
-        return new Answer(204);
+        return { success: true, message: 'Image deleted', imageId: image.id };
       },
     },
   ];
@@ -145,7 +147,7 @@ function productReadRoutes(gallery: GalleryService): RouteSpec[] {
       errors: ['product.not_found'],
       async handle({ params, query, user }) {
         const { id } = await gallery.product(integerId(params.id, 'product.not_found'), viewer(user));
-        return listAnswer(await gallery.images({ ...galleryQuery(query, user), product: id }), query);
+        return listAnswer(await gallery.images({ ...galleryQuery(query, user), product: id }), query, seedImage);
       },
     },
   ];
@@ -266,10 +268,35 @@ function galleryQuery(query: Record<string, unknown>, user: User): GalleryQuery 
   };
 }
 
+/** A picture with the fields of seed 002's table beside ours (S2.13); what Redeye does not know of it is null. */
+function seedImage(image: ImageRecord): SeedImage {
+  const { filename, captured_at, user_id, exposure, size, image: thumbnail } = image;
+  return {
+    ...image,
+    userId: user_id,
+    job_id: null,
+    filepath: `./captures/${filename}`,
+    thumbnail_path: thumbnail,
+    capturedAt: captured_at,
+    x_position: null,
+    y_position: null,
+    z_position: null,
+    exposureTime: exposure,
+    exposure_time: exposure,
+    gamma: null,
+    fileSize: size,
+    file_size: size,
+  };
+}
+
 /** In our own shape, or with `page` in that of seed 002. */
-function listAnswer<T>({ items, next, total }: GalleryList<T>, query: Record<string, unknown>): object {
+function listAnswer<T>(
+  { items, next, total }: GalleryList<T>,
+  query: Record<string, unknown>,
+  asSeed: (item: T) => object = (item) => item as object,
+): object {
   if (total === undefined) return { items, next };
   const limit = (query.limit as number | undefined) ?? 50;
   const pagination = { total, page: query.page, limit, totalPages: Math.ceil(total / limit) };
-  return { data: items, pagination };
+  return { data: items.map(asSeed), pagination };
 }

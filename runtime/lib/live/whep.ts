@@ -6,7 +6,7 @@ const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const MOST_BYTES = 64 * 1024;
 /** What pages of other origins may read of our answers. */
-const EXPOSED = 'Accept-Patch, Accept-Post, ETag, Link, Location, Redeye-Sound, Retry-After, WWW-Authenticate';
+const EXPOSED = 'Accept-Patch, Accept-Post, ETag, ID, Link, Location, Redeye-Sound, Retry-After, WWW-Authenticate';
 
 export interface WhepParts {
   whep: WhepService;
@@ -56,6 +56,8 @@ async function serveEndpoint(ask: LiveAsk, parts: WhepParts): Promise<void> {
   setHeaders(res, {
     Location: `${basePath}${parts.rootOf(camera)}/whep/${opened.secret}`,
     ETag: `"${opened.etag}"`,
+    // What MediaMTX calls the session in its control API.
+    ID: opened.id,
     'Accept-Patch': FRAGMENT,
     'Content-Type': SDP,
   });

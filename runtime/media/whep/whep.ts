@@ -136,7 +136,7 @@ class Whep implements WhepService, Part {
         const local = { ...peer.local, candidates: [...peer.local.candidates, ...extra] };
         log.info('a WebRTC session began', { camera, user: viewer.user, address: viewer.address });
         const hasSound = format.audio !== undefined && canBeSent(format.audio);
-        return { secret, etag, answer: writeAnswer(media, sent, local, String(ssrc)), hasSound };
+        return { id, secret, etag, answer: writeAnswer(media, sent, local, String(ssrc)), hasSound };
       } catch (error) {
         session.close('it could not begin');
         throw error;

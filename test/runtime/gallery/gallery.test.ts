@@ -9,6 +9,7 @@ import type { CommandService } from '../../../runtime/contracts/services.ts';
 import type { Db } from '../../../runtime/db/db.ts';
 import { DeviceWords } from '../../../runtime/fleet/device-words.ts';
 import { createGallery, type Gallery, type GalleryOptions } from '../../../runtime/gallery/gallery.ts';
+import { errorBody } from '../../../runtime/http/errors.ts';
 import { writeNewFileDurably } from '../../../runtime/lib/files.ts';
 import { uuidv7 } from '../../../runtime/lib/ids.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
@@ -34,6 +35,7 @@ describeOnBothDatabases('the gallery', (database) => {
   let asked: { name: string; args: Record<string, unknown> }[];
   let request: Request;
   let full: boolean;
+  let broken: AppError | undefined;
   let presence: { state: string; changed: (device: string) => void };
   let words: DeviceWords;
   const open: Gallery[] = [];
@@ -53,7 +55,13 @@ describeOnBothDatabases('the gallery', (database) => {
   };
   const make = async () => {
     const made = createGallery({
-      db,
+      db: {
+        ...db,
+        kind: db.kind,
+        tx: (work) => db.tx(work),
+        query: (text, values) =>
+          broken && text.startsWith('insert into images') ? Promise.reject(broken) : db.query(text, values),
+      } as Db,
       folder,
       clock,
       log: silentLog,
@@ -109,6 +117,7 @@ describeOnBothDatabases('the gallery', (database) => {
     cameras.ids = ['gate', 'porch'];
     asked = [];
     full = false;
+    broken = undefined;
     presence = { state: 'online', changed: () => undefined };
     words = new DeviceWords();
     request = () => Promise.reject(new AppError('device.offline', 'The device "pi" is not connected.'));
@@ -285,6 +294,36 @@ describeOnBothDatabases('the gallery', (database) => {
     await assert.rejects(gallery.capture('gate', { product_id: 99 }, ANNA), { code: 'product.not_found' });
     await assert.rejects(gallery.capture('attic', {}, ANNA), { code: 'camera.not_found' });
     assert.deepEqual(cameras.captured, []);
+  });
+
+  it('says what is known of a picture whose row the database does not take, and saves it when that is back', async () => {
+    const { id: product_id } = await gallery.createProduct({ name: 'Kettle' }, ANNA);
+    broken = new AppError('db.unavailable', 'the database does not answer');
+    await assert.rejects(gallery.capture('gate', { exposure: 40, product_id }, ANNA), (error: AppError) => {
+      assert.equal(error.code, 'image.unsaved');
+      const { filename, captured_at, ...image } = error.details.image as Record<string, unknown>;
+      assert.match(String(filename), /^capture_\d{8}_\d{6}_\d{3}\.jpg$/);
+      assert.equal(new Date(String(captured_at)).toISOString(), captured_at);
+      assert.deepEqual(
+        [image.exposure, image.width, image.size, image.product_id],
+        [40, 64, TINY_JPEG.length, product_id],
+      );
+      assert.ok(!JSON.stringify(image).includes('images/'), 'where its file lies is nobody’s business');
+      const shown = errorBody(error);
+      assert.deepEqual([shown.statusCode, (shown.image as typeof image).size], [503, TINY_JPEG.length]);
+      return true;
+    });
+    assert.equal((await files()).length, 1);
+    await clock.advance(10_000);
+    assert.deepEqual((await gallery.images({ limit: 5, cameras: null })).items, [], 'still broken');
+    broken = undefined;
+    await gallery.deleteProduct(product_id, ANNA);
+    await clock.advance(10_000);
+    const saved = await until('it is saved', async () => (await gallery.images({ limit: 5, cameras: null })).items[0]);
+    assert.deepEqual([saved.exposure, saved.product_id], [40, null], 'its product went meanwhile');
+    assert.deepEqual(await gallery.imageBytes(saved.id), TINY_JPEG);
+    await clock.advance(60_000);
+    assert.equal((await gallery.images({ limit: 5, cameras: null })).items.length, 1);
   });
 
   it('says that the disk is full, or broken, keeps no row, and tells the device', async () => {

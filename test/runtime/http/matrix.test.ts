@@ -72,7 +72,7 @@ describe('who may do what: every route of the document by every role', () => {
       whep: {
         iceServers: () => [],
         trouble: () => undefined,
-        open: async () => ({ secret: 's', answer: 'v=0', etag: 'e' }),
+        open: async () => ({ id: 'i', secret: 's', answer: 'v=0', etag: 'e' }),
         sessions: () => [session],
         kick: () => true,
       },
@@ -93,7 +93,11 @@ describe('who may do what: every route of the document by every role', () => {
       ),
       flows: () => ({ state: 'running' }),
       mqttConnections: () => 0,
-      database: { kind: 'pglite', ask: async () => undefined },
+      database: {
+        kind: 'pglite',
+        ask: async () => undefined,
+        figures: async () => ({ version: '17.2', sizeBytes: 8_000_000, tables: [] }),
+      },
     });
     door = await openDoor({
       fleet: stage({ devices: async () => [THING], cameras: async () => [THING], pairing: stage() }),

@@ -21,7 +21,11 @@ function stateOf(more: Partial<ServerState> = {}): ServerState {
   return {
     disk: async () => ({ freeBytes: 100 * GB, totalBytes: 500 * GB }),
     segments: async () => ({ count: 3, bytes: 1234 }),
-    database: { kind: 'pglite', ask: async () => undefined },
+    database: {
+      kind: 'pglite',
+      ask: async () => undefined,
+      figures: async () => ({ version: '17.2', sizeBytes: 8_000_000, tables: [] }),
+    },
     jobCounts: async () => ({ queued: 2, running: 1, done: 40, failed: 1, dead: 0 }),
     devices: async () => ({ online: 1, total: 2 }),
     outboxWaiting: async () => 5,
@@ -92,7 +96,7 @@ describe('what is counted', () => {
     const { metrics } = build({
       jobCounts: away,
       outboxWaiting: away,
-      database: { kind: 'postgres', ask: away },
+      database: { kind: 'postgres', ask: away, figures: away },
     });
     await metrics.text();
     const text = await metrics.text();
@@ -224,13 +228,14 @@ describe('figures for people', () => {
       throw new Error('gone');
     };
     const { database, queue, devices, level, flows } = await look({
-      database: { kind: 'postgres', ask: away },
+      database: { kind: 'postgres', ask: away, figures: away },
       jobCounts: away,
       devices: away,
       flows: () => ({ state: 'stopped', reason: 'three crashes' }),
     });
     assert.deepEqual([queue, devices, level], [null, null, 'bad']);
-    assert.deepEqual(database, { kind: 'postgres', up: false, answer_ms: null, level: 'bad' });
+    const unknown = { answer_ms: null, version: null, size_bytes: null, tables: null };
+    assert.deepEqual(database, { kind: 'postgres', up: false, level: 'bad', ...unknown });
     assert.deepEqual(flows, { state: 'stopped', reason: 'three crashes', level: 'watch' });
   });
 });
@@ -307,7 +312,10 @@ describe('the doors of operations', () => {
     });
     const { status, json } = await call('GET', '/health');
     assert.equal(status, 200);
-    assert.deepEqual([json.status, json.ok, json.db], ['ok', true, { connected: true, kind: 'pglite', error: null }]);
+    assert.deepEqual(
+      [json.status, json.ok, json.db],
+      ['ok', true, { connected: true, kind: 'pglite', path: 'db', error: null }],
+    );
     assert.deepEqual(json.directories, [{ name: 'data', path: 'data', exists: true, writable: true, error: null }]);
     assert.equal(json.background[0].name, 'outbox');
     assert.ok(!JSON.stringify(json).includes(folder), 'where the folder lies is nobody’s business');
@@ -320,6 +328,7 @@ describe('the doors of operations', () => {
         async ask() {
           throw new Error('gone');
         },
+        figures: () => Promise.reject(new Error('gone')),
       },
     }),
     'a folder is not there': () => ({ folders: [{ name: 'segments', path: '/nonexistent/segments' }] }),

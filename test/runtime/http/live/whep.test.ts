@@ -216,7 +216,12 @@ describe('WHEP over HTTP', () => {
     const asked = await post({});
     assert.deepEqual(
       [asked.status, asked.headers.get('www-authenticate')],
-      [401, 'Basic realm="redeye", charset="UTF-8"'],
+      [401, 'Basic realm="mediamtx", charset="UTF-8"'],
+    );
+    const { code, ...said } = asked.json;
+    assert.deepEqual(
+      [said.status, typeof said.error, code, Object.keys(said).length],
+      ['error', 'string', 'auth.missing', 2],
     );
     assert.equal((await post(basic('viewer0', 'wrong'))).status, 401);
     const welcome = await post(basic('viewer0', 'correct horse battery'));
