@@ -14,6 +14,8 @@ export class RtpPictures {
   readonly pictures: Picture[] = [];
   /** packets that came, by their number */
   readonly sequence: number[] = [];
+  /** bytes of H.264 in each of them */
+  readonly sizes: number[] = [];
   readonly #payloadType: number;
   #nals: Buffer[] = [];
   #fragment: Buffer[] = [];
@@ -34,6 +36,7 @@ export class RtpPictures {
     const headerEnd = 12 + ((packet[0] ?? 0) & 15) * 4;
     const extension = (packet[0] ?? 0) & 16 ? 4 + packet.readUInt16BE(headerEnd + 2) * 4 : 0;
     const payload = packet.subarray(headerEnd + extension);
+    this.sizes.push(payload.length);
     const first = payload[0] ?? 0;
     const kind = first & 31;
     if (kind === 24) {

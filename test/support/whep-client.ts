@@ -12,6 +12,8 @@ export class WhepClient {
   readonly pictures = this.#rtp.pictures;
   /** packets that came, by their number */
   readonly sequence = this.#rtp.sequence;
+  /** bytes of H.264 in each packet */
+  readonly sizes = this.#rtp.sizes;
   state = 'new';
   readonly #pc: PeerConnection;
   readonly #track: Track;

@@ -4,8 +4,9 @@ import rtc, { type IceUdpMuxListener, type PeerConnection, type Track } from 'no
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { LocalIce, PeerEvents, RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
+import type { PeerPath } from './packet-size.ts';
 import { packetizerUnit } from './packetizer-unit.ts';
-import { addAudio, addVideo, PACKET_BYTES, type SentTrack } from './sent-tracks.ts';
+import { addAudio, addVideo, type SentTrack } from './sent-tracks.ts';
 import { type AskedStun, STUN_LIMIT_MS, type StunServers } from './stun-servers.ts';
 
 export interface DatachannelOptions {
@@ -123,6 +124,10 @@ class DatachannelPeer implements RtcPeer {
     return this.#local;
   }
 
+  path(): PeerPath | undefined {
+    return this.#closed ? undefined : this.#pc.getSelectedCandidatePair()?.remote;
+  }
+
   async negotiate(remote: RemoteIce): Promise<void> {
     const gathered = new Promise<void>((resolve) => {
       this.#pc.onGatheringStateChange((state) => {
@@ -152,11 +157,11 @@ class DatachannelPeer implements RtcPeer {
     }
   }
 
-  sendVideo(annexB: Buffer, timestamp: number): boolean {
+  sendVideo(annexB: Buffer, timestamp: number, packetBytes: number): boolean {
     if (!this.#open || this.#closed) return false;
     this.#packets.timestamp = timestamp;
     try {
-      return this.#track.sendMessageBinary(packetizerUnit(annexB, PACKET_BYTES));
+      return this.#track.sendMessageBinary(packetizerUnit(annexB, packetBytes));
     } catch (error) {
       // The engine closes on threads of its own; it says so a moment later.
       this.#options.log.debug('a unit was not taken', { error });

@@ -1,3 +1,5 @@
+import type { PeerPath } from './packet-size.ts';
+
 /** What of an offer a peer needs, checked; everything else of the player's text stays outside. */
 export interface RemoteIce {
   ufrag: string;
@@ -58,8 +60,10 @@ export interface RtcPeer {
   readonly local: LocalIce;
   /** A candidate line without `a=`, already checked. */
   addCandidate(candidate: string): void;
-  /** One access unit in Annex B with its RTP time (90 kHz, modulo 2^32); false when the peer is not open. */
-  sendVideo(annexB: Buffer, timestamp: number): boolean;
+  /** Where the player is by now; undefined while no way to it was found. */
+  path(): PeerPath | undefined;
+  /** One access unit in Annex B with its RTP time (90 kHz, modulo 2^32), in packets of at most so many bytes; false when the peer is not open. */
+  sendVideo(annexB: Buffer, timestamp: number, packetBytes: number): boolean;
   /** One packet of sound with its RTP time; false when the peer is not open or has no sound. */
   sendAudio(packet: Buffer, timestamp: number): boolean;
   /** May be called twice. No event comes afterwards. */

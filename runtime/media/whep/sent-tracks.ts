@@ -1,12 +1,6 @@
 import rtc, { type PeerConnection, type Track } from 'node-datachannel';
 import type { SentAudio, SentVideo } from './engine.ts';
 
-/**
- * Of H.264 in one packet. With RTP (12), its seal (16), UDP (8) and IPv6 (40) that is 1276, inside the 1280 bytes that every network
- * must carry (RFC 8200 §5). Not more, even though fewer packets cost less: the engine forbids routers to split a packet, so behind
- * a VPN (WireGuard 1420, Tailscale 1280) a larger one never arrives, and a peer that looks like a neighbour may be such a VPN's gateway.
- */
-export const PACKET_BYTES = 1200;
 /** Larger than any packet that `packetizerUnit` makes: the engine has nothing to cut. */
 const NEVER_CUT_BYTES = 65_000;
 /** Packets kept for what the other side asks again: half a second of 8 Mbps. */

@@ -10,6 +10,8 @@ import type {
 } from '../../contracts/streams.ts';
 import type { RemoteIce, RtcEngine, RtcPeer, SentMedia } from './engine.ts';
 import { PacedSender } from './paced-sender.ts';
+import { largestPacket, type Networks, type PeerPath, SAFE_PACKET_BYTES } from './packet-size.ts';
+import { PacketTrial } from './packet-trial.ts';
 import { type ReceiverReport, readRtcp } from './rtcp.ts';
 import { RtpTimeline } from './rtp-timeline.ts';
 import type { SdpFragment } from './sdp-fragment.ts';
@@ -32,6 +34,7 @@ export interface SessionParts {
   timeOffset: number;
   streams: StreamHost;
   engine: RtcEngine;
+  networks: Networks;
   clock: Clock;
   /** The session is over, with why; called once. */
   onClosed(why: string): void;
@@ -44,7 +47,10 @@ export class WhepSession {
   readonly #timeline: RtpTimeline;
   readonly #startedAt: number;
   readonly #sound: SessionSound | undefined;
+  readonly #packets = new PacketTrial(() => this.#largestPacket());
   #peer: RtcPeer | undefined;
+  /** where the player was when packets grew */
+  #path: PeerPath | undefined;
   /** keeps the source running until the peer is open */
   #hold: StreamSubscription | undefined;
   #subscription: StreamSubscription | undefined;
@@ -103,6 +109,13 @@ export class WhepSession {
     if (this.#state === 'connecting' && silentMs > PATIENCE_MS) this.close('it did not connect');
     else if (this.#reports && silentMs > PATIENCE_MS) this.close('the player fell silent');
     else if (this.#lostMs !== undefined && nowMs - this.#lostMs > PATIENCE_MS) this.close('the connection was lost');
+    // On another way than the one that was tried nothing is known.
+    else if (this.#path && this.#peer?.path()?.address !== this.#path.address) this.#packets.giveUp();
+  }
+
+  #largestPacket(): number {
+    this.#path = this.#peer?.path();
+    return this.#path ? largestPacket(this.#path, this.#parts.networks) : SAFE_PACKET_BYTES;
   }
 
   /** May be called twice. */
@@ -152,7 +165,9 @@ export class WhepSession {
     const { clock, sent } = this.#parts;
     this.#aliveMs = clock.monotonicMs();
     this.#lostMs = undefined;
-    const { report, wantsKey } = readRtcp(packet, sent.video.ssrc);
+    const feedback = readRtcp(packet, sent.video.ssrc);
+    const { report } = feedback;
+    const wantsKey = this.#packets.heard(feedback, this.#aliveMs) || feedback.wantsKey;
     if (report) {
       this.#reports = true;
       this.#report = report;
@@ -200,6 +215,8 @@ export class WhepSession {
   }
 
   #send(unit: AccessUnit): void {
-    if (this.#peer?.sendVideo(unit.annexB, this.#timeline.at(unit.pts))) this.#bytes += unit.annexB.length;
+    if (!this.#peer?.sendVideo(unit.annexB, this.#timeline.at(unit.pts), this.#packets.bytes)) return;
+    this.#bytes += unit.annexB.length;
+    this.#packets.sent();
   }
 }

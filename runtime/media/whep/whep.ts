@@ -9,7 +9,9 @@ import { writeAnswer } from './answer.ts';
 import type { RtcEngine, SentMedia } from './engine.ts';
 import { extraCandidates } from './extra-candidates.ts';
 import { firstFormat } from './first-format.ts';
+import { hostNetworks } from './host-networks.ts';
 import { chooseH264, readOffer } from './offer.ts';
+import type { Networks } from './packet-size.ts';
 import { readFragment } from './sdp-fragment.ts';
 import { WhepSession } from './session.ts';
 import { canBeSent, chooseSound, type SoundOf } from './session-sound.ts';
@@ -34,6 +36,8 @@ export interface WhepOptions {
   iceServers: (user: string | undefined, nowMs: number) => IceServer[];
   /** what is said where it is off; default: the server's words */
   offReason?: string;
+  /** tells where larger packets arrive; default: what this host says of its networks */
+  networks?: Networks;
   /** most sessions at a time, default 100 */
   limit?: number;
   clock: Clock;
@@ -121,6 +125,7 @@ class Whep implements WhepService, Part {
         timeOffset: randomBytes(4).readUInt32BE(),
         streams,
         engine,
+        networks: this.#options.networks ?? hostNetworks,
         clock,
         onClosed: (why) => {
           this.#sessions.delete(secret);

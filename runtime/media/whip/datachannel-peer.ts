@@ -2,8 +2,9 @@ import rtc, { type PeerConnection } from 'node-datachannel';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log } from '../../contracts/host.ts';
 import type { SentMedia } from '../whep/engine.ts';
+import { SAFE_PACKET_BYTES } from '../whep/packet-size.ts';
 import { packetizerUnit } from '../whep/packetizer-unit.ts';
-import { addAudio, addVideo, PACKET_BYTES, type SentTrack } from '../whep/sent-tracks.ts';
+import { addAudio, addVideo, type SentTrack } from '../whep/sent-tracks.ts';
 import { plainAnswer } from './answer.ts';
 import type { StartWhipPeer, WhipPeer, WhipPeerEvents } from './peer.ts';
 import { type Relay, resolveRelays } from './relays.ts';
@@ -77,7 +78,7 @@ class DatachannelPeer implements WhipPeer {
   }
 
   sendVideo(annexB: Buffer, timestamp: number): boolean {
-    return this.#send(this.#video, packetizerUnit(annexB, PACKET_BYTES), timestamp);
+    return this.#send(this.#video, packetizerUnit(annexB, SAFE_PACKET_BYTES), timestamp);
   }
 
   sendAudio(packet: Buffer, timestamp: number): boolean {

@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../../runtime/lib/log.ts';
 import { datachannelEngine } from '../../../../runtime/media/whep/datachannel-engine.ts';
+import type { RtcEngine } from '../../../../runtime/media/whep/engine.ts';
 import { createWhep } from '../../../../runtime/media/whep/whep.ts';
 import { openBrowser, troublesOf } from '../../../support/browser.ts';
 import { openDoor } from '../../../support/http-door.ts';
@@ -86,8 +87,30 @@ async function picturesOf(clip: Clip): Promise<Buffer[]> {
   return Array.from({ length: stdout.length / BYTES }, (_, at) => stdout.subarray(at * BYTES, (at + 1) * BYTES));
 }
 
+/** The engine, and what it is told to send. */
+function told(engine: RtcEngine, cuts: { packetBytes: number; bytes: number }[]): RtcEngine {
+  return {
+    start: () => engine.start(),
+    stop: () => engine.stop(),
+    async answer(remote, sent, events) {
+      const peer = await engine.answer(remote, sent, events);
+      return {
+        local: peer.local,
+        path: () => peer.path(),
+        addCandidate: (candidate) => peer.addCandidate(candidate),
+        sendAudio: (packet, time) => peer.sendAudio(packet, time),
+        close: () => peer.close(),
+        sendVideo(annexB, time, packetBytes) {
+          cuts.push({ packetBytes, bytes: annexB.length });
+          return peer.sendVideo(annexB, time, packetBytes);
+        },
+      };
+    },
+  };
+}
+
 describe('WHEP in Chromium', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let clip: Clip;
   const closing: (() => Promise<void> | void)[] = [];
   before(async () => {
@@ -97,7 +120,7 @@ describe('WHEP in Chromium', function () {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  it('plays: the pixels on the page are those of the camera, and they move', async () => {
+  it('plays: the pixels on the page are those of the camera, and they move, in small packets and in large ones', async () => {
     const streams = new FakeStreams();
     streams.play('gate', clip);
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
@@ -105,7 +128,15 @@ describe('WHEP in Chromium', function () {
     const udpPort = socket.address().port;
     await new Promise<void>((resolve) => socket.close(() => resolve()));
     const engine = datachannelEngine({ udpPort, bindAddress: '127.0.0.1', clock: systemClock, log: silentLog });
-    const whep = createWhep({ streams, engine, udpPort, iceServers: () => [], clock: systemClock, log: silentLog });
+    const cuts: { packetBytes: number; bytes: number }[] = [];
+    const whep = createWhep({
+      streams,
+      engine: told(engine, cuts),
+      udpPort,
+      iceServers: () => [],
+      clock: systemClock,
+      log: silentLog,
+    });
     await whep.start();
     const door = await openDoor({ live: { streams, whep, sessions: [whep] } });
     const browser = await openBrowser();
@@ -141,6 +172,17 @@ describe('WHEP in Chromium', function () {
       return now.decoded > 40 && now;
     });
     assert.ok(before.keys >= 1, JSON.stringify(before));
+    await until('pictures in several large packets', () =>
+      cuts.some(({ packetBytes, bytes }) => packetBytes > 1400 && bytes > 2 * packetBytes),
+    );
+    const grown = await figures();
+    const after = await until('a second of them', async () => {
+      const now = await figures();
+      return now.decoded > grown.decoded + 60 && now;
+    });
+    assert.deepEqual([cuts[0]?.packetBytes, after.pli], [1200, 0], 'it missed nothing');
+    const late = nearest(await picture());
+    assert.ok(late < 8, `${late} from the clip`);
     const [session] = whep.sessions();
     assert.equal(session?.state, 'playing');
     await until('it reports', () => whep.sessions()[0]?.loss);

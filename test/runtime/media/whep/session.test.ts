@@ -62,12 +62,28 @@ class OneCamera implements StreamHost {
 
 /** An engine without a network: the test plays the player. */
 function fakeEngine() {
-  const peers: { events: PeerEvents; ssrc: number; sent: number[]; candidates: string[]; closed: number }[] = [];
+  const peers: {
+    events: PeerEvents;
+    ssrc: number;
+    sent: number[];
+    sizes: number[];
+    candidates: string[];
+    address: string;
+    closed: number;
+  }[] = [];
   const engine: RtcEngine = {
     async start() {},
     async stop() {},
     async answer(_remote, { video }, events) {
-      const peer = { events, ssrc: video.ssrc, sent: [] as number[], candidates: [] as string[], closed: 0 };
+      const peer = {
+        events,
+        ssrc: video.ssrc,
+        sent: [] as number[],
+        sizes: [] as number[],
+        candidates: [] as string[],
+        address: '127.0.0.1',
+        closed: 0,
+      };
       peers.push(peer);
       return {
         local: {
@@ -78,11 +94,13 @@ function fakeEngine() {
           candidates: [],
         },
         addCandidate: (candidate) => void peer.candidates.push(candidate),
-        sendVideo(_unit, timestamp) {
+        sendVideo(_unit, timestamp, packetBytes) {
           peer.sent.push(timestamp);
+          peer.sizes.push(packetBytes);
           return true;
         },
         sendAudio: () => false,
+        path: () => ({ address: peer.address, type: 'host' }),
         close() {
           peer.closed += 1;
         },
@@ -112,7 +130,8 @@ const word = (value: number) => {
   bytes.writeUInt32BE(value >>> 0);
   return bytes;
 };
-const report = (ssrc: number) => Buffer.concat([0x81c90007, 9, ssrc, 0, 1000, 900, 0, 0].map(word));
+const report = (ssrc: number, highest = 1000, lossShare = 0) =>
+  Buffer.concat([0x81c90007, 9, ssrc, (lossShare * 256) << 24, highest, 900, 0, 0].map(word));
 const pli = (ssrc: number) => Buffer.concat([0x81ce0002, 9, ssrc].map(word));
 
 describe('a WHEP session', () => {
@@ -193,6 +212,42 @@ describe('a WHEP session', () => {
     streams.picture({ pts: 4140 });
     await clock.advance(2500);
     assert.equal(reader?.isFull?.(), true);
+  });
+
+  it('reads anew, in small packets for good, when larger ones do not arrive', async () => {
+    const { clock, open, streams } = await bench();
+    const { peer } = await open();
+    peer.events.onState('open');
+    await clock.advance(2000);
+    const second = async (highest: number, lossShare = 0) => {
+      for (let n = 0; n < 10; n += 1) streams.picture();
+      await clock.advance(1000);
+      peer.events.onRtcp(report(peer.ssrc, highest, lossShare));
+    };
+    await second(1);
+    await second(2);
+    const before = streams.subscriptions;
+    await second(3);
+    assert.deepEqual([peer.sizes.at(0), peer.sizes.at(-1), streams.subscriptions], [1200, 1444, before]);
+    await second(4, 0.5);
+    assert.equal(streams.subscriptions, before + 1, 'it gets the last key frame again');
+    for (let highest = 5; highest < 9; highest += 1) await second(highest);
+    assert.equal(peer.sizes.at(-1), 1200);
+  });
+
+  it('sends small packets again when the player comes by another way', async () => {
+    const { clock, open, streams } = await bench();
+    const { peer } = await open();
+    peer.events.onState('open');
+    for (let highest = 1; highest < 4; highest += 1) {
+      streams.picture();
+      peer.events.onRtcp(report(peer.ssrc, highest));
+    }
+    assert.equal(peer.sizes.at(-1), 1444);
+    peer.address = '198.51.100.7';
+    await clock.advance(5000);
+    streams.picture();
+    assert.equal(peer.sizes.at(-1), 1200);
   });
 
   it('gives up when nothing comes of the camera, with its reason', async () => {

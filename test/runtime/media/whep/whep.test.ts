@@ -87,6 +87,26 @@ describe('WHEP sessions', () => {
     assert.ok(sent.has(last), 'the picture is one of the clip');
   });
 
+  it('send larger packets to a player on this machine once it said that all arrive, and 1200 where nothing is known of the network', async () => {
+    const unknown = { interfaces: () => ({}), mtu: () => undefined, isGateway: () => false };
+    const [near, far] = [await bench(), await bench({ networks: unknown })];
+    const [{ client }, { client: other }] = [await near.watch(), await far.watch()];
+    await until('a larger packet', () => client.sizes.some((size) => size > 1200));
+    const seen = client.pictures.length;
+    await until('more pictures', () => client.pictures.length > seen + 20);
+    await until('as many of the other', () => other.pictures.length > seen + 20);
+    assert.ok(
+      client.sizes.slice(0, 5).every((size) => size <= 1200),
+      'it begins with what every network carries',
+    );
+    assert.ok(Math.max(...client.sizes) <= 1444);
+    assert.ok(Math.max(...other.sizes) <= 1200);
+    const [first, second] = [client.pictures, other.pictures].map((list) =>
+      list.slice(0, seen).map(({ nals }) => nals),
+    );
+    assert.deepEqual(first, second, 'the pictures are the same');
+  });
+
   it('give a player that lost pictures the last key frame at once, at most once a second', async () => {
     const { watch } = await bench();
     const { client } = await watch();
