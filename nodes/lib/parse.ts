@@ -2,8 +2,9 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TObject } from 'typebox';
 import { AppError, type ErrorCode } from '../../runtime/contracts/errors.ts';
 
-// Forms save numbers as text, hence the coercion. One compiled check per schema, however many nodes of a type there are.
-const ajv = new Ajv({ allErrors: false, strict: false, useDefaults: true, coerceTypes: true });
+// Forms save numbers as text, hence the coercion. One compiled check per schema, however many nodes of a type there are. The schemas are
+// ours and typed: nobody has to check them at each start.
+const ajv = new Ajv({ allErrors: false, strict: false, useDefaults: true, coerceTypes: true, validateSchema: false });
 const compiled = new WeakMap<TObject, ValidateFunction>();
 
 /**

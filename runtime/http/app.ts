@@ -191,8 +191,10 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   const routes = apiRoutes({ ...parts, live });
   mountRoutes(api, routes, authenticate);
   app.use('/api/v1', api);
-  const document = openApi(routes, parts.version);
+  // Few ask for it, and to put it together is work that no start should wait for.
+  let document: ReturnType<typeof openApi> | undefined;
   app.get('/api/openapi.json', strict, (_req, res) => {
+    document ??= openApi(routes, parts.version);
     res.json(document);
   });
   app.use('/api/docs', apiDocs(parts.basePath));

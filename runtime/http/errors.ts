@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { ErrorBody } from '../contracts/api.ts';
 import { AppError, type ErrorCode, toAppError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/host.ts';
+import { STATUS_CODES } from '../lib/builtin-http.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** Their message is what clients of seed 002 expect to the letter (S2.14, S2.15); why it is so stands beside it. */

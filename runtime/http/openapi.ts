@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import { type TSchema, Type } from 'typebox';
 import { ErrorBody } from '../contracts/api.ts';
 import { FrameMeta } from '../contracts/frame.ts';
 import { HeartbeatBody } from '../contracts/mqtt-messages.ts';
+import { STATUS_CODES } from '../lib/builtin-http.ts';
 import { exampleOf } from './examples.ts';
 import { isBySecret, LIVE_ROUTES } from './live/described.ts';
 import { NamedShapes } from './named-shapes.ts';

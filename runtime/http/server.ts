@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs';
-import {
-  createServer as createPlainServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../contracts/errors.ts';
+import { createServer as createPlainServer, createTlsServer } from '../lib/builtin-http.ts';
 
 /** Slow clients are cut off: headers within 10 s, the whole request within 60 s (a listening default of Node held 800 of 800). */
 const LIMITS = {

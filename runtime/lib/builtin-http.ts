@@ -1,6 +1,6 @@
 /**
- * Node's HTTP modules for processes that are to stay small. An `import` of them looks at every name they have, and a few of those
- * bring a whole second HTTP client along (undici): 10 MB resident on Node 24. These are the same modules without that look.
+ * Node's HTTP modules for processes that are to start fast and stay small. An `import` of them looks at every name they have, and a few of those
+ * bring a whole second HTTP client along (undici): 10 MB resident on Node 24, and 0.1 s of work. These are the same modules without that look.
  */
 export const {
   Agent: HttpAgent,
@@ -8,4 +8,8 @@ export const {
   request: requestHttp,
   STATUS_CODES,
 } = process.getBuiltinModule('node:http');
-export const { Agent: HttpsAgent, request: requestHttps } = process.getBuiltinModule('node:https');
+export const {
+  Agent: HttpsAgent,
+  createServer: createTlsServer,
+  request: requestHttps,
+} = process.getBuiltinModule('node:https');

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
@@ -41,11 +40,10 @@ export function troublesOf(page: Page): string[] {
   return troubles;
 }
 
-/** Takes a picture of the page; into the folder that SCREENSHOTS names, else that of temporary files. Answers the file. */
-export async function screenshot(page: Page, name: string): Promise<string> {
-  const folder = process.env.SCREENSHOTS ?? join(tmpdir(), 'redeye-screenshots');
+/** Takes a picture of the page into the folder that SCREENSHOTS names; without that nobody looks, and nothing is drawn. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = process.env.SCREENSHOTS;
+  if (!folder) return;
   await mkdir(folder, { recursive: true });
-  const file = join(folder, `${name}.png`);
-  await page.screenshot({ path: file });
-  return file;
+  await page.screenshot({ path: join(folder, `${name}.png`) });
 }

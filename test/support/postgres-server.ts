@@ -6,6 +6,7 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { temporaryFolder } from './folders.ts';
 import { freePorts } from './ports.ts';
 import { until } from './until.ts';
 
@@ -54,18 +55,12 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   const bin = binaries();
   const owner = unprivileged();
   const folder = await mkdtemp(join(tmpdir(), 'redeye-postgres-'));
-  const password = randomBytes(12).toString('hex');
   const data = join(folder, 'data');
-  const passwordFile = join(folder, 'password');
-  await writeFile(passwordFile, password, { mode: 0o600 });
   await chmod(folder, 0o700);
-  if (owner) for (const path of [folder, passwordFile]) await chown(path, owner.uid, owner.gid);
-  const setUp = ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile];
-  execFileSync(join(bin, 'initdb'), [...setUp, '-E', 'UTF8', '--locale=C', '--no-sync'], {
-    ...owner,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  if (owner) await chown(folder, owner.uid, owner.gid);
+  image ??= makeImage(bin, owner);
+  const { cluster, password } = await image;
+  execFileSync('cp', ['-a', cluster, data]);
   const server = new Server({ bin, owner, folder, data, password, settings: options.settings ?? {} });
   running.add(server);
   try {
@@ -75,6 +70,25 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
     throw error;
   }
   return server;
+}
+
+let image: Promise<{ cluster: string; password: string }> | undefined;
+
+/** A new cluster, made once per run and copied for each who asks: that takes a tenth of making one. Goes with the run. */
+async function makeImage(bin: string, owner: ServerOptions['owner']): Promise<{ cluster: string; password: string }> {
+  const folder = await temporaryFolder('redeye-postgres-image');
+  const password = randomBytes(12).toString('hex');
+  const cluster = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  if (owner) for (const path of [folder, passwordFile]) await chown(path, owner.uid, owner.gid);
+  const setUp = ['-D', cluster, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile];
+  execFileSync(join(bin, 'initdb'), [...setUp, '-E', 'UTF8', '--locale=C', '--no-sync'], {
+    ...owner,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return { cluster, password };
 }
 
 interface ServerOptions {

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener, request as startRequest } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { ApiAnswer, ApiHost, ApiRequest } from '../../contracts/api-host.ts';
 import { AppError } from '../../contracts/errors.ts';
 import type { User } from '../../contracts/users.ts';
+import { createServer, requestHttp as startRequest } from '../../lib/builtin-http.ts';
 
 /** Who stands behind a request that came in. */
 export interface Asker {

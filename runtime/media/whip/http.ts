@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { type IncomingMessage, request as plainRequest } from 'node:http';
-import { request as tlsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { IceServer } from '../../contracts/live.ts';
+import { requestHttp as plainRequest, requestHttps as tlsRequest } from '../../lib/builtin-http.ts';
 import { linkedServers } from './link-servers.ts';
 
 const ANSWER_MS = 8000;
