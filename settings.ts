@@ -67,6 +67,10 @@ export const ServerSettings = Type.Object({
     { aliases: ['LIVEKIT_ICE_SERVERS'], secret: true },
   ),
   TURN_URLS: list('TURN servers that take TURN_STATIC_SECRET, as turns:host:5349?transport=tcp'),
+  TURN_REALM: text(
+    'realm of the TURN server: read by deploy/compose for coturn, which tells it to players itself; the server has no use for it',
+    { pattern: '^[^\\s]+$' },
+  ),
   TURN_STATIC_SECRET: text("coturn's static-auth-secret: each player gets credentials of its own, for a day", {
     secret: true,
   }),
