@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { DIALECT_NAMES, OPEN_DIALECT } from './runtime/contracts/dialects.ts';
@@ -10,8 +11,8 @@ const port = (value: number, description: string, minimum = 1) =>
   Type.Integer({ default: value, minimum, maximum: 65_535, description });
 const text = (description: string, options: Record<string, unknown> = {}) =>
   Type.Optional(Type.String({ minLength: 1, description, ...options }));
-const list = (description: string, options: Record<string, unknown> = {}) =>
-  Type.Array(Type.String(), { default: [], list: true, description, ...options });
+const list = (description: string, options: Record<string, unknown> = {}, pattern = '.') =>
+  Type.Array(Type.String({ pattern }), { default: [], list: true, description, ...options });
 
 /** Every setting of the server: name, type, default, meaning. `docs/generated/settings.md` is made from it. */
 export const ServerSettings = Type.Object({
@@ -29,9 +30,11 @@ export const ServerSettings = Type.Object({
     description: 'serve plain HTTP and MQTT to the network, with a banner that says so',
   }),
   PUBLIC_URL: text('address under which people reach the server, when it is not http(s)://HOST:PORT; may hold a path', {
-    pattern: '^https?://[^\\s]+$',
+    pattern: '^https?://[^\\s?#@]+$',
   }),
-  TRUST_PROXY: text('addresses of reverse proxies whose X-Forwarded-* headers count (as Express takes them)'),
+  TRUST_PROXY: text(
+    'addresses and networks of reverse proxies whose X-Forwarded-* headers count, as loopback,10.0.0.0/8; also linklocal and uniquelocal',
+  ),
   DATA_DIR: Type.String({
     default: './data',
     minLength: 1,
@@ -55,18 +58,24 @@ export const ServerSettings = Type.Object({
   ),
   MQTT_PUBLIC_URL: text(
     'where devices reach the broker of MQTT_URL, when that is another address than the server’s, as mqtts://broker.example:8883',
-    { pattern: '^(mqtt|ws)s?://[^\\s@]+$' },
+    { pattern: '^(mqtt|ws)s?://[^\\s@]+$', secret: true },
   ),
   WEBRTC_UDP_PORT: port(8189, 'UDP port of WebRTC, for all viewers; 0 turns WebRTC off', 0),
   WEBRTC_HOSTS: list(
     'addresses or names under which viewers reach WEBRTC_UDP_PORT where they are not this machine’s own, as behind a router',
     { aliases: ['TURN_EXTERNAL_IP'] },
+    '^[^\\s!?#@]+$',
   ),
   ICE_SERVERS: list(
     'STUN and TURN servers that players are told of, as stun:host:3478 or turn:user:password@host:3478?transport=tcp; the server itself asks them (over UDP) how its own port is seen from outside',
     { aliases: ['LIVEKIT_ICE_SERVERS'], secret: true },
+    '^(stuns?|turns?):[^\\s]+$',
   ),
-  TURN_URLS: list('TURN servers that take TURN_STATIC_SECRET, as turns:host:5349?transport=tcp'),
+  TURN_URLS: list(
+    'TURN servers that take TURN_STATIC_SECRET, as turns:host:5349?transport=tcp',
+    {},
+    '^turns?:[^\\s@]+$',
+  ),
   TURN_REALM: text(
     'realm of the TURN server: read by deploy/compose for coturn, which tells it to players itself; the server has no use for it',
     { pattern: '^[^\\s]+$' },
@@ -132,7 +141,7 @@ export const ServerSettings = Type.Object({
     }),
   ),
   UNSAFE_NODES: Type.Boolean({ default: false, description: 'allow the exec, file, tcp and udp nodes in flows' }),
-  OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*"),
+  OPEN_PATHS: list("paths of flows' http-in nodes that answer without a credential, as /hook,/public/*", {}, '^/'),
   OPEN_DIALECTS: Type.Array(Type.String({ pattern: OPEN_DIALECT }), {
     default: [],
     list: true,
@@ -152,7 +161,11 @@ export const ServerSettings = Type.Object({
     default: false,
     description: 'describe cameras and devices to Home Assistant by MQTT discovery, under homeassistant/',
   }),
-  CORS_ORIGINS: list('origins whose pages may call the API, as https://shop.example; none by default'),
+  CORS_ORIGINS: list(
+    'origins whose pages may call the API, as https://shop.example, without a path; none by default',
+    {},
+    '^https?://[^/\\s?#@*]+$',
+  ),
   CAMERA_URL_ALLOW: list('networks (CIDR) that camera addresses given through the API may lie in', {
     default: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
   }),
@@ -211,6 +224,11 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
   if (values.MQTTS_PORT !== 0 && values.TLS_CERT === undefined) {
     throw new AppError('setting.invalid', 'MQTTS_PORT: TLS needs TLS_CERT and TLS_KEY', { field: 'MQTTS_PORT' });
   }
+  if (values.PUBLIC_URL !== undefined && !URL.canParse(values.PUBLIC_URL))
+    throw new AppError('setting.invalid', `PUBLIC_URL: ${JSON.stringify(values.PUBLIC_URL)} is no address`, {
+      field: 'PUBLIC_URL',
+    });
+  for (const proxy of values.TRUST_PROXY?.split(',') ?? []) checkProxy(proxy.trim());
   if (values.MQTT_URL !== undefined) parseOutsideAddress(values.MQTT_URL);
   if (values.EDITOR_PORT === values.PORT)
     throw new AppError('setting.invalid', 'EDITOR_PORT: that is PORT already; leave it out, or choose another one', {
@@ -233,6 +251,21 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
       signingKey === undefined ? resolve(dataDir, 'signing-key.json') : signingKey && resolve(cwd, signingKey),
     FLOWS_DIR: isAbsolute(flowsDir) ? flowsDir : values.FLOWS_DIR ? resolve(cwd, flowsDir) : resolve(dataDir, flowsDir),
   });
+}
+
+const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** Express takes `1` for the address 0.0.0.1, and ends the start over a name with words of its own. */
+function checkProxy(proxy: string): void {
+  const [address = '', bits, ...rest] = proxy.split('/');
+  const version = isIP(address);
+  const isNetwork = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 6 ? 128 : 32));
+  if (PROXY_NAMES.includes(proxy) || (version !== 0 && isNetwork && rest.length === 0)) return;
+  throw new AppError(
+    'setting.invalid',
+    `TRUST_PROXY: ${JSON.stringify(proxy)} is no address, no network as 10.0.0.0/8, and none of ${PROXY_NAMES.join(', ')}`,
+    { field: 'TRUST_PROXY' },
+  );
 }
 
 /** Shells and npm itself set EDITOR to a program (`vi`): only what can be meant for us is ours. */

@@ -17,7 +17,7 @@ import { createOutboxRelay } from './events/outbox-relay.ts';
 import { createCommandHost } from './fleet/commands/command-host.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { createCrashGuard } from './flow-engine/crash-guard.ts';
-import { createFlowEngine, type FlowEngine } from './flow-engine/flow-engine.ts';
+import { createFlowEngine } from './flow-engine/flow-engine.ts';
 import { seedFlows } from './flow-engine/seed-flows.ts';
 import { directDisk } from './frames/direct-disk.ts';
 import { createFrames } from './frames/frames.ts';
@@ -56,7 +56,7 @@ import { GIGABYTE, SHARE_IN_DOUBT, UNFINISHED_BYTES } from './retention/limits.t
 import { createRetention } from './retention/retention.ts';
 import { createServerCameras } from './server-cameras.ts';
 import { createServerControls } from './server-controls.ts';
-import { createServerState } from './server-state.ts';
+import { createServerState, flowTrouble, healthChecks } from './server-state.ts';
 import { createUplink } from './uplink.ts';
 
 export const VERSION = '0.1.0';
@@ -330,13 +330,7 @@ async function compose(
     events,
     retention,
     published: publishing.streams,
-    checks: [
-      { name: 'database', trouble: async () => void (await db.query('select 1')) },
-      { name: 'broker', trouble: () => broker.trouble() },
-      { name: 'frames', trouble: () => frames.trouble() },
-      { name: 'flows', trouble: () => flowTrouble(engine.state()) },
-      { name: 'events', trouble: () => relay.trouble() },
-    ],
+    checks: healthChecks({ db, broker, store, frames, engine, relay }),
     operations: { metrics, frames: counts.frames, state },
     ingest: ingestDoor({
       fleet,
@@ -388,10 +382,6 @@ async function compose(
     database: opened,
     fleet,
   };
-}
-
-function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string | undefined {
-  return state === 'running' ? undefined : `flows are ${state}${reason ? `: ${reason}` : ''}`;
 }
 
 /** MQTT without TLS goes to the network only where that was asked for; else devices come by WebSocket, over TLS. */

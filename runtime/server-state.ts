@@ -11,7 +11,9 @@ import { countUnpublished } from './db/outbox.repo.ts';
 import { lastRetentionRun } from './db/retention-runs.repo.ts';
 import type { OutboxRelay } from './events/outbox-relay.ts';
 import type { FlowEngine } from './flow-engine/flow-engine.ts';
+import type { Frames } from './frames/frames.ts';
 import type { SegmentStore } from './frames/segment-store.ts';
+import type { HealthCheck } from './http/health.ts';
 import { diskSpace } from './lib/machine.ts';
 
 export interface ServerStateParts {
@@ -83,4 +85,30 @@ export function createServerState(parts: ServerStateParts): ServerState {
     folders: ['', 'segments', 'node-red'].map((name) => ({ name: name || 'data', path: join(dataDir, name) })),
     background: () => Promise.all(records.map((record) => record())),
   };
+}
+
+export interface CheckedParts {
+  db: Db;
+  broker: Pick<MessageBroker, 'trouble'>;
+  store: Pick<SegmentStore, 'trouble'>;
+  frames: Pick<Frames, 'trouble'>;
+  engine: Pick<FlowEngine, 'state'>;
+  relay: Pick<OutboxRelay, 'trouble'>;
+}
+
+/** What `/readyz` looks at (CONTRACTS §3). */
+export function healthChecks({ db, broker, store, frames, engine, relay }: CheckedParts): HealthCheck[] {
+  return [
+    { name: 'database', trouble: async () => void (await db.query('select 1')) },
+    { name: 'broker', trouble: () => broker.trouble() },
+    { name: 'disk', trouble: () => store.trouble() },
+    { name: 'frames', trouble: () => frames.trouble() },
+    { name: 'flows', trouble: () => flowTrouble(engine.state()) },
+    { name: 'events', trouble: () => relay.trouble() },
+  ];
+}
+
+/** How the flows are, in words; undefined when they run. */
+export function flowTrouble({ state, reason }: ReturnType<FlowEngine['state']>): string | undefined {
+  return state === 'running' ? undefined : `flows are ${state}${reason ? `: ${reason}` : ''}`;
 }

@@ -83,4 +83,37 @@ describe('settings of the server', () => {
     assert.equal(readSettings({ HOST: '::1' }).HOST, '::1');
     assert.equal(readSettings({ HOST: '192.168.1.4', TLS_CERT: '/c.pem', TLS_KEY: '/k.pem' }).HOST, '192.168.1.4');
   });
+
+  it('are refused by name where a wrong one would stop the start in other words, or never match anything', () => {
+    for (const [name, value] of [
+      ['PUBLIC_URL', 'http://['],
+      ['PUBLIC_URL', 'https://redeye.example/?x'],
+      ['TRUST_PROXY', '1'],
+      ['TRUST_PROXY', 'loopback, proxy.example'],
+      ['TRUST_PROXY', '10.0.0.0/33'],
+      ['CORS_ORIGINS', 'https://shop.example,shop.example'],
+      ['CORS_ORIGINS', 'https://shop.example/'],
+      ['CORS_ORIGINS', '*'],
+      ['ICE_SERVERS', 'stun.example:3478'],
+      ['TURN_URLS', 'turn.example'],
+      ['WEBRTC_HOSTS', 'my router'],
+      ['OPEN_PATHS', 'hook'],
+      ['MQTT_URL', 'broker.example'],
+      ['MQTT_PUBLIC_URL', 'broker.example'],
+    ] as const)
+      assert.ok(refusal({ [name]: value }).startsWith(`${name}: `), `${name}=${value}`);
+    const taken = readSettings({
+      TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8',
+      ICE_SERVERS: 'stun:a:1,turns:u:p@b?transport=tcp',
+    });
+    assert.equal(taken.ICE_SERVERS.length, 2);
+  });
+
+  it('are named as they were given, by an older name too, and those with a password in them are not shown', () => {
+    assert.match(refusal({ LIVEKIT_HOST: 'live.example' }), /^LIVEKIT_HOST \(LIVEKIT_URL\): "live.example" must match/);
+    assert.match(refusal({ LIVEKIT_ICE_SERVERS: 'u:geheim@host' }), /^LIVEKIT_ICE_SERVERS \(ICE_SERVERS\): its value/);
+    for (const value of ['http://u:geheim@broker', 'mqtt://u:1#geheim@broker', 'mqtt://u:geheim@'])
+      assert.ok(!refusal({ MQTT_URL: value }).includes('geheim'), value);
+    assert.ok(!refusal({ MQTT_PUBLIC_URL: 'mqtt://u:geheim@broker' }).includes('geheim'));
+  });
 });

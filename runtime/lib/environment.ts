@@ -18,8 +18,8 @@ export function readEnvironment<S extends TObject>(schema: S, env: NodeJS.Proces
   const values: Record<string, unknown> = {};
   for (const [name, property] of Object.entries(schema.properties)) {
     const keywords = property as SettingKeywords & { type?: string; default?: unknown; description?: string };
-    const text = textOf(name, keywords.aliases ?? [], env);
-    if (text === undefined || text === '') {
+    const { key, text } = textOf(name, keywords.aliases ?? [], env) ?? { key: name, text: '' };
+    if (text === '') {
       if (keywords.default !== undefined) values[name] = structuredClone(keywords.default);
       continue;
     }
@@ -30,20 +30,22 @@ export function readEnvironment<S extends TObject>(schema: S, env: NodeJS.Proces
       const why = cause instanceof AppError ? cause.message.replace(/^body /, '') : String(cause);
       const shown = keywords.secret ? 'its value' : JSON.stringify(text);
       const allowed = keywords.description ? ` (${keywords.description})` : '';
-      throw new AppError('setting.invalid', `${name}: ${shown} ${why}${allowed}`, { field: name });
+      const alias = key === name ? '' : ` (${name})`;
+      throw new AppError('setting.invalid', `${key}${alias}: ${shown} ${why}${allowed}`, { field: key });
     }
     values[name] = value;
   }
   return Object.freeze(values) as Readonly<Static<S>>;
 }
 
-function textOf(name: string, aliases: string[], env: NodeJS.ProcessEnv): string | undefined {
+/** The text of a setting, and under which of its names it was found. */
+function textOf(name: string, aliases: string[], env: NodeJS.ProcessEnv): { key: string; text: string } | undefined {
   for (const key of [name, ...aliases]) {
     const file = env[`${key}_FILE`];
     // A setting whose own name ends in _FILE would read its value as a path to a value.
     if (file && !name.endsWith('_FILE')) {
       try {
-        return readFileSync(file, 'utf8').trim();
+        return { key, text: readFileSync(file, 'utf8').trim() };
       } catch (cause) {
         throw new AppError(
           'setting.invalid',
@@ -53,7 +55,7 @@ function textOf(name: string, aliases: string[], env: NodeJS.ProcessEnv): string
         );
       }
     }
-    if (env[key] !== undefined) return env[key].trim();
+    if (env[key] !== undefined) return { key, text: env[key].trim() };
   }
   return undefined;
 }

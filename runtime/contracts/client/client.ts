@@ -130,8 +130,8 @@ export function createClient(send: Send) {
       send<void>({ method: 'POST', path: 'api/v1/auth/password', body, options }),
 
     /** Everybody who may log in */
-    getUsers: (options?: CallOptions) =>
-      send<UserAccountPage>({ method: 'GET', path: 'api/v1/users', options }),
+    getUsers: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<UserAccountPage>({ method: 'GET', path: 'api/v1/users', query, options }),
 
     /** Add a user; without a password one is made up and shown once, to be changed at the first login */
     postUsers: (body: UserCreate, options?: CallOptions) =>
@@ -146,8 +146,8 @@ export function createClient(send: Send) {
       send<void>({ method: 'DELETE', path: `api/v1/users/${part(id)}`, options }),
 
     /** A user's app passwords, never themselves */
-    getUserCredentials: (id: string | number, options?: CallOptions) =>
-      send<AppPasswordRecordPage>({ method: 'GET', path: `api/v1/users/${part(id)}/credentials`, options }),
+    getUserCredentials: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<AppPasswordRecordPage>({ method: 'GET', path: `api/v1/users/${part(id)}/credentials`, query, options }),
 
     /** An app password for MQTT, metrics and live pictures; shown once */
     postUserCredentials: (id: string | number, body: AppPasswordCreate, options?: CallOptions) =>
@@ -162,8 +162,8 @@ export function createClient(send: Send) {
       send<AuditRecordPage>({ method: 'GET', path: 'api/v1/audit', query, options }),
 
     /** All devices with state, mode, last seen and last frame */
-    getDevices: (options?: CallOptions) =>
-      send<DeviceRecordPage>({ method: 'GET', path: 'api/v1/devices', options }),
+    getDevices: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<DeviceRecordPage>({ method: 'GET', path: 'api/v1/devices', query, options }),
 
     /** Register a device; the answer shows its key, once */
     postDevices: (body: DeviceCreate, options?: CallOptions) =>
@@ -218,8 +218,8 @@ export function createClient(send: Send) {
       send<CommandRecord>({ method: 'POST', path: `api/v1/devices/${part(id)}/commands`, body, options }),
 
     /** The newest commands of a device */
-    getDeviceCommands: (id: string | number, options?: CallOptions) =>
-      send<CommandRecordPage>({ method: 'GET', path: `api/v1/devices/${part(id)}/commands`, options }),
+    getDeviceCommands: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<CommandRecordPage>({ method: 'GET', path: `api/v1/devices/${part(id)}/commands`, query, options }),
 
     /** What became of a command */
     getCommand: (id: string | number, options?: CallOptions) =>
@@ -262,8 +262,8 @@ export function createClient(send: Send) {
       send<DeploymentRecord>({ method: 'POST', path: `api/v1/deployments/${part(id)}/signatures`, body, options }),
 
     /** All cameras you may see */
-    getCameras: (options?: CallOptions) =>
-      send<CameraRecordPage>({ method: 'GET', path: 'api/v1/cameras', options }),
+    getCameras: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<CameraRecordPage>({ method: 'GET', path: 'api/v1/cameras', query, options }),
 
     /** Add a camera; its address is kept encrypted and never shown again */
     postCameras: (body: CameraCreate, options?: CallOptions) =>
@@ -402,12 +402,12 @@ export function createClient(send: Send) {
       send<RetentionReport>({ method: 'POST', path: 'api/v1/retention/run', body, options }),
 
     /** What is brought to others, of all cameras you may see */
-    getStreams: (options?: CallOptions) =>
-      send<StreamList>({ method: 'GET', path: 'api/v1/streams', options }),
+    getStreams: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<StreamList>({ method: 'GET', path: 'api/v1/streams', query, options }),
 
     /** The streams of a camera */
-    getCameraStreams: (id: string | number, options?: CallOptions) =>
-      send<StreamList>({ method: 'GET', path: `api/v1/cameras/${part(id)}/streams`, options }),
+    getCameraStreams: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<StreamList>({ method: 'GET', path: `api/v1/cameras/${part(id)}/streams`, query, options }),
 
     /** Bring a camera to somebody else; several at once may be. Address and key are kept encrypted and never shown */
     postCameraStreams: (id: string | number, body: StreamCreate, options?: CallOptions) =>
@@ -470,8 +470,8 @@ export function createClient(send: Send) {
       send<StreamTokenAnswer>({ method: 'POST', path: `api/v1/cameras/${part(id)}/stream-token`, options }),
 
     /** Who is watching now, newest first */
-    getSessions: (options?: CallOptions) =>
-      send<SessionRecordPage>({ method: 'GET', path: 'api/v1/sessions', options }),
+    getSessions: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<SessionRecordPage>({ method: 'GET', path: 'api/v1/sessions', query, options }),
 
     /** Sources, hub and viewers as they are now, a camera each */
     getGraph: (options?: CallOptions) =>

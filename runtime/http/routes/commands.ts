@@ -4,6 +4,7 @@ import type { CommandService, FleetService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { Answer, type RouteSpec } from '../route.ts';
+import { ShortListQuery, shortPage } from '../short-list.ts';
 
 /** What devices are told to do. A command is about a device as a whole: who sends one must see all of its cameras. */
 export function commandRoutes(
@@ -43,12 +44,13 @@ export function commandRoutes(
       access: 'operator',
       tag,
       summary: 'The newest commands of a device',
+      query: ShortListQuery,
       answer: CommandPage,
       errors: ['device.not_found'],
-      async handle({ params, user }) {
+      async handle({ params, query, user }) {
         const { id } = await fleet.device(params.id ?? '');
         await requireDevice(user, id);
-        return { items: await commands.list(id), next: null };
+        return shortPage(await commands.list(id), query);
       },
     },
     {

@@ -16,6 +16,7 @@ import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
+import { ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Devices, their keys and configuration. */
 export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache): RouteSpec[] {
@@ -39,13 +40,15 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       tag,
       byEditor: true,
       summary: 'All devices with state, mode, last seen and last frame',
+      query: ShortListQuery,
       answer: pageOf(DeviceRecord),
-      async handle({ user }) {
+      async handle({ query, user }) {
         const devices = await fleet.devices();
-        return {
-          items: devices.filter((device) => mine(user, device.cameras)).map((device) => shownTo(user, device)),
-          next: null,
-        };
+        const seen = devices.filter((device) => mine(user, device.cameras));
+        return shortPage(
+          seen.map((device) => shownTo(user, device)),
+          query,
+        );
       },
     },
     {

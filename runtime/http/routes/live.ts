@@ -13,6 +13,7 @@ import type { User } from '../../contracts/users.ts';
 import type { StreamTokens } from '../auth/stream-tokens.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
+import { ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Who watches, and tokens for watching. The pictures themselves are served by `http/live`. */
 export function liveApiRoutes(options: {
@@ -52,10 +53,11 @@ export function liveApiRoutes(options: {
       access: 'operator',
       tag,
       summary: 'Who is watching now, newest first',
+      query: ShortListQuery,
       answer: pageOf(SessionRecord),
-      handle({ user }) {
+      handle({ query, user }) {
         const found = visible(user).map(({ session }) => session);
-        return { items: found.sort((one, other) => other.startedAt - one.startedAt).map(record), next: null };
+        return shortPage(found.sort((one, other) => other.startedAt - one.startedAt).map(record), query);
       },
     },
     {

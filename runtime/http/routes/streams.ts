@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import { AppError } from '../../contracts/errors.ts';
 import { StreamCreate, StreamList, StreamRecord } from '../../contracts/published.ts';
 import type { FleetService, StreamsService } from '../../contracts/services.ts';
@@ -6,6 +5,7 @@ import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
+import { ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Streams to others. Who may not see the camera does not hear of its streams. */
 export function publishedRoutes(
@@ -40,14 +40,14 @@ export function publishedRoutes(
       access: 'viewer',
       tag,
       summary: 'What is brought to others, of all cameras you may see',
-      query: Type.Object({}, { additionalProperties: false }),
+      query: ShortListQuery,
       answer: StreamList,
-      async handle({ user }) {
+      async handle({ query, user }) {
         const items = await streams.list();
-        return {
-          items: items.filter(({ camera }) => user.cameras === null || user.cameras.includes(camera)),
-          next: null,
-        };
+        return shortPage(
+          items.filter(({ camera }) => user.cameras === null || user.cameras.includes(camera)),
+          query,
+        );
       },
     },
     {
@@ -56,12 +56,13 @@ export function publishedRoutes(
       access: 'viewer',
       tag,
       summary: 'The streams of a camera',
+      query: ShortListQuery,
       answer: StreamList,
       errors: ['camera.not_found'],
-      async handle({ params: { id = '' }, user }) {
+      async handle({ params: { id = '' }, query, user }) {
         requireCamera(user, id);
         await fleet.camera(id);
-        return { items: await streams.list(id), next: null };
+        return shortPage(await streams.list(id), query);
       },
     },
     {

@@ -14,6 +14,7 @@ import type { Accounts } from '../auth/accounts.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { parseTime } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
+import { ShortListQuery, shortPage } from '../short-list.ts';
 
 const name = (of: string) => Type.Optional(Type.String({ maxLength: 200, description: `only of this ${of}` }));
 const time = (of: string) => Type.Optional(Type.String({ maxLength: 40, description: `${of}, RFC 3339 or epoch ms` }));
@@ -41,8 +42,9 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       method: 'get',
       path: '/users',
       summary: 'Everybody who may log in',
+      query: ShortListQuery,
       answer: pageOf(UserAccount),
-      handle: async () => ({ items: await accounts.people.list(), next: null }),
+      handle: async ({ query }) => shortPage(await accounts.people.list(), query),
     },
     {
       ...common,
@@ -88,8 +90,9 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       method: 'get',
       path: '/users/:id/credentials',
       summary: "A user's app passwords, never themselves",
+      query: ShortListQuery,
       answer: pageOf(AppPasswordRecord),
-      handle: async ({ params }) => ({ items: await accounts.people.credentials(userId(params.id)), next: null }),
+      handle: async ({ params, query }) => shortPage(await accounts.people.credentials(userId(params.id)), query),
     },
     {
       ...common,

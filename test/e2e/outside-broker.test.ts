@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { temporaryFolder } from '../support/folders.ts';
+import { leaks } from '../support/leaks.ts';
+import { Mosquitto, SERVER_LOGIN } from '../support/mosquitto.ts';
+import { freePorts, isTaken } from '../support/ports.ts';
+import { ServerUnderTest } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+
+interface Ready {
+  checks: Record<string, string>;
+}
+
+/** The status of an upgrade to MQTT over WebSocket. */
+function upgrade(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Protocol': 'mqtt' };
+    request(`${url}/mqtt`, { headers }, ({ statusCode }) => resolve(statusCode))
+      .on('upgrade', (_response, socket) => resolve(void socket.destroy()))
+      .on('error', reject)
+      .end();
+  });
+}
+
+describe('a server with MQTT_URL', function () {
+  this.timeout(180_000);
+  let mosquitto: Mosquitto;
+  let server: ServerUnderTest;
+  let mqttPort: number;
+
+  before(async () => {
+    mosquitto = await Mosquitto.make();
+    await mosquitto.start();
+    leaks.plant('the password in MQTT_URL', 'long and secret');
+    leaks.plant('the same, as it is written there', 'long%20and%20secret');
+    const file = join(await temporaryFolder('outside-broker'), 'mqtt-url');
+    await writeFile(file, `${mosquitto.url(SERVER_LOGIN)}\n`);
+    [mqttPort = 0] = await freePorts(1);
+    server = await ServerUnderTest.start({ MQTT_URL_FILE: file, MQTT_PORT: `${mqttPort}` });
+  });
+  after(async () => {
+    await server?.end();
+    await mosquitto.stop();
+  });
+
+  const ready = async () => (await (await fetch(`${server.url}/readyz`)).json()) as Ready;
+
+  it('listens to no MQTT itself, and tells devices the outside broker', async () => {
+    assert.equal(await isTaken(mqttPort), false);
+    assert.equal(await upgrade(server.url), 503);
+    const { api_key } = await server.device('pi-1');
+    const url = `${server.url}/api/v1/device/config?device_id=pi-1`;
+    const { mqtt } = (await (await fetch(url, { headers: { 'X-DEVICE-KEY': api_key } })).json()) as { mqtt: object };
+    assert.deepEqual(mqtt, { url: mosquitto.url(), root: 'redeye/v1/home' });
+  });
+
+  it('takes frames while the broker is away, says that it is, and is ready when it is back', async () => {
+    const { api_key } = await server.device('pi-2');
+    const { checks } = await ready();
+    assert.deepEqual(
+      ['database', 'broker', 'disk', 'flows'].map((name) => checks[name]),
+      ['ok', 'ok', 'ok', 'ok'],
+    );
+    const first = await server.api.get<{ items: { id: string }[]; next: string }>('/devices?limit=1');
+    const rest = await server.api.get<{ items: { id: string }[] }>(`/devices?cursor=${first.next}`);
+    const ids = [...first.items, ...rest.items].map(({ id }) => id);
+    assert.deepEqual([first.items.length, ids.sort()], [1, ['pi-1', 'pi-2', 'server']]);
+    await mosquitto.end('SIGKILL');
+    const why = await until('it says so', async () => {
+      const { broker = '' } = (await ready()).checks;
+      return broker !== 'ok' && broker;
+    });
+    assert.ok(why.startsWith(`MQTT_URL: no connection to ${mosquitto.url()}: `), why);
+    assert.equal((await fetch(`${server.url}/readyz`)).status, 503);
+    const image = await sharp({ create: { width: 16, height: 16, channels: 3, background: 'red' } })
+      .jpeg()
+      .toBuffer();
+    const meta = { device_id: 'pi-2', capture_ts: Date.now(), seq: 0, width: 16, height: 16, jpeg_quality: 80 };
+    const sent = await fetch(`${server.url}/api/v1/ingest/frame`, {
+      method: 'POST',
+      headers: { 'X-DEVICE-KEY': api_key, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ ...meta, image_b64: image.toString('base64') }),
+    });
+    assert.equal(sent.status, 201, await sent.text());
+    await mosquitto.start();
+    await until('it is ready again', async () => (await ready()).checks.broker === 'ok', 40_000);
+  });
+});
