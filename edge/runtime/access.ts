@@ -29,7 +29,7 @@ export function hashOfKey(key: string): string {
  */
 export class Access {
   readonly #device: string;
-  readonly #hashes: readonly Buffer[];
+  readonly #hashes: Buffer[];
   readonly #clock: Clock;
   /** Tokens end with this process, and after five minutes anyway. */
   readonly #secret = randomBytes(32);
@@ -39,6 +39,11 @@ export class Access {
     this.#device = options.device;
     this.#hashes = options.keyHashes.map((hash) => Buffer.from(hash, 'hex'));
     this.#clock = options.clock;
+  }
+
+  /** Takes one more key from now on. */
+  add(key: string): void {
+    this.#hashes.push(Buffer.from(hashOfKey(key), 'hex'));
   }
 
   /** Throws `auth.missing`, `auth.invalid`, `auth.expired`, `auth.too_many_tries`, and `csrf.refused` for a change from another page. */

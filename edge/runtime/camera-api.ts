@@ -2,6 +2,7 @@ import type { ApiAnswer, ApiHost, ApiRequest } from '../../runtime/contracts/api
 import type { CameraSettingsChange } from '../../runtime/contracts/cameras.ts';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { Log } from '../../runtime/contracts/host.ts';
+import type { LocalAccess } from '../../runtime/contracts/remote-cameras.ts';
 import { captureWith } from '../../runtime/media/capture-with.ts';
 import type { CameraCommandParts } from './camera-commands.ts';
 import { KEPT_MS, type KeptImages } from './kept-images.ts';
@@ -15,17 +16,27 @@ export interface CameraApiParts {
   images: KeptImages;
   /** how hot and how full this machine is */
   machine: () => Promise<{ temperature_c: number | null; disk_percent: number | null }>;
+  /** one file of a camera's HLS; throws as `HlsService` */
+  hls: (camera: string, name: string, query: URLSearchParams) => Promise<{ type: string; bytes: Buffer }>;
+  /** how the device is reached in its own network */
+  localAccess: () => LocalAccess;
   log: Log;
 }
 
-type Handler = (asked: { id: string; body: Record<string, unknown> }) => Promise<unknown>;
+interface Asked {
+  id: string;
+  body: Record<string, unknown>;
+  hasKey: boolean;
+}
 
-/** Requests that this device let in, for the flow behind its door. */
-const admitted = new WeakSet<object>();
+type Handler = (asked: Asked) => Promise<unknown>;
 
-/** Notes that who sent the request may use the device. */
-export function admit(req: object): void {
-  admitted.add(req);
+/** Requests that this device let in, for the flow behind its door, and whether they showed a key. */
+const admitted = new WeakMap<object, { hasKey: boolean }>();
+
+/** Notes that who sent the request may use the device. `hasKey`: by a key of it, not because OPEN_DIALECTS says so. */
+export function admit(req: object, hasKey: boolean): void {
+  admitted.set(req, { hasKey });
 }
 
 /**
@@ -39,15 +50,23 @@ export function createCameraApi(parts: CameraApiParts): ApiHost {
     basePath: '',
     async call({ method, path, body }: ApiRequest, askedBy: unknown): Promise<ApiAnswer> {
       try {
-        if (typeof askedBy !== 'object' || askedBy === null || !admitted.has(askedBy)) {
-          throw new AppError('auth.missing', 'nobody asks');
+        const who = typeof askedBy === 'object' && askedBy !== null ? admitted.get(askedBy) : undefined;
+        if (!who) throw new AppError('auth.missing', 'nobody asks');
+        const [plain = '', search = ''] = path.split('?', 2);
+        const [, kind = '', id = '', rest = ''] = /^\/([a-z-]+)(?:\/([^/]+))?(?:\/(.+))?$/.exec(plain) ?? [];
+        if (method === 'GET' && kind === 'cameras' && rest.startsWith('hls/')) {
+          const name = rest.slice('hls/'.length);
+          const { type, bytes } = await parts.hls(
+            parts.cameras.resolve(decodeURIComponent(id)),
+            name,
+            new URLSearchParams(search),
+          );
+          return { status: 200, headers: { 'content-type': type }, body: bytes };
         }
-        const [plain = ''] = path.split('?', 1);
-        const [, kind = '', id = '', rest = ''] = /^\/([a-z]+)(?:\/([^/]+))?(?:\/(.+))?$/.exec(plain) ?? [];
         const name = `${method} ${kind}${id === '' || kind === 'auth' ? '' : '/:id'}${rest === '' ? '' : `/${rest}`}`;
         const handle = routes[name];
         if (!handle) throw new AppError('route.not_found', `there is nothing at ${method} ${plain}`);
-        const asked = { id: decodeURIComponent(id), body: (body ?? {}) as Record<string, unknown> };
+        const asked = { id: decodeURIComponent(id), body: (body ?? {}) as Record<string, unknown>, ...who };
         return { status: method === 'POST' ? 201 : 200, headers: {}, body: await handle(asked) };
       } catch (thrown) {
         const error = toAppError(thrown);
@@ -59,7 +78,15 @@ export function createCameraApi(parts: CameraApiParts): ApiHost {
   };
 }
 
-function routesOf({ device, cameras, isStreaming, images, machine, log }: CameraApiParts): Record<string, Handler> {
+function routesOf({
+  device,
+  cameras,
+  isStreaming,
+  images,
+  machine,
+  localAccess,
+  log,
+}: CameraApiParts): Record<string, Handler> {
   const row = (id: string) => {
     const {
       driver = '',
@@ -120,6 +147,11 @@ function routesOf({ device, cameras, isStreaming, images, machine, log }: Camera
     },
     'GET cameras/:id/snapshot.jpg': async ({ id }) => (await cameras.capture(cameras.resolve(id))).jpeg,
     'GET system': machine,
+    async 'GET local-access'({ hasKey }) {
+      // What opens the device is not handed to whoever comes by, however open its dialects are.
+      if (!hasKey) throw new AppError('auth.forbidden', 'the local key is shown to who shows a key of the device');
+      return localAccess();
+    },
     'GET images': async () => ({ items: images.list(), next: null }),
     async 'GET images/:id'({ id }) {
       const jpeg = await images.bytes(id);

@@ -47,13 +47,15 @@ export class DialectDoor {
   }
 
   #enter(req: IncomingMessage, { dialect }: DialectPath): void {
+    let hasKey = false;
     try {
       this.#options.check(req);
+      hasKey = true;
     } catch (thrown) {
       const isOpen = this.#options.isOpen(dialect, req.socket.remoteAddress ?? '');
       if (toAppError(thrown).code !== 'auth.missing' || !isOpen) throw thrown;
     }
-    admit(req);
+    admit(req, hasKey);
   }
 
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -29,6 +29,8 @@ export interface DialectsOptions {
   clock: Clock;
   /** how hot and how full this machine is */
   machine: Parameters<typeof createCameraApi>[0]['machine'];
+  /** how the device is reached in its own network */
+  localAccess: Parameters<typeof createCameraApi>[0]['localAccess'];
   log: Log;
 }
 
@@ -42,7 +44,7 @@ export interface Dialects extends Part {
 
 /** Puts them together. */
 export function createDialects(options: DialectsOptions): Dialects {
-  const { device, cameras, live, liveDoor, access, open, flows, folder, machine, clock, log } = options;
+  const { device, cameras, live, liveDoor, access, open, flows, folder, machine, localAccess, clock, log } = options;
   const { dialectCamera = '' } = options;
   const images = new KeptImages({ folder, clock, log });
   const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
@@ -72,7 +74,21 @@ export function createDialects(options: DialectsOptions): Dialects {
     log,
   });
   return {
-    api: createCameraApi({ device, dialectCamera: options.dialectCamera, cameras, isStreaming, images, machine, log }),
+    api: createCameraApi({
+      device,
+      dialectCamera: options.dialectCamera,
+      cameras,
+      isStreaming,
+      images,
+      machine,
+      async hls(camera, name, query) {
+        const [{ hls }, { hlsFile }] = await Promise.all([live.open(), import('./live-serve.ts')]);
+        const { type, pieces } = await hlsFile({ camera, query }, name, hls);
+        return { type, bytes: Buffer.concat(pieces) };
+      },
+      localAccess,
+      log,
+    }),
     serve: (req, res, url) => door.serve(req, res, url),
     attach: (server) => socket.attach(server),
     start: () => images.start(),

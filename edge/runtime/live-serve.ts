@@ -1,5 +1,5 @@
 /** What answers live requests, in one module so that it is loaded together, with the first of them. */
-export { HLS_NAME, serveHls } from '../../runtime/lib/live/hls.ts';
+export { HLS_NAME, hlsFile, serveHls } from '../../runtime/lib/live/hls.ts';
 export { serveMjpeg } from '../../runtime/lib/live/mjpeg.ts';
 export { serveSnapshot } from '../../runtime/lib/live/snapshot.ts';
 export { serveWays } from '../../runtime/lib/live/ways.ts';

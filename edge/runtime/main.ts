@@ -23,6 +23,7 @@ import { createEdgeStorage } from './flow-storage.ts';
 import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
 import { createEdgeLiveHost } from './live-host.ts';
+import { localAccess, localKey } from './local-access.ts';
 import { OrderedPushes } from './ordered-pushes.ts';
 import type { DeviceHealthPage } from './page-html.ts';
 import { Pages } from './pages.ts';
@@ -96,6 +97,8 @@ const pushes = createEdgePushes({
 const ordered = new OrderedPushes({ pushes, send: say, clock, log: log.child('push') });
 agent.onPushes = (orders) => ordered.hear(orders);
 const access = new Access({ device, keyHashes: (process.env[KEY_HASHES] ?? '').split(',').filter(Boolean), clock });
+const ownKey = await localKey(join(folder, 'local-key'));
+access.add(ownKey);
 const liveDoor = new LiveDoor({ gate: live, access, cameras, clock });
 const dialects = createDialects({
   device,
@@ -112,6 +115,7 @@ const dialects = createDialects({
     const used = disk && disk.totalMb > 0 ? Math.round((1 - disk.freeMb / disk.totalMb) * 1000) / 10 : null;
     return { temperature_c: celsius ?? null, disk_percent: used };
   },
+  localAccess: () => localAccess(ownKey, { host: settings.EDGE_HOST, port: settings.EDGE_PORT }),
   clock,
   log: log.child('dialects'),
 });

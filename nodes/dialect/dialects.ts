@@ -19,7 +19,7 @@ export interface Dialect {
 export const DIALECTS: Readonly<Record<string, Dialect | undefined>> = {
   camsuite: { shape: 'suite', operations: camsuite },
   'compucyto-backend': { shape: 'nest', operations: compucytoBackend },
-  'compucyto-service': { shape: 'fastapi', operations: compucytoService },
+  'compucyto-service': { shape: 'service', operations: compucytoService },
   mediamtx: { shape: 'mediamtx', operations: mediamtx },
   pivision: { shape: 'pivision', operations: pivision },
   'relab-device': { shape: 'fastapi', operations: relabDevice },

@@ -66,12 +66,15 @@ export type Operation = (ask: Ask, tools: Tools) => Promise<Reply> | Reply;
 export class Refusal extends Error {
   readonly status: number;
   readonly code: string;
+  /** where in the request the mistake is, as `['body', 'name']` */
+  readonly loc: readonly string[];
 
-  constructor(status: number, code: string, message: string) {
+  constructor(status: number, code: string, message: string, loc: readonly string[] = ['body']) {
     super(message);
     this.name = 'Refusal';
     this.status = status;
     this.code = code;
+    this.loc = loc;
   }
 }
 
@@ -102,11 +105,26 @@ export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, m
 
 /** A refusal of the product API. */
 export function refusalOf({ status, body }: ApiAnswer): Refusal {
-  const { code = 'internal.error', message = 'the request was refused' } = (body ?? {}) as {
+  const {
+    code = 'internal.error',
+    message = 'the request was refused',
+    field,
+  } = (body ?? {}) as {
     code?: string;
     message?: string;
+    field?: string;
   };
-  return new Refusal(status, code, message);
+  return new Refusal(status, code, message, field === undefined ? ['body'] : ['body', field]);
+}
+
+/** 422, as FastAPI has it for a value that is not there. */
+export function required(name: string, from: 'body' | 'query' = 'body'): Refusal {
+  return new Refusal(422, 'request.invalid', `${name}: Field required`, [from, name]);
+}
+
+/** 422 for a value that cannot be taken, with why in words. */
+export function invalid(name: string, words: string, from: 'body' | 'query' = 'body'): Refusal {
+  return new Refusal(422, 'request.invalid', words, [from, name]);
 }
 
 /** Whatever was thrown, as a refusal; what nobody foresaw is 500 without its words. */
@@ -120,14 +138,14 @@ export function asRefusal(thrown: unknown): Refusal {
 export function textIn(value: unknown, name: string, least: number, most: number): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string' && value.length >= least && value.length <= most) return value;
-  throw new Refusal(422, 'request.invalid', `${name} must be a text of ${least} to ${most} characters`);
+  throw invalid(name, `${name} must be a text of ${least} to ${most} characters`);
 }
 
 /** A number of the body or query that must lie in a range, where it is given. Throws 422 or, with `status`, another refusal. */
 export function numberIn(
   value: unknown,
   name: string,
-  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, whole = false, status = 422 } = {},
+  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, whole = false, status = 422, from = 'body' } = {},
 ): number | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const number = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
@@ -137,6 +155,7 @@ export function numberIn(
       status,
       'request.invalid',
       `${name} must be ${whole ? 'a whole number' : 'a number'}${rangeWords(min, max)}`,
+      [from, name],
     );
   }
   return number as number;

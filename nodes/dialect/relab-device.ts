@@ -1,13 +1,13 @@
-import { cpus, freemem, loadavg, totalmem } from 'node:os';
-import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow, SettingsRow } from './image.ts';
-import { leftOut, type Operation, Refusal, type Tools } from './operation.ts';
-import { isWatched, relabStreams, streamOf } from './relab-streams.ts';
+import { invalid, leftOut, numberIn, type Operation, Refusal, required, type Tools } from './operation.ts';
+import { imageMetadata } from './relab-metadata.ts';
+import { isStreaming, relabStreams, streamOf } from './relab-streams.ts';
+import { relabSystem } from './relab-system.ts';
 
 /** `CameraStatus`, with the keys of seed 001 beside those of seed 000: none means two things. */
 const status: Operation = async ({ origin }, tools) => {
   const { id, state, driver } = await tools.camera();
-  const stream = streamOf(tools, origin);
+  const stream = await streamOf(tools, origin);
   const available = state !== 'failed';
   const { resolution, fps } = (await tools.api('GET', `/cameras/${id}/settings`).catch(() => ({}))) as SettingsRow & {
     fps?: number;
@@ -34,28 +34,16 @@ const status: Operation = async ({ origin }, tools) => {
 
 const open: Operation = (ask, tools) => {
   const mode = ask.query.mode ?? 'photo';
-  if (!['photo', 'video'].includes(mode)) throw new Refusal(422, 'request.invalid', 'mode must be photo or video');
+  if (!['photo', 'video'].includes(mode)) throw invalid('mode', 'mode must be photo or video', 'query');
   tools.memory.set('mode', mode);
   return status(ask, tools);
 };
 
 const close: Operation = (ask, tools) => {
-  if (streamOf(tools, '')) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
+  if (isStreaming(tools)) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
   tools.memory.delete('mode');
   return status(ask, tools);
 };
-
-function metadataOf(image: ImageRow) {
-  const { width, height, captured_at, exposure, gain, metadata = {} } = image;
-  return {
-    image_properties: { width, height, capture_time: captured_at.replace(/\.\d+Z$/, 'Z') },
-    camera_properties: { camera_model: typeof metadata.driver === 'string' ? metadata.driver : null },
-    capture_metadata: {
-      ...(typeof exposure === 'number' && { exposure_time: Math.round(exposure * 1000) }),
-      ...(typeof gain === 'number' && { analogue_gain: gain }),
-    },
-  };
-}
 
 async function take(origin: string, tools: Tools) {
   const { id } = await tools.camera();
@@ -64,7 +52,7 @@ async function take(origin: string, tools: Tools) {
   };
   return {
     image_id: image.id,
-    metadata: metadataOf(image),
+    metadata: imageMetadata(image),
     image_url: `${origin}/images/${image.id}`,
     expires_at: image.expires_at,
   };
@@ -111,6 +99,7 @@ async function controlsOf(tools: Tools) {
           [name]: {
             name,
             namespace: 'redeye',
+            value_type: name === 'ExposureTime' ? 'int' : 'float',
             minimum: range.min * factor,
             maximum: range.max * factor,
             read_only: false,
@@ -138,11 +127,12 @@ const controls: Operation = async ({ method, body }, tools) => {
   const change = wanted.map(([name, value]) => {
     const [field, factor] = known[name] ?? [];
     if (field === undefined || factor === undefined || typeof value !== 'number') {
-      throw new Refusal(422, 'request.invalid', `controls.${name} cannot be set`);
+      throw new Refusal(422, 'request.invalid', `controls.${name} cannot be set`, ['body', 'controls', name]);
     }
     return [field, value / factor];
   });
-  if (change.length === 0) throw new Refusal(422, 'request.invalid', 'controls: at least one is needed');
+  if (body.controls === undefined) throw required('controls');
+  if (change.length === 0) throw invalid('controls', 'controls: at least one is needed');
   try {
     await tools.api('PUT', `/cameras/${id}/settings`, Object.fromEntries(change));
   } catch (error) {
@@ -152,24 +142,16 @@ const controls: Operation = async ({ method, body }, tools) => {
   return { status: 200, body: (await controlsOf(tools)).view };
 };
 
-const telemetry: Operation = async (_ask, tools) => {
-  const [load = 0] = loadavg();
-  const { temperature_c, disk_percent } = (await tools.api('GET', '/system')) as {
-    temperature_c: number | null;
-    disk_percent: number | null;
-  };
-  const body = {
-    timestamp: new Date(tools.host.clock.now()).toISOString(),
-    cpu_temp_c: temperature_c,
-    cpu_percent: Math.min(100, Math.round((load / Math.max(1, cpus().length)) * 1000) / 10),
-    mem_percent: Math.round((1 - freemem() / totalmem()) * 1000) / 10,
-    disk_percent,
-    preview_fps: null,
-    preview_sessions: isWatched(tools) ? 1 : 0,
-    thermal_state: thermalBand(temperature_c),
-    current_preview_size: null,
-  };
-  return { status: 200, body };
+/** No camera of ours can be focused from here; what is asked is looked at all the same (§2.0). */
+const focus: Operation = async ({ body }) => {
+  const { mode, lens_position, trigger_cycle } = body;
+  if (mode === undefined) throw required('mode');
+  if (typeof mode !== 'string' || !['continuous', 'auto', 'manual'].includes(mode))
+    throw invalid('mode', 'mode must be continuous, auto or manual');
+  numberIn(lens_position, 'lens_position', { min: 0 });
+  if (trigger_cycle !== undefined && typeof trigger_cycle !== 'boolean')
+    throw invalid('trigger_cycle', 'trigger_cycle must be true or false');
+  throw new Refusal(501, 'camera.not_supported', 'this camera has no focus that can be set');
 };
 
 /** The Pi camera API of seed 000 (§2.0), dialects A and B: their paths do not collide. */
@@ -183,7 +165,7 @@ export const relabDevice: Record<string, Operation> = {
   ...relabStreams,
   thumbnail,
   controls,
-  focus: leftOut('focus'),
-  telemetry,
-  pairing: leftOut('pairing, local keys and direct access'),
+  focus,
+  ...relabSystem,
+  pairing: leftOut('pairing'),
 };

@@ -1,8 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { thermalBand } from '../../runtime/contracts/thermal.ts';
 import type { ImageRow } from './image.ts';
-import { type CameraRow, leftOut, numberIn, type Operation, Refusal, type Tools, textIn } from './operation.ts';
-import { endRecording, recordingOf, recordingView, relabRecording } from './relab-recording.ts';
+import {
+  type CameraRow,
+  invalid,
+  leftOut,
+  numberIn,
+  type Operation,
+  Refusal,
+  refusalOf,
+  required,
+  type Tools,
+  textIn,
+} from './operation.ts';
+import { imageMetadata } from './relab-metadata.ts';
+import { anyStreamOf, cameraOf, endPreview, relabPreview } from './relab-preview.ts';
+import { relabRecording } from './relab-recording.ts';
 
 /** What our codes are on the platform: a camera away is 503, its key 401 or 403, an answer that is none 424 (§2.1). */
 const STATUS: Record<string, number> = {
@@ -25,10 +37,6 @@ async function fromCamera<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function cameraOf({ id = '' }: Readonly<Record<string, string>>, { api }: Tools): Promise<CameraRow> {
-  return (await api('GET', `/cameras/${encodeURIComponent(id)}`)) as CameraRow;
-}
-
 /** Its address is write-only, since the key is in it. */
 function cameraRead(camera: CameraRow) {
   const { id, name, created_at } = camera;
@@ -36,17 +44,45 @@ function cameraRead(camera: CameraRow) {
   return { id, name, description: camera.description ?? null, url: null, created_at, updated_at };
 }
 
-function statusOf(camera: CameraRow, stream: object | null = null) {
-  const connection = ['failed', 'offline', 'stalled'].includes(camera.state) ? 'offline' : 'online';
-  const details = connection === 'online' ? { current_mode: stream ? 'video' : 'photo', stream } : null;
-  return { connection, last_seen_at: camera.last_frame, details };
+/** What a camera with an API of its own said, or why it did not. */
+interface StatusRow {
+  connected: boolean;
+  last_frame: string | null;
+  code: string | null;
+  remote: { mode: 'photo' | 'video' | null; stream: object | null } | null;
+}
+
+/** What our codes are as the platform's `connection`. */
+const CONNECTIONS: Record<string, string> = {
+  'camera.key_missing': 'unauthorized',
+  'camera.key_refused': 'forbidden',
+  'camera.unreachable': 'offline',
+};
+
+/** `{connection, details}` of the platform, with B's `last_seen_at`. A Pi is asked, at most every 15 s unless that is wished. */
+async function statusOf({ id }: CameraRow, tools: Tools, options: { refresh?: boolean; origin?: string } = {}) {
+  const search = options.refresh ? '?refresh=true' : '';
+  const { connected, last_frame, code, remote } = (await tools.api(
+    'GET',
+    `/cameras/${encodeURIComponent(id)}/status${search}`,
+  )) as StatusRow;
+  const trouble = code === null ? 'offline' : (CONNECTIONS[code] ?? 'error');
+  if (!connected) return { connection: trouble, last_seen_at: last_frame, details: null };
+  const stream = (await anyStreamOf(id, tools, options.origin)) ?? streamIn(remote?.stream ?? null);
+  const current_mode = stream ? 'video' : remote ? remote.mode : 'photo';
+  return { connection: 'online', last_seen_at: last_frame, details: { current_mode, stream } };
+}
+
+/** A stream that the Pi was told by somebody else to send. */
+function streamIn(told: object | null): object | null {
+  return told && { provider: null, ...told, youtube_config: null };
 }
 
 /** The address as a driver's URL; keys and headers go beside it. */
 function addressOf(url: string): string {
   const parsed = URL.parse(url);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new Refusal(422, 'request.invalid', 'url must be an address of http or https');
+    throw invalid('url', 'url must be an address of http or https');
   }
   parsed.username = '';
   parsed.password = '';
@@ -56,17 +92,17 @@ function addressOf(url: string): string {
 
 /** `auth_headers`: sent to the camera beside the key (S0.25). */
 function headersIn(list: unknown): { key: string; value: string }[] {
-  if (!Array.isArray(list)) throw new Refusal(422, 'request.invalid', 'auth_headers must be a list');
+  if (!Array.isArray(list)) throw invalid('auth_headers', 'auth_headers must be a list');
   const read = list.map((entry) => {
     const { key: name, value } = (entry ?? {}) as { key?: unknown; value?: unknown };
     const isName = typeof name === 'string' && HEADER_NAME.test(name) && name.toLowerCase() !== 'x-api-key';
     if (!isName || typeof value !== 'string' || value === '' || value.length > 500 || !/^[\x20-\x7e]+$/.test(value)) {
-      throw new Refusal(422, 'request.invalid', 'auth_headers holds a header that cannot be sent');
+      throw invalid('auth_headers', 'auth_headers holds a header that cannot be sent');
     }
     return { key: name, value };
   });
   if (JSON.stringify(read).length > MOST_HEADER_BYTES) {
-    throw new Refusal(422, 'request.invalid', `auth_headers is larger than ${MOST_HEADER_BYTES} bytes`);
+    throw invalid('auth_headers', `auth_headers is larger than ${MOST_HEADER_BYTES} bytes`);
   }
   return read;
 }
@@ -76,7 +112,7 @@ async function valuesChecked<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof Refusal && error.status === 400) throw new Refusal(422, error.code, error.message);
+    if (error instanceof Refusal && error.status === 400) throw new Refusal(422, error.code, error.message, error.loc);
     throw error;
   }
 }
@@ -85,13 +121,11 @@ async function valuesChecked<T>(work: Promise<T>): Promise<T> {
 const create: Operation = async ({ body }, { api }) => {
   const name = textIn(body.name, 'name', 2, 100);
   const url = textIn(body.url, 'url', 1, 2000);
-  textIn(body.description, 'description', 0, 500);
-  if (name === undefined || url === undefined) {
-    throw new Refusal(422, 'request.invalid', `${name === undefined ? 'name' : 'url'}: Field required`);
-  }
+  const description = textIn(body.description, 'description', 0, 500);
+  if (name === undefined || url === undefined) throw required(name === undefined ? 'name' : 'url');
   const key = `CAM_${randomBytes(32).toString('base64url')}`;
   const headers = headersIn(body.auth_headers ?? []);
-  const made = { name, url: addressOf(url), key, headers };
+  const made = { name, ...(description !== undefined && { description }), url: addressOf(url), key, headers };
   const camera = (await valuesChecked(api('POST', '/cameras', made))) as CameraRow;
   return { status: 201, body: { ...cameraRead(camera), api_key: key, auth_headers: headers } };
 };
@@ -106,38 +140,67 @@ const regenerateKey: Operation = async ({ params }, { api }) => {
 
 const list: Operation = async ({ query }, tools) => {
   const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
-  const wanted = (query.search ?? query.name ?? '').toLowerCase();
-  const shown = items.filter(({ name }) => name.toLowerCase().includes(wanted));
-  const withStatus = query.include_status === 'true';
-  const body = shown.map((camera) => ({ ...cameraRead(camera), ...(withStatus && { status: statusOf(camera) }) }));
-  return { status: 200, body };
+  const has = (text: string | null | undefined, wanted: string | undefined) =>
+    wanted === undefined || (text ?? '').toLowerCase().includes(wanted.toLowerCase());
+  const shown = items.filter(
+    ({ name, description }) =>
+      has(name, query.name) &&
+      has(description, query.description) &&
+      (has(name, query.search) || has(description, query.search)),
+  );
+  return { status: 200, body: await Promise.all(shown.map((camera) => withMore(camera, query, tools))) };
 };
 
 const get: Operation = async ({ params, query }, tools) => {
-  const camera = await cameraOf(params, tools);
-  const withStatus = query.include_status === 'true';
-  return { status: 200, body: { ...cameraRead(camera), ...(withStatus && { status: statusOf(camera) }) } };
+  return { status: 200, body: await withMore(await cameraOf(params, tools), query, tools) };
 };
 
-const status: Operation = async ({ params }, tools) => {
+/** The camera with `include_status` and B's `include_telemetry`; telemetry that cannot be had is null, and the list is there all the same. */
+async function withMore(camera: CameraRow, query: Readonly<Record<string, string | undefined>>, tools: Tools) {
+  const [status, telemetry] = await Promise.all([
+    flagIn(query, 'include_status') ? statusOf(camera, tools) : undefined,
+    flagIn(query, 'include_telemetry') ? telemetryOf(camera, tools, false).catch(nullForNone) : undefined,
+  ]);
+  return {
+    ...cameraRead(camera),
+    ...(status !== undefined && { status }),
+    ...(telemetry !== undefined && { telemetry }),
+  };
+}
+
+function nullForNone(error: unknown): null {
+  if (error instanceof Refusal) return null;
+  throw error;
+}
+
+/** As FastAPI reads a flag. */
+function flagIn(query: Readonly<Record<string, string | undefined>>, name: string): boolean {
+  const text = query[name]?.toLowerCase();
+  if (text === undefined || /^(false|0|no|off|f|n)$/.test(text)) return false;
+  if (/^(true|1|yes|on|t|y)$/.test(text)) return true;
+  throw invalid(name, `${name} must be true or false`, 'query');
+}
+
+const status: Operation = async ({ params, query, origin }, tools) => {
   const camera = await cameraOf(params, tools);
-  return { status: 200, body: statusOf(camera, await anyStreamOf(camera.id, tools)) };
+  return { status: 200, body: await statusOf(camera, tools, { refresh: flagIn(query, 'force_refresh'), origin }) };
 };
 
 /** Name, address and headers; what is not named stays, and so does the key. */
 const patch: Operation = async ({ params, body }, tools) => {
   const name = textIn(body.name, 'name', 2, 100);
   const url = textIn(body.url, 'url', 1, 2000);
-  textIn(body.description, 'description', 0, 500);
+  const description = body.description === null ? null : textIn(body.description, 'description', 0, 500);
   const change = {
     ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
     ...(url !== undefined && { url: addressOf(url) }),
     ...(body.auth_headers !== undefined && body.auth_headers !== null && { headers: headersIn(body.auth_headers) }),
   };
   if (Object.keys(change).length === 0) return get({ params, query: {} } as never, tools);
   if (url !== undefined && !(await cameraOf(params, tools)).has_key) {
     const words = 'no key is kept for this camera, so it would be asked without one: regenerate its key first';
-    throw new Refusal(422, 'request.invalid', words);
+    throw invalid('url', words);
   }
   const path = `/cameras/${encodeURIComponent(params.id ?? '')}`;
   return { status: 200, body: cameraRead((await valuesChecked(tools.api('PATCH', path, change))) as CameraRow) };
@@ -145,14 +208,14 @@ const patch: Operation = async ({ params, body }, tools) => {
 
 const remove: Operation = async ({ params }, tools) => {
   await tools.api('DELETE', `/cameras/${encodeURIComponent(params.id ?? '')}`);
-  release(params.id ?? '', tools);
+  endPreview(params.id ?? '', tools);
   return { status: 204 };
 };
 
 /** Captures, keeps the image and links it to the product (S0.7–S0.11). */
 const image: Operation = async ({ params, body, origin }, { api }) => {
   const product = numberIn(body.product_id, 'product_id', { min: 1, whole: true });
-  if (product === undefined) throw new Refusal(422, 'request.invalid', 'product_id: Field required');
+  if (product === undefined) throw required('product_id');
   const description = textIn(body.description, 'description', 0, 500);
   const path = `/cameras/${encodeURIComponent(params.id ?? '')}/capture`;
   const wish = { product_id: product, ...(description !== undefined && { description }) };
@@ -166,129 +229,68 @@ const image: Operation = async ({ params, body, origin }, { api }) => {
       filename: taken.filename,
       image_url: `${origin}${taken.image ?? `/api/v1/images/${taken.id}/image.jpg`}`,
       description: taken.description ?? null,
-      image_metadata: taken.metadata ?? {},
+      image_metadata: imageMetadata(taken),
       created_at: taken.created_at ?? taken.captured_at,
       updated_at: taken.updated_at ?? taken.captured_at,
     },
   };
 };
 
-interface KeptStream extends Disposable {
-  startedAt: number;
-}
-
-/** The preview that was started here and not stopped, as `StreamView`; null for none. No key is echoed (§4.2). */
-function streamOf(camera: string, { memory, host }: Tools, origin = ''): object | null {
-  const kept = memory.get(`preview ${camera}`) as KeptStream | undefined;
-  if (!kept) return null;
-  const { state } = host.live?.status(camera, 'hls') ?? { state: 'idle' };
-  return {
-    mode: 'local',
-    provider: null,
-    url: `${origin}/plugins/rpi-cam/cameras/${camera}/stream/preview/watch`,
-    started_at: new Date(kept.startedAt).toISOString(),
-    youtube_config: null,
-    metadata: { state },
-  };
-}
-
-/** The recording, which the platform asks for first, else the preview; both may run at once. */
-async function anyStreamOf(camera: string, tools: Tools, origin = ''): Promise<object | null> {
-  const recording = await recordingOf(camera, tools);
-  return recording ? recordingView(recording) : streamOf(camera, tools, origin);
-}
-
-function release(camera: string, { memory }: Tools): boolean {
-  const kept = memory.get(`preview ${camera}`) as KeptStream | undefined;
-  kept?.[Symbol.dispose]();
-  return memory.delete(`preview ${camera}`);
-}
-
-/** Keeps the camera's HLS ready until it is stopped (S0.19, S0.20). */
-const previewStart: Operation = async ({ params, origin }, tools) => {
-  const { id } = await cameraOf(params, tools);
-  if (streamOf(id, tools)) throw new Refusal(409, 'stream.active', 'Stream is already active');
-  const { live, clock } = tools.host;
-  if (!live) throw new Refusal(503, 'camera.no_stream', 'there is no live picture here');
-  const kept: KeptStream = { startedAt: clock.now(), [Symbol.dispose]: live.keepWarm(id, 'hls') };
-  tools.memory.set(`preview ${id}`, kept);
-  return { status: 201, body: streamOf(id, tools, origin) };
-};
-
-const previewStop: Operation = async (ask, tools) => {
-  // Tabs that were edited before there was `stream-stop` have one box for both addresses.
-  if (ask.path.endsWith('/stream/stop')) return streamStop(ask, tools);
-  const { params } = ask;
-  const { id } = await cameraOf(params, tools);
-  if (!release(id, tools)) throw new Refusal(404, 'stream.none', 'No active stream');
-  return { status: 204 };
-};
-
-/** Stops what runs, the recording too. */
-const streamStop: Operation = async ({ params }, tools) => {
-  const { id } = await cameraOf(params, tools);
-  const recording = await recordingOf(id, tools);
-  if (recording) await endRecording(recording, tools);
-  if (!release(id, tools) && !recording) throw new Refusal(404, 'stream.none', 'No active stream');
-  return { status: 204 };
-};
-
-const streamStatus: Operation = async ({ params, origin }, tools) => {
-  const { id } = await cameraOf(params, tools);
-  const body = await anyStreamOf(id, tools, origin);
-  if (!body) throw new Refusal(404, 'stream.none', 'No active stream');
-  return { status: 200, body };
-};
-
-/** HLS is served by Redeye itself: the player is sent there with a token of its own. */
-const previewHls: Operation = async ({ params }, tools) => {
-  const { id } = await cameraOf(params, tools);
-  if (!/\.m3u8$/.test(params.file ?? '')) throw new Refusal(404, 'stream.none', 'No such file');
-  const { token } = (await tools.api('POST', `/cameras/${id}/stream-token`)) as { token: string };
-  return { status: 307, headers: { Location: `/api/v1/cameras/${id}/hls/index.m3u8?token=${token}` } };
-};
-
-const previewWatch: Operation = async ({ params }, tools) => {
-  const { id } = await cameraOf(params, tools);
-  return { status: 307, headers: { Location: `/live/${id}` } };
-};
-
+/** Wakes or rests the Pi; cameras without an API of their own wake when somebody looks, and that is all they need. */
 const mode: Operation = async ({ params, query, path }, tools) => {
   const camera = await cameraOf(params, tools);
-  if (path.endsWith('/open') && query.mode !== undefined && !['photo', 'video'].includes(query.mode)) {
-    throw new Refusal(422, 'request.invalid', 'mode must be photo or video');
+  const isClose = path.endsWith('/close');
+  if (!isClose && query.mode !== undefined && !['photo', 'video'].includes(query.mode)) {
+    throw invalid('mode', 'mode must be photo or video', 'query');
   }
   const stream = await anyStreamOf(camera.id, tools);
-  if (path.endsWith('/close') && stream) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
-  return { status: 200, body: { current_mode: path.endsWith('/close') ? null : (query.mode ?? 'photo'), stream } };
+  if (isClose && stream) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
+  const wanted = isClose ? null : (query.mode ?? 'photo');
+  const address = `/cameras/${encodeURIComponent(camera.id)}/mode`;
+  const answer = await tools.raw({ method: 'PUT', path: address, body: { mode: wanted } });
+  if (answer.status === 200) {
+    const { remote } = answer.body as StatusRow;
+    return {
+      status: 200,
+      body: { current_mode: remote?.mode ?? null, stream: stream ?? streamIn(remote?.stream ?? null) },
+    };
+  }
+  const refusal = refusalOf(answer);
+  if (refusal.code !== 'camera.not_supported') throw await fromCamera(Promise.reject(refusal)).catch((error) => error);
+  return { status: 200, body: { current_mode: wanted, stream } };
 };
 
-/** What the camera's device last said of itself. */
-const telemetry: Operation = async ({ params }, tools) => {
-  const { device } = await cameraOf(params, tools);
-  const { health = {}, last_seen } = (await tools.api('GET', `/devices/${device}`)) as {
-    health?: Record<string, unknown>;
-    last_seen: string | null;
+async function telemetryOf({ id }: CameraRow, tools: Tools, refresh: boolean): Promise<object> {
+  const path = `/cameras/${encodeURIComponent(id)}/telemetry${refresh ? '?refresh=true' : ''}`;
+  const told = (await fromCamera(tools.api('GET', path))) as { preview_sessions: number };
+  const { live } = tools.host;
+  const viewers = (['webrtc', 'hls', 'mjpeg'] as const).reduce(
+    (sum, kind) => sum + (live?.status(id, kind).viewers ?? 0),
+    0,
+  );
+  // Its own viewers, and those that watch it through this server.
+  return {
+    ...told,
+    preview_sessions: told.preview_sessions + Math.max(viewers, tools.memory.has(`preview ${id}`) ? 1 : 0),
   };
-  const number = (...names: string[]) =>
-    names.map((name) => health[name]).find((value) => typeof value === 'number') ?? null;
-  const temperature = number('temperature_c', 'temp_c') as number | null;
-  const used = (total: unknown, free: unknown) =>
-    typeof total === 'number' && typeof free === 'number' && total > 0
-      ? Math.round((1 - free / total) * 1000) / 10
-      : null;
-  const body = {
-    timestamp: last_seen,
-    cpu_temp_c: temperature,
-    cpu_percent: number('cpu_percent', 'cpu'),
-    mem_percent: number('mem_percent', 'memory_percent') ?? used(health.memory_total_mb, health.memory_available_mb),
-    disk_percent: number('disk_percent') ?? used(health.disk_total_mb, health.disk_free_mb),
-    preview_fps: null,
-    preview_sessions: streamOf(params.id ?? '', tools) ? 1 : 0,
-    thermal_state: thermalBand(temperature),
-    current_preview_size: null,
-  };
-  return { status: 200, body };
+}
+
+/** What the camera's own machine says, or the device that has it. */
+const telemetry: Operation = async ({ params, query }, tools) => {
+  const camera = await cameraOf(params, tools);
+  return { status: 200, body: await telemetryOf(camera, tools, flagIn(query, 'force_refresh')) };
+};
+
+/** Key and addresses with which the Pi is reached past this server; a camera that has none is 503 there. */
+const localAccess: Operation = async ({ params }, tools) => {
+  const { id } = await cameraOf(params, tools);
+  try {
+    const body = await fromCamera(tools.api('GET', `/cameras/${encodeURIComponent(id)}/local-access`));
+    return { status: 200, body, headers: { 'Cache-Control': 'no-store' } };
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'camera.not_supported') throw error;
+    throw new Refusal(503, error.code, error.message);
+  }
 };
 
 /** The platform of seed 000 (§2.1), both of its dialects where they do not contradict each other. */
@@ -301,15 +303,10 @@ export const relabPlatform: Record<string, Operation> = {
   delete: remove,
   image,
   mode,
-  'preview-start': previewStart,
-  'preview-stop': previewStop,
-  'preview-hls': previewHls,
-  'preview-watch': previewWatch,
-  'stream-status': streamStatus,
-  'stream-stop': streamStop,
+  ...relabPreview,
   ...relabRecording,
   telemetry,
   'regenerate-key': regenerateKey,
-  'local-access': leftOut('direct access to a camera'),
+  'local-access': localAccess,
   pairing: leftOut('pairing by device assertion'),
 };

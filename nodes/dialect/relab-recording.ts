@@ -1,4 +1,14 @@
-import { type CameraRow, numberIn, type Operation, Refusal, type Tools, textIn } from './operation.ts';
+import {
+  type CameraRow,
+  invalid,
+  numberIn,
+  type Operation,
+  Refusal,
+  required,
+  type Tools,
+  textIn,
+} from './operation.ts';
+import { streamMetadataOf } from './relab-live.ts';
 
 /** A stream as the product API tells it. */
 interface StreamRow {
@@ -33,14 +43,14 @@ export async function recordingOf(camera: string, { api }: Tools): Promise<Strea
 }
 
 /** `StreamView` of a recording; no key is echoed (§4.2). */
-export function recordingView({ url, since, state, reason }: StreamRow): object {
+export function recordingView({ url, since }: StreamRow, metadata: object): object {
   return {
     mode: 'youtube',
     provider: 'youtube',
     url,
     started_at: since,
     youtube_config: null,
-    metadata: { state, ...(reason !== null && { reason }) },
+    metadata,
   };
 }
 
@@ -68,16 +78,17 @@ const start: Operation = async (ask, tools) => {
   const { body } = ask;
   const camera = await cameraId(ask, tools);
   const product = numberIn(body.product_id, 'product_id', { min: 1, whole: true });
-  if (product === undefined) throw new Refusal(422, 'request.invalid', 'product_id: Field required');
+  if (product === undefined) throw required('product_id');
   const title = textIn(body.title, 'title', 1, 100);
   const description = textIn(body.description, 'description', 0, 500);
   const privacy = textIn(body.privacy_status, 'privacy_status', 1, 20);
   if (privacy !== undefined && !PRIVACIES.includes(privacy))
-    throw new Refusal(422, 'request.invalid', `privacy_status must be ${PRIVACIES.join(', ')}`);
+    throw invalid('privacy_status', `privacy_status must be ${PRIVACIES.join(', ')}`);
   const stream =
     (await recordingOf(camera, tools)) ?? (await begin(camera, { product, title, description, privacy }, tools));
   const video = await videoOf(camera, stream.url, tools);
-  return { status: 201, body: { ...(video && videoRead(video)), ...recordingView(stream) } };
+  const metadata = await streamMetadataOf(camera, stream, tools);
+  return { status: 201, body: { ...(video && videoRead(video)), ...recordingView(stream, metadata) } };
 };
 
 async function begin(

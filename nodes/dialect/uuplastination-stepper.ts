@@ -72,7 +72,13 @@ const STATUS: Record<string, number> = { 'message.invalid': 422, 'stepper.too_fa
 /** Why the motor did not, from a `catch` node. */
 const refused: Operation = ({ error }: Ask) => {
   const { code = 'internal.error', message = 'the motor did not answer' } = error;
-  throw new Refusal(STATUS[code] ?? (code.startsWith('stepper.') ? 409 : 500), code, message);
+  const [field] = /^(steps|rpm|direction)\b/.exec(message) ?? [];
+  throw new Refusal(
+    STATUS[code] ?? (code.startsWith('stepper.') ? 409 : 500),
+    code,
+    message,
+    field === undefined ? ['query'] : ['query', field],
+  );
 };
 
 const healthz: Operation = () => ({ status: 200, body: { status: 'ok' } });

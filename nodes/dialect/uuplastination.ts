@@ -150,6 +150,14 @@ const metrics: Operation = async (_ask, tools) => {
   return { status: 200, body };
 };
 
+/** Ends the console's session, if that is how somebody came; a token runs out by itself. */
+const logout: Operation = async (_ask, { raw }) => {
+  const answer = await raw({ method: 'POST', path: '/auth/logout', body: {}, headers: { 'X-Redeye-Console': '1' } });
+  const cookies = answer.headers['set-cookie'];
+  const headers: Record<string, string[]> = cookies === undefined ? {} : { 'Set-Cookie': [cookies].flat() };
+  return { status: 200, headers, body: { message: 'Logged out' } };
+};
+
 /** The dashboard of seed 001 (§2.2). */
 export const uuplastination: Record<string, Operation> = {
   'camera-status': cameraStatus,
@@ -158,6 +166,7 @@ export const uuplastination: Record<string, Operation> = {
   snapshot,
   stats,
   metrics,
+  logout,
   ...webrtcOperations,
   ...stepperOperations,
 };

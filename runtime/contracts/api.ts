@@ -171,11 +171,13 @@ export type ConfigAnswer = Static<typeof ConfigAnswer>;
 const cameraFields = {
   id: Type.String(),
   name: Type.String(),
+  description: nullable(Type.String()),
   device: Type.String(),
   driver: Type.String({ description: 'kind of driver, as rtsp or sim; the address itself is write-only' }),
   state: Type.String(),
   last_frame: nullable(time()),
   created_at: time(),
+  updated_at: time(),
   has_key: Type.Boolean({ description: 'Redeye sends it a key, which is never shown again' }),
   headers: Type.Array(Type.String(), { description: 'names of further headers that it is sent' }),
 };
@@ -215,6 +217,7 @@ export const CameraCreate = Type.Object(
   {
     id: Type.Optional(Type.String({ pattern: ID_PATTERN })),
     name: Type.String({ minLength: 1, maxLength: 100 }),
+    description: Type.Optional(nullable(Type.String({ maxLength: 500 }))),
     device: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'default: server' })),
     url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
     ...access,
@@ -226,6 +229,7 @@ export type CameraCreate = Static<typeof CameraCreate>;
 export const CameraPatch = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    description: Type.Optional(nullable(Type.String({ maxLength: 500 }))),
     url: Type.Optional(Type.String({ minLength: 1, maxLength: 2000, examples: ['rtsp://192.168.1.20/stream1'] })),
     ...access,
   },

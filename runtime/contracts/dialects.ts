@@ -6,8 +6,8 @@ export const DIALECT_NAMES = ['relab', 'uuplastination', 'compucyto', 'mediamtx'
 export const OPEN_DIALECT = `^(${DIALECT_NAMES.join('|')})(@lan)?$`;
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
-/** How a system tells of an error: its clients read nothing else. */
-export type ErrorShape = 'fastapi' | 'nest' | 'mediamtx' | 'suite' | 'pivision';
+/** How a system tells of an error: its clients read nothing else. `service`: FastAPI in words only, also where values are wrong. */
+export type ErrorShape = 'fastapi' | 'service' | 'nest' | 'mediamtx' | 'suite' | 'pivision';
 
 /** A family of paths of one dialect. */
 export interface DialectPath {
@@ -22,6 +22,7 @@ const SERVER: readonly DialectPath[] = [
   { dialect: 'uuplastination', path: /^(\/secure)?\/(camera|webrtc)\//, shape: 'fastapi' },
   { dialect: 'uuplastination', path: /^(\/secure)?\/api\/(stats|metrics|system\/metrics)$/, shape: 'fastapi' },
   { dialect: 'uuplastination', path: /^(\/secure)?\/api\/(stepper|valve)\//, shape: 'fastapi' },
+  { dialect: 'uuplastination', path: /^(\/secure)?\/logout$/, shape: 'fastapi' },
   { dialect: 'compucyto', path: /^\/api\/v1\/camera\//, shape: 'nest' },
   { dialect: 'compucyto', path: /^\/api\/v1\/(health|auth\/register|auth\/profile)$/, shape: 'nest' },
   { dialect: 'mediamtx', path: /^\/v3\//, shape: 'mediamtx' },
@@ -31,14 +32,14 @@ const SERVER: readonly DialectPath[] = [
 ];
 
 const EDGE: readonly DialectPath[] = [
-  { dialect: 'compucyto', path: /^\/(capture|settings|settings\/auto-exposure\/once)$/, shape: 'fastapi' },
-  { dialect: 'compucyto', path: /^\/(captures|videos)\/./, shape: 'fastapi' },
-  { dialect: 'compucyto', path: /^\/video\//, shape: 'fastapi' },
+  { dialect: 'compucyto', path: /^\/(capture|settings|settings\/auto-exposure\/once)$/, shape: 'service' },
+  { dialect: 'compucyto', path: /^\/(captures|videos)\/./, shape: 'service' },
+  { dialect: 'compucyto', path: /^\/video\//, shape: 'service' },
   { dialect: 'uuplastination', path: /^\/camera\/(start|stop|snapshot|stream\.mjpg)$/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/camera(\/(open|status|close|controls|focus))?$/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/(images|streams|preview|system|pairing)(\/|$)/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/stream(\/(start|status|stop|hls|hls\/.*))?$/, shape: 'fastapi' },
-  { dialect: 'relab', path: /^\/(captures|local-key|setup|preview-thumbnail\.jpg)$/, shape: 'fastapi' },
+  { dialect: 'relab', path: /^\/(captures|local-key|setup|metrics|preview-thumbnail\.jpg)$/, shape: 'fastapi' },
 ];
 
 const PATHS: Record<Side, readonly DialectPath[]> = { server: SERVER, edge: EDGE };
@@ -51,13 +52,15 @@ export function dialectAt(side: Side, path: string): DialectPath | undefined {
   return PATHS[side].find((one) => one.path.test(path));
 }
 
-/** An error as clients of that system know it, with our code beside their fields. */
+/** An error as clients of that system know it, with our code beside their fields; `loc`: where in the request, for FastAPI's 422. */
 export function dialectError(
   shape: ErrorShape,
-  { status, code, message }: { status: number; code: string; message: string },
+  { status, code, message, loc = ['body'] }: { status: number; code: string; message: string; loc?: readonly string[] },
 ): Record<string, unknown> {
   switch (shape) {
     case 'fastapi':
+      return { detail: status === 422 ? [{ loc, msg: message, type: wrongAs(code, message) }] : message, code };
+    case 'service':
       return { detail: message, code };
     case 'nest':
       return { statusCode: status, message, error: STATUS_WORDS[status] ?? 'Error', code };
@@ -68,6 +71,12 @@ export function dialectError(
     case 'pivision':
       return { ok: false, error: message, code };
   }
+}
+
+/** What FastAPI calls a mistake in a request. */
+function wrongAs(code: string, message: string): string {
+  if (/Field required$/.test(message)) return 'missing';
+  return code === 'request.invalid' && /JSON$/.test(message) ? 'json_invalid' : 'value_error';
 }
 
 const STATUS_WORDS: Record<number, string> = {

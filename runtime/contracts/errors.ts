@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   'camera.key_missing': 503,
   'camera.key_refused': 503,
   'camera.driver_missing': 503,
+  'camera.not_supported': 501,
   'camera.no_stream': 409,
   'camera.setting_invalid': 400,
   'offer.invalid': 400,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { CameraSettingsChange } from './cameras.ts';
 import { CameraSettings } from './cameras.ts';
+import { type CameraTelemetry, type LocalAccess, REMOTE_MODES, type RemoteMode } from './remote-cameras.ts';
 import { anything, nullable, pageOf, time } from './schema.ts';
 import type { Actor } from './services.ts';
 
@@ -226,6 +227,25 @@ export const CameraSettingsAnswer = Type.Object(
 );
 export type CameraSettingsAnswer = Static<typeof CameraSettingsAnswer>;
 
+/** How a camera with an API of its own says that it is, or why it does not. */
+export const RemoteView = Type.Object(
+  {
+    mode: nullable(Type.Enum([...REMOTE_MODES])),
+    stream: nullable(
+      Type.Object({
+        mode: Type.String({ examples: ['youtube'] }),
+        url: nullable(Type.String()),
+        started_at: nullable(Type.String()),
+        metadata: anything(),
+      }),
+    ),
+    code: nullable(Type.String({ examples: ['camera.key_refused'] }), { description: 'why it does not say' }),
+    reason: nullable(Type.String()),
+  },
+  { title: 'RemoteView' },
+);
+export type RemoteView = Static<typeof RemoteView>;
+
 export const CameraStatusAnswer = Type.Object(
   {
     id: Type.String(),
@@ -236,6 +256,10 @@ export const CameraStatusAnswer = Type.Object(
     streaming: Type.Boolean(),
     last_frame: nullable(time()),
     reason: nullable(Type.String(), { description: 'why it is not connected, in words' }),
+    code: nullable(Type.String({ examples: ['camera.key_refused'] }), {
+      description: 'the same as a code, where the camera was asked',
+    }),
+    remote: nullable(RemoteView, { description: 'what a camera with an API of its own says, at most 15 s old' }),
   },
   { title: 'CameraStatusAnswer' },
 );
@@ -272,7 +296,14 @@ export interface GalleryService {
   settings(camera: string, options?: { fresh?: boolean }): Promise<CameraSettingsAnswer>;
   /** Changes settings of a camera here or at its device. Throws as `capture`. */
   applySettings(camera: string, change: CameraSettingsChange, actor: Actor): Promise<CameraSettingsAnswer>;
-  status(camera: string): Promise<CameraStatusAnswer>;
+  /** `isForced`: a camera with an API of its own is asked now, whatever it said before. */
+  status(camera: string, isForced?: boolean): Promise<CameraStatusAnswer>;
+  /** Wakes a camera with an API of its own in a mode, or rests it with null; throws `camera.not_supported` for another, `camera.busy`. */
+  setMode(camera: string, mode: RemoteMode | null): Promise<CameraStatusAnswer>;
+  /** How the machine is that the camera hangs on; of a camera with an API of its own at most 120 s old. */
+  telemetry(camera: string, isForced?: boolean): Promise<CameraTelemetry>;
+  /** Throws `camera.not_supported` for a camera that has no way past this server. */
+  localAccess(camera: string): Promise<LocalAccess>;
   images(query: GalleryQuery): Promise<GalleryList<ImageRecord>>;
   image(id: number): Promise<ImageRecord>;
   /** The picture's bytes; throws `image.not_found`. */

@@ -4,12 +4,15 @@ export interface CameraRow {
   id: string;
   device_id: string;
   name: string;
+  description: string | null;
   /** sealed */
   url: string | null;
   /** sealed */
   access: string | null;
   driver: string;
   created_at: Date;
+  /** null: never changed */
+  updated_at: Date | null;
   deleted_at: Date | null;
   last_frame_at: Date | null;
   device_state: 'online' | 'offline' | 'degraded' | 'updating';
@@ -18,7 +21,7 @@ export interface CameraRow {
 }
 
 const CAMERA = `
-  select c.id, c.device_id, c.name, c.url, c.access, c.driver, c.created_at, c.deleted_at, d.state as device_state, d.info as device_info,
+  select c.id, c.device_id, c.name, c.description, c.url, c.access, c.driver, c.created_at, c.updated_at, c.deleted_at, d.state as device_state, d.info as device_info,
          (select f.received_at from captures f where f.camera_id = c.id order by f.received_at desc limit 1) as last_frame_at
     from cameras c join devices d on d.id = c.device_id`;
 
@@ -48,6 +51,7 @@ export async function insertCamera(
     id: string;
     device: string;
     name: string;
+    description?: string | null | undefined;
     url?: string | undefined;
     driver: string;
     at: Date;
@@ -55,13 +59,22 @@ export async function insertCamera(
   },
 ): Promise<boolean> {
   const { rowCount } = await q.query(
-    `insert into cameras as c (id, device_id, name, url, driver, created_at, access, position)
-     select $1::text, $2::text, $3::text, $4::text, $5::text, $6::timestamptz, $7::text, coalesce(max(position) + 1, 0) from cameras where device_id = $2 and deleted_at is null
+    `insert into cameras as c (id, device_id, name, url, driver, created_at, access, description, position)
+     select $1::text, $2::text, $3::text, $4::text, $5::text, $6::timestamptz, $7::text, $8::text, coalesce(max(position) + 1, 0) from cameras where device_id = $2 and deleted_at is null
      on conflict (id) do update
         set device_id = excluded.device_id, name = excluded.name, url = excluded.url, driver = excluded.driver, access = excluded.access,
-            created_at = excluded.created_at, position = excluded.position, deleted_at = null
+            description = excluded.description, created_at = excluded.created_at, updated_at = null, position = excluded.position, deleted_at = null
       where c.deleted_at is not null`,
-    [camera.id, camera.device, camera.name, camera.url ?? null, camera.driver, camera.at, camera.access ?? null],
+    [
+      camera.id,
+      camera.device,
+      camera.name,
+      camera.url ?? null,
+      camera.driver,
+      camera.at,
+      camera.access ?? null,
+      camera.description ?? null,
+    ],
   );
   return rowCount > 0;
 }
@@ -71,21 +84,33 @@ export async function updateCameraDriver(q: Queryable, id: string, driver: strin
   await q.query('update cameras set driver = $2 where id = $1 and driver <> $2', [id, driver]);
 }
 
-/** Changes name and URL; what is undefined stays. */
+/** Changes what is named; what is undefined stays. A description goes with null. */
 export async function updateCamera(
   q: Queryable,
   id: string,
   change: {
+    at: Date;
     name?: string | undefined;
+    description?: string | null | undefined;
     url?: string | undefined;
     driver?: string | undefined;
     access?: string | undefined;
   },
 ): Promise<void> {
   await q.query(
-    `update cameras set name = coalesce($2, name), url = coalesce($3, url), driver = coalesce($4, driver), access = coalesce($5, access)
+    `update cameras set name = coalesce($2, name), url = coalesce($3, url), driver = coalesce($4, driver), access = coalesce($5, access),
+            description = case when $6 then $7 else description end, updated_at = $8
       where id = $1 and deleted_at is null`,
-    [id, change.name ?? null, change.url ?? null, change.driver ?? null, change.access ?? null],
+    [
+      id,
+      change.name ?? null,
+      change.url ?? null,
+      change.driver ?? null,
+      change.access ?? null,
+      change.description !== undefined,
+      change.description ?? null,
+      change.at,
+    ],
   );
 }
 

@@ -102,7 +102,8 @@ export class CameraRegister {
       const access = this.#changedAccess(row.access, change);
       if (access !== undefined && row.device_id !== SERVER_DEVICE)
         throw new AppError('request.invalid', 'Only cameras of the server are sent a key by it.', { field: 'key' });
-      await updateCamera(q, id, { name: change.name, ...this.#sealed(url), access });
+      const { name, description } = change;
+      await updateCamera(q, id, { at: this.#now(), name, description, ...this.#sealed(url), access });
       const changed = { url_changed: url !== undefined, access_changed: access !== undefined };
       await audit(q, actor, 'camera.patch', `camera/${id}`, { name: change.name, ...changed });
       await this.#context.notices.send(q, 'cameras', id);
@@ -120,7 +121,7 @@ export class CameraRegister {
       if (row === undefined) throw unknown(id);
       if (row.device_id !== SERVER_DEVICE)
         throw new AppError('request.invalid', 'Only cameras of the server are sent a key by it.', { field: 'id' });
-      await updateCamera(q, id, { access: this.#changedAccess(row.access, { key }) });
+      await updateCamera(q, id, { at: this.#now(), access: this.#changedAccess(row.access, { key }) });
       await audit(q, actor, 'camera.renew-key', `camera/${id}`);
       await this.#context.notices.send(q, 'cameras', id);
       return { ...(await this.get(id, q)), key };
@@ -195,7 +196,8 @@ export class CameraRegister {
   async #insert(q: Queryable, camera: CameraCreate & { device: string }): Promise<string> {
     const { url, driver = '' } = this.#sealed(camera.url);
     const access = this.#changedAccess(null, camera);
-    const row = { device: camera.device, name: camera.name, at: this.#now(), url, driver, access };
+    const { name, description } = camera;
+    const row = { device: camera.device, name, description, at: this.#now(), url, driver, access };
     if (camera.id !== undefined) {
       if (await insertCamera(q, { ...row, id: camera.id })) return camera.id;
       throw new AppError('camera.exists', `There is a camera "${camera.id}" already.`, { field: 'id' });
@@ -259,11 +261,13 @@ export class CameraRegister {
     return {
       id: row.id,
       name: row.name,
+      description: row.description,
       device: row.device_id,
       driver: row.driver,
       state: this.#stateOf(row),
       last_frame: time(row.last_frame_at),
       created_at: row.created_at.toISOString(),
+      updated_at: (row.updated_at ?? row.created_at).toISOString(),
       ...this.#shownAccess(row),
     };
   }

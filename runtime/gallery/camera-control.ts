@@ -120,6 +120,8 @@ export class CameraControl implements Part {
       streaming: isStreaming(camera) || (this.#known.get(camera)?.streaming ?? false),
       last_frame: own?.lastFrameAt === undefined ? record.last_frame : new Date(own.lastFrameAt).toISOString(),
       reason: reason ?? null,
+      code: null,
+      remote: null,
     };
   }
 

@@ -16,7 +16,8 @@ import type {
   ProductRecord,
   VideoRecord,
 } from '../contracts/gallery.ts';
-import type { CameraHost } from '../contracts/host.ts';
+import type { CameraHost, Release } from '../contracts/host.ts';
+import type { CameraTelemetry, LocalAccess, RemoteMode } from '../contracts/remote-cameras.ts';
 import type { Actor } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Queryable } from '../db/db.ts';
@@ -36,12 +37,13 @@ import { Captures } from './captures.ts';
 import { DevicePictures } from './device-pictures.ts';
 import { ImageStore, type ImageStoreOptions } from './image-store.ts';
 import { imageRecord, page, parseCursor, productRecord, videoRecord } from './records.ts';
+import { RemoteCameras, type RemoteCamerasOptions } from './remote-cameras.ts';
 
 export interface GalleryOptions
   extends Omit<CameraControlOptions, 'cameras'>,
     Omit<ImageStoreOptions, 'clock' | 'log'> {
   /** the server's own */
-  cameras: CameraHost;
+  cameras: CameraHost & RemoteCamerasOptions['cameras'];
 }
 
 /** Builds the stage. */
@@ -56,6 +58,8 @@ export class Gallery implements GalleryService, Part {
   readonly #captures: Captures;
   readonly #control: CameraControl;
   readonly #store: ImageStore;
+  readonly #remotes: RemoteCameras;
+  #unwatch: Release = () => undefined;
 
   constructor(options: GalleryOptions) {
     this.#options = options;
@@ -63,16 +67,19 @@ export class Gallery implements GalleryService, Part {
     this.desk = pictures;
     this.#store = new ImageStore(options);
     this.#control = new CameraControl(options);
+    this.#remotes = new RemoteCameras(options);
     this.#captures = new Captures({ ...options, pictures });
   }
 
   async start(): Promise<void> {
     await this.#store.open();
     await this.#control.start();
+    this.#unwatch = this.#options.cameras.watch((camera) => this.#remotes.forget(camera));
   }
 
   async stop(): Promise<void> {
     this.#store.close();
+    this.#unwatch();
     await this.#control.stop();
   }
 
@@ -114,8 +121,25 @@ export class Gallery implements GalleryService, Part {
     return answer;
   }
 
-  status(camera: string): Promise<CameraStatusAnswer> {
-    return this.#control.status(camera);
+  async status(camera: string, isForced = false): Promise<CameraStatusAnswer> {
+    const [answer, record] = await Promise.all([this.#control.status(camera), this.#control.record(camera)]);
+    const remote = await this.#remotes.view(record, isForced);
+    if (!remote) return answer;
+    const { code, reason } = remote;
+    return { ...answer, connected: code === null, code, reason: code === null ? answer.reason : reason, remote };
+  }
+
+  async setMode(camera: string, mode: RemoteMode | null): Promise<CameraStatusAnswer> {
+    await this.#remotes.setMode(await this.#control.record(camera), mode);
+    return this.status(camera);
+  }
+
+  async telemetry(camera: string, isForced = false): Promise<CameraTelemetry> {
+    return this.#remotes.telemetry(await this.#control.record(camera), isForced);
+  }
+
+  async localAccess(camera: string): Promise<LocalAccess> {
+    return this.#remotes.localAccess(await this.#control.record(camera));
   }
 
   // Images -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import { AppError } from '../contracts/errors.ts';
 import type { Still } from '../contracts/frame.ts';
 import type { CameraHost, Clock, Log, Release } from '../contracts/host.ts';
 import { isId } from '../contracts/ids.ts';
+import type { RemoteCamera } from '../contracts/remote-cameras.ts';
 import type { Part } from '../lib/part.ts';
 import { type AutoSearch, findCamera } from './auto.ts';
 import { Camera } from './camera.ts';
@@ -47,6 +48,8 @@ export interface CameraSet extends Part, CameraHost, StreamedCameras {
   define(camera: { id: string; url: string }): void;
   /** Forgets a defined camera; one that a flow declares stays until the flow lets go. */
   remove(id: string): Promise<void>;
+  /** What a camera's own machine does besides stills; undefined where there is none. Throws `camera.not_found`. */
+  remote(camera: string): Promise<RemoteCamera | undefined>;
   /** While a stream holds a device that only one program can open, stills come from there. */
   takeStillsFrom(stills: StreamStills): void;
 }
@@ -195,6 +198,12 @@ class Cameras implements CameraSet {
     if (how === 'restart') this.#renew(id, entry, url);
     this.#parts.log.info('camera set', { camera: id, ...change });
     return this.settings(id);
+  }
+
+  async remote(camera: string): Promise<RemoteCamera | undefined> {
+    const found = this.#entries.get(this.resolve(camera))?.camera;
+    if (this.#state === 'stopped' || !found) throw new AppError('camera.unreachable', 'the cameras have been stopped');
+    return found.remote();
   }
 
   settingsOf(camera: string): CameraSettingsChange {

@@ -1,5 +1,6 @@
 import type { CameraStatus, CaptureOptions } from '../contracts/cameras.ts';
 import { AppError, toAppError } from '../contracts/errors.ts';
+import type { RemoteCamera } from '../contracts/remote-cameras.ts';
 import type { Picture, SettingsFace, StillDriver } from './driver.ts';
 
 /** Captures with different options at once; more are told to come again. */
@@ -58,6 +59,11 @@ export class Camera {
   /** What can be set at it; undefined when nothing can. Opens nothing. */
   async control(): Promise<SettingsFace | undefined> {
     return (await this.#located()).control;
+  }
+
+  /** What its own machine does besides stills; undefined where there is none. Opens nothing. */
+  async remote(): Promise<RemoteCamera | undefined> {
+    return (await this.#located()).remote;
   }
 
   /** Gives the device back until the next capture. */

@@ -1,5 +1,6 @@
 import type { CameraSettings, CameraSettingsChange, CameraState, CaptureOptions } from '../contracts/cameras.ts';
 import type { Still } from '../contracts/frame.ts';
+import type { RemoteCamera } from '../contracts/remote-cameras.ts';
 
 /** A picture on its way from a driver; the camera set adds whose it is. */
 export type Picture = Omit<Still, 'camera'>;
@@ -42,4 +43,6 @@ export interface StillDriver {
   /** Leaves no process behind when it resolves; may be called twice. */
   close(): Promise<void>;
   readonly control?: SettingsFace;
+  /** what its own machine does besides, where it has one */
+  readonly remote?: RemoteCamera;
 }

@@ -10,7 +10,7 @@ const BODY_LIMIT = '64kb';
 /** Devices show their key there, which the API behind it checks. */
 const DEVICE_PATH = /^(\/secure)?\/webrtc\/token$/;
 /** What logs somebody in cannot ask for a login first. */
-const LOGINS = /^\/api\/(v1\/auth\/register|auth\/(login|logout|session))$/;
+const LOGINS = /^\/api\/(v1\/auth\/register|auth\/(login|logout|session))$|^(\/secure)?\/logout$/;
 
 export interface DialectDoorOptions {
   isOpen: (name: DialectName, ip: string) => boolean;

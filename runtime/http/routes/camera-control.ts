@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { CameraSettingsChange } from '../../contracts/cameras.ts';
 import {
   CameraSettingsAnswer,
@@ -7,6 +7,8 @@ import {
   type GalleryService,
   ImageRecord,
 } from '../../contracts/gallery.ts';
+import { CameraTelemetry, LocalAccess, REMOTE_MODES } from '../../contracts/remote-cameras.ts';
+import { nullable } from '../../contracts/schema.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
@@ -16,6 +18,18 @@ const SettingsPut = Type.Object(CameraSettingsChange.properties, {
   additionalProperties: false,
   minProperties: 1,
 });
+
+const Refresh = Type.Object(
+  { refresh: Type.Optional(Type.Enum(['true', 'false'], { description: 'ask it now, whatever it said before' })) },
+  { additionalProperties: false },
+);
+
+const isForced = (query: unknown) => (query as Static<typeof Refresh>).refresh === 'true';
+
+const ModePut = Type.Object(
+  { mode: nullable(Type.Enum([...REMOTE_MODES])) },
+  { title: 'CameraModePut', additionalProperties: false },
+);
 
 /** A picture on request, and the settings of the camera that takes it. */
 export function cameraControlRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
@@ -97,11 +111,54 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       access: 'viewer',
       tag,
       summary: 'Whether a camera is there, and streams',
+      query: Refresh,
       answer: CameraStatusAnswer,
       errors: ['camera.not_found'],
-      handle({ params, user }) {
+      handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.status(params.id ?? '');
+        return gallery.status(params.id ?? '', isForced(query));
+      },
+    },
+    {
+      method: 'put',
+      path: '/cameras/:id/mode',
+      access: 'operator',
+      tag,
+      summary:
+        'Wake a camera with an API of its own (seed 000) for stills or video, or rest it; others do so by themselves',
+      body: ModePut,
+      answer: CameraStatusAnswer,
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable', 'camera.busy'],
+      handle({ params, body, user }) {
+        requireCamera(user, params.id ?? '');
+        return gallery.setMode(params.id ?? '', (body as Static<typeof ModePut>).mode);
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/telemetry',
+      access: 'viewer',
+      tag,
+      summary: 'How the machine is that a camera hangs on: its own, its device or this server',
+      query: Refresh,
+      answer: CameraTelemetry,
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable'],
+      handle({ params, query, user }) {
+        requireCamera(user, params.id ?? '');
+        return gallery.telemetry(params.id ?? '', isForced(query));
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/local-access',
+      access: 'operator',
+      tag,
+      summary: 'Addresses and key with which a camera with an API of its own is reached in its own network',
+      answer: LocalAccess,
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable'],
+      async handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return new Answer(200, await gallery.localAccess(params.id ?? ''), { 'Cache-Control': 'no-store' });
       },
     },
   ];

@@ -57,7 +57,12 @@ export function isRead({ req, res }: Pick<LiveAsk, 'req' | 'res'>): boolean {
 }
 
 /** A whole number in the query; undefined when there is none, `request.invalid` outside the limits. */
-export function wholeNumber({ query }: LiveAsk, field: string, least: number, most: number): number | undefined {
+export function wholeNumber(
+  { query }: Pick<LiveAsk, 'query'>,
+  field: string,
+  least: number,
+  most: number,
+): number | undefined {
   const given = query.getAll(field);
   if (given.length === 0) return undefined;
   const [text = ''] = given;

@@ -26,22 +26,36 @@ export async function serveHls(
   const session = watchers.asked(camera, { user: user.name, address, path });
   setHeaders(res, LIVE_HEADERS);
   allowEmbedding(ask);
-  if (name.endsWith('.m3u8')) {
-    const text = await playlistOf(ask, hls, name);
-    session.bytes += text.length;
-    sendText(res, PLAYLIST, text);
+  const { type, pieces, bytes } = await hlsFile({ ...ask, agent: req.headers['user-agent'] }, name, hls);
+  session.bytes += bytes;
+  if (type === PLAYLIST) {
+    sendText(res, PLAYLIST, Buffer.concat(pieces).toString('utf8'));
     return;
   }
-  const { pieces, bytes }: LiveFile = await hls.file(camera, name);
-  session.bytes += bytes;
-  setHeaders(res, { 'Content-Type': 'video/mp4', 'Content-Length': String(bytes), 'Cache-Control': KEPT });
+  setHeaders(res, { 'Content-Type': type, 'Content-Length': String(bytes), 'Cache-Control': KEPT });
   res.setTimeout(STUCK_MS, () => res.destroy());
   if (req.method !== 'HEAD') for (const piece of pieces) res.write(piece);
   res.end();
 }
 
-async function playlistOf(ask: LiveAsk, hls: HlsService, name: string): Promise<string> {
-  const { camera, query, req } = ask;
+/** What a file of HLS is asked for with. */
+export interface HlsAsk {
+  camera: string;
+  query: URLSearchParams;
+  /** `User-Agent` of the player */
+  agent?: string | undefined;
+}
+
+/** A playlist or piece of HLS by its name, for whoever sends it on itself; throws as `HlsService`, and `stream.gone` for another name. */
+export async function hlsFile(ask: HlsAsk, name: string, hls: HlsService): Promise<LiveFile & { type: string }> {
+  if (!HLS_NAME.test(name)) throw new AppError('stream.gone', 'there is no such piece of a stream');
+  if (!name.endsWith('.m3u8')) return { type: 'video/mp4', ...(await hls.file(ask.camera, name)) };
+  const text = Buffer.from(await playlistOf(ask, hls, name));
+  return { type: PLAYLIST, pieces: [text], bytes: text.length };
+}
+
+async function playlistOf(ask: HlsAsk, hls: HlsService, name: string): Promise<string> {
+  const { camera, query, agent = '' } = ask;
   const token = query.get('token');
   const suffix = token === null ? '' : `?token=${encodeURIComponent(token)}`;
   if (name === 'index.m3u8') return hls.index(camera, suffix);
@@ -50,7 +64,7 @@ async function playlistOf(ask: LiveAsk, hls: HlsService, name: string): Promise<
     msn: wholeNumber(ask, '_HLS_msn', 0, Number.MAX_SAFE_INTEGER),
     part: wholeNumber(ask, '_HLS_part', 0, 100_000),
     skip: skip === 'YES' || skip === 'v2',
-    padded: /AppleCoreMedia/.test(req.headers['user-agent'] ?? ''),
+    padded: /AppleCoreMedia/.test(agent),
     query: suffix,
   });
 }

@@ -5,6 +5,7 @@ import { readJpegHeader } from '../jpeg-header.ts';
 import { fitJpeg } from '../picture-fit.ts';
 import { type Exposure, SERVICE_TIMEOUT_MS } from './camera-service.ts';
 import type { DriverParts } from './parts.ts';
+import { type RelabDialect, RelabRemote } from './relab-remote.ts';
 import { refusalOf, ServiceCall, splitSecret } from './service-call.ts';
 import { type ServiceSettings, serviceControl } from './service-settings.ts';
 
@@ -12,8 +13,6 @@ import { type ServiceSettings, serviceControl } from './service-settings.ts';
 const IMAGE_ID = /^[0-9a-f]{32}$/;
 /** Stills of dialect A (S0.26). */
 const STILL = { width: 1920, height: 1080 };
-
-type Dialect = 'A' | 'B';
 
 /**
  * The Pi camera API of seed 000 (`relab+http://:KEY@host:8018`): dialect A (`POST /images`, then the image by its id) and B
@@ -28,7 +27,8 @@ export class RelabDriver implements StillDriver {
   readonly #call: ServiceCall;
   readonly #url: string;
   readonly #closing = new AbortController();
-  #dialect: Dialect | undefined;
+  #dialect: RelabDialect | undefined;
+  readonly remote: RelabRemote;
   #status: DriverStatus = { state: 'idle' };
   /** of the last capture: dialect A tells nothing of itself otherwise */
   #last: Required<Exposure> | undefined;
@@ -43,6 +43,7 @@ export class RelabDriver implements StillDriver {
       timeoutMs: parts.serviceTimeoutMs ?? SERVICE_TIMEOUT_MS,
       clock: parts.clock,
     });
+    this.remote = new RelabRemote(this.#call, (signal) => this.#dialectOf(signal));
   }
 
   async open(): Promise<void> {}
@@ -104,7 +105,7 @@ export class RelabDriver implements StillDriver {
     this.#status = { state: 'idle' };
   }
 
-  async #dialectOf(signal?: AbortSignal): Promise<Dialect> {
+  async #dialectOf(signal?: AbortSignal): Promise<RelabDialect> {
     if (this.#dialect) return this.#dialect;
     for (const dialect of ['A', 'B'] as const) {
       const answer = await this.#call.ask({ method: 'GET', path: statusPath(dialect), signal });
@@ -152,7 +153,7 @@ export class RelabDriver implements StillDriver {
   }
 }
 
-function statusPath(dialect: Dialect): string {
+function statusPath(dialect: RelabDialect): string {
   return dialect === 'A' ? '/camera/status' : '/camera';
 }
 

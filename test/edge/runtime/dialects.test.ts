@@ -9,6 +9,7 @@ import { createDialects, type Dialects } from '../../../edge/runtime/dialects.ts
 import { LiveDoor } from '../../../edge/runtime/live-door.ts';
 import { LiveGate } from '../../../edge/runtime/live-gate.ts';
 import { createEdgeLiveHost } from '../../../edge/runtime/live-host.ts';
+import { localAccess } from '../../../edge/runtime/local-access.ts';
 import type { HttpHandler } from '../../../runtime/flow-engine/http-mount.ts';
 import { systemClock } from '../../../runtime/lib/clock.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
@@ -70,6 +71,7 @@ describe('the dialects of a device', function () {
       flows: (req, res, next) => handler?.(req, res, next),
       folder,
       machine: async () => ({ temperature_c: 76.5, disk_percent: 12.5 }),
+      localAccess: () => localAccess('LOCAL_of-this-test', { host: '127.0.0.1', port: 8018 }),
       clock,
       log,
     });
@@ -137,6 +139,24 @@ describe('the dialects of a device', function () {
     };
   }
 
+  /** Follows a playlist as a player does, all of it below one address: its media playlist, and the pieces named there. */
+  async function playlistBelow(first: string): Promise<{ media: Came; pieces: Came[] }> {
+    const folder = first.slice(0, first.lastIndexOf('/') + 1);
+    const index = await ask('GET', first);
+    assert.deepEqual([index.status, index.headers.get('content-type')], [200, 'application/vnd.apple.mpegurl; charset=utf-8']);
+    const [name = ''] = index.bytes.toString().split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const media = await ask('GET', folder + name);
+    assert.match(media.bytes.toString(), /^#EXTM3U/);
+    const [, init = ''] = /#EXT-X-MAP:URI="([^"]+)"/.exec(media.bytes.toString()) ?? [];
+    const [, part = ''] = /#EXT-X-PART:[^\n]*URI="([^"]+)"/.exec(media.bytes.toString()) ?? [];
+    const pieces = [await ask('GET', folder + init), await ask('GET', folder + part)];
+    for (const piece of pieces) {
+      assert.deepEqual([piece.status, piece.headers.get('content-type')], [200, 'video/mp4'], `${init} ${part}`);
+    }
+    assert.equal(pieces[0]?.bytes.subarray(4, 8).toString(), 'ftyp');
+    return { media, pieces };
+  }
+
   it('are closed: no key is 401, a wrong one 403 for RELab, each in FastAPI words with our code', async () => {
     const missing = await ask('GET', '/camera/status', { key: null });
     assert.deepEqual([missing.status, missing.json.code, typeof missing.json.detail], [401, 'auth.missing', 'string']);
@@ -183,12 +203,14 @@ describe('the dialects of a device', function () {
     assert.equal((await ask('GET', '/stream/status')).json.mode, 'local');
     assert.equal((await ask('GET', '/stream')).headers.get('location'), '/stream/status');
     assert.equal((await ask('GET', '/stream/hls')).status, 307);
-    const manifest = await ask('GET', '/stream/hls/master.m3u8');
-    assert.deepEqual(
-      [manifest.status, manifest.headers.get('location')],
-      [307, '/api/v1/cameras/pi-cam/hls/index.m3u8'],
-    );
+    assert.equal((await ask('GET', '/stream/hls')).headers.get('location'), '/stream/hls/master.m3u8');
+    const { media, pieces } = await playlistBelow('/stream/hls/master.m3u8');
+    assert.equal(media.headers.get('cache-control'), 'no-cache');
+    assert.equal(pieces.every(({ headers }) => headers.get('cache-control') === 'private, max-age=7200'), true);
     assert.equal((await ask('GET', '/stream/hls/notes.txt')).status, 400);
+    assert.deepEqual((await ask('GET', '/stream/hls/seg-00-1.ts')).json, { detail: 'No such file', code: 'stream.gone' });
+    assert.equal((await ask('GET', '/stream/hls/seg-00-1.ts')).status, 403);
+    assert.equal((await ask('GET', '/stream/hls/..%2fsecret.m3u8')).status, 403);
     assert.equal((await ask('POST', '/images')).status, 201, 'a still is taken beside the stream');
     assert.equal((await ask('DELETE', '/stream/stop?mode=youtube')).status, 404);
     assert.equal((await ask('DELETE', '/stream/stop')).status, 204);

@@ -49,7 +49,9 @@ describeOnBothDatabases('the gallery', (database) => {
       driver: 'sim',
       state: 'live',
       last_frame: null,
+      description: null,
       created_at: '2026-11-20T12:00:00.000Z',
+      updated_at: '2026-11-20T12:00:00.000Z',
     };
     return { id, device, ...common };
   };
