@@ -79,7 +79,7 @@ export class CameraRegister {
         await this.#insert(q, { id, name, url, device: SERVER_DEVICE });
         await audit(q, SETUP, 'camera.create', `camera/${id}`, { name, device: SERVER_DEVICE });
       } else if (this.#urlOf(row) !== url) {
-        await updateCamera(q, id, this.#sealed(url));
+        await updateCamera(q, id, { at: this.#now(), ...this.#sealed(url) });
         await audit(q, SETUP, 'camera.patch', `camera/${id}`, { url_changed: true });
       } else return;
       await this.#context.notices.send(q, 'cameras', id);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FakeHost } from '../support/fake-host.ts';
 import { playFlow } from '../support/flow-player.ts';
 
@@ -187,8 +188,35 @@ describe('dialect', () => {
     };
     const { payload } = await asked('compucyto-backend', 'preview', {});
     assert.equal(payload.streamUrl, 'http://redeye:1880/redeye/api/v1/cameras/gate/mjpeg?token=once');
-    const { headers, statusCode } = await asked('relab-platform', 'preview-hls', { id: 'gate', file: 'master.m3u8' });
-    assert.deepEqual([statusCode, headers.Location], [307, '/redeye/api/v1/cameras/gate/hls/index.m3u8?token=once']);
+    const { headers, statusCode } = await asked('relab-platform', 'preview-watch', { id: 'gate' });
+    assert.deepEqual([statusCode, headers.Location], [307, '/redeye/live/gate']);
+  });
+
+  it("ends RELab's streams on a device after five hours, looking every minute (S0.28), and not one that was begun anew", async () => {
+    const clock = new FakeClock();
+    const fake = new FakeHost({ side: 'edge', clock });
+    fake.api.answers.set('GET /cameras', { body: CAMERAS });
+    const nodes = ['youtube-start', 'youtube-stop'].map((operation) => ({
+      ...node('relab-device', operation)[0],
+      id: operation,
+    }));
+    const flow = await playFlow(nodes, { host: fake.host });
+    const say = async (id: string) => {
+      const payload = { stream_key: 'abcd', broadcast_key: 'xyz' };
+      flow.inject(id, { req: request('POST', '/streams/youtube'), payload });
+      return (await flow.next(id)).statusCode;
+    };
+    const isOn = () => fake.pushes.on.has('relab.youtube');
+    assert.equal(await say('youtube-start'), 201);
+    await clock.advance(3 * 3600_000);
+    assert.equal(await say('youtube-stop'), 204);
+    assert.equal(await say('youtube-start'), 201);
+    await clock.advance(5 * 3600_000 - 60_000);
+    assert.equal(isOn(), true);
+    await clock.advance(120_000);
+    assert.equal(isOn(), false);
+    assert.equal(await say('youtube-stop'), 404);
+    await flow.stop();
   });
 
   it('answers also when the API refuses, and keeps what nobody foresaw to the log', async () => {

@@ -5,12 +5,14 @@ import type {
   AppPasswordRecordPage,
   AuditRecordPage,
   CameraCreate,
+  CameraModePut,
   CameraPatch,
   CameraRecord,
   CameraRecordPage,
   CameraSettingsAnswer,
   CameraSettingsPut,
   CameraStatusAnswer,
+  CameraTelemetry,
   CameraTest,
   CameraTestBody,
   CameraWithKey,
@@ -49,6 +51,7 @@ import type {
   LivekitDiagnosis,
   LivekitStatus,
   LivekitToken,
+  LocalAccess,
   LoginAnswer,
   LoginBody,
   MetricsAnswer,
@@ -310,8 +313,20 @@ export function createClient(send: Send) {
       send<CameraSettingsAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/settings`, body, options }),
 
     /** Whether a camera is there, and streams */
-    getCameraStatus: (id: string | number, options?: CallOptions) =>
-      send<CameraStatusAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/status`, options }),
+    getCameraStatus: (id: string | number, query: { refresh?: "true" | "false" | undefined } = {}, options?: CallOptions) =>
+      send<CameraStatusAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/status`, query, options }),
+
+    /** Wake a camera with an API of its own (seed 000) for stills or video, or rest it; others do so by themselves */
+    putCameraMode: (id: string | number, body: CameraModePut, options?: CallOptions) =>
+      send<CameraStatusAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/mode`, body, options }),
+
+    /** How the machine is that a camera hangs on: its own, its device or this server */
+    getCameraTelemetry: (id: string | number, query: { refresh?: "true" | "false" | undefined } = {}, options?: CallOptions) =>
+      send<CameraTelemetry>({ method: 'GET', path: `api/v1/cameras/${part(id)}/telemetry`, query, options }),
+
+    /** Addresses and key with which a camera with an API of its own is reached in its own network */
+    getCameraLocalAccess: (id: string | number, options?: CallOptions) =>
+      send<LocalAccess>({ method: 'GET', path: `api/v1/cameras/${part(id)}/local-access`, options }),
 
     /** Stored frames, newest first */
     getCaptures: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>

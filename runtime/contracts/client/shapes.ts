@@ -45,6 +45,7 @@ export type AuditRecordPage = {
 export type CameraCreate = {
   id?: string;
   name: string;
+  description?: string | null;
   /** default: server */
   device?: string;
   url?: string;
@@ -57,8 +58,13 @@ export type CameraCreate = {
   }[];
 };
 
+export type CameraModePut = {
+  mode: "photo" | "video" | null;
+};
+
 export type CameraPatch = {
   name?: string;
+  description?: string | null;
   url?: string;
   /** sent as X-API-Key; null: none */
   key?: string | null;
@@ -72,12 +78,14 @@ export type CameraPatch = {
 export type CameraRecord = {
   id: string;
   name: string;
+  description: string | null;
   device: string;
   /** kind of driver, as rtsp or sim; the address itself is write-only */
   driver: string;
   state: string;
   last_frame: string | null;
   created_at: string;
+  updated_at: string;
   /** Redeye sends it a key, which is never shown again */
   has_key: boolean;
   /** names of further headers that it is sent */
@@ -131,6 +139,23 @@ export type CameraStatusAnswer = {
   last_frame: string | null;
   /** why it is not connected, in words */
   reason: string | null;
+  /** the same as a code, where the camera was asked */
+  code: string | null;
+  /** what a camera with an API of its own says, at most 15 s old */
+  remote: RemoteView | null;
+};
+
+export type CameraTelemetry = {
+  timestamp: string | null;
+  cpu_temp_c: number | null;
+  cpu_percent: number | null;
+  mem_percent: number | null;
+  disk_percent: number | null;
+  preview_fps: number | null;
+  /** who watches it live */
+  preview_sessions: number;
+  thermal_state: "normal" | "warm" | "throttle" | "critical";
+  current_preview_size: number[] | null;
 };
 
 export type CameraTest = {
@@ -157,12 +182,14 @@ export type CameraTestBody = {
 export type CameraWithKey = {
   id: string;
   name: string;
+  description: string | null;
   device: string;
   /** kind of driver, as rtsp or sim; the address itself is write-only */
   driver: string;
   state: string;
   last_frame: string | null;
   created_at: string;
+  updated_at: string;
   /** Redeye sends it a key, which is never shown again */
   has_key: boolean;
   /** names of further headers that it is sent */
@@ -726,6 +753,13 @@ export type LiveWays = {
   }[];
 };
 
+export type LocalAccess = {
+  /** goes into the header X-API-Key */
+  local_api_key: string;
+  candidate_urls: string[];
+  mdns_name: string | null;
+};
+
 export type LoginAnswer = {
   access_token: string;
   token_type: "Bearer";
@@ -933,6 +967,19 @@ export type ProductRecordPage = {
 export type RefreshBody = {
   /** the console leaves it out: its cookie has it */
   refresh_token?: string;
+};
+
+export type RemoteView = {
+  mode: "photo" | "video" | null;
+  stream: {
+    mode: string;
+    url: string | null;
+    started_at: string | null;
+    metadata: Record<string, unknown>;
+  } | null;
+  /** why it does not say */
+  code: string | null;
+  reason: string | null;
 };
 
 export type Resolution = {
