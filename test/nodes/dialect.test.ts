@@ -196,10 +196,9 @@ describe('dialect', () => {
     const clock = new FakeClock();
     const fake = new FakeHost({ side: 'edge', clock });
     fake.api.answers.set('GET /cameras', { body: CAMERAS });
-    const nodes = ['youtube-start', 'youtube-stop'].map((operation) => ({
-      ...node('relab-device', operation)[0],
-      id: operation,
-    }));
+    const nodes = ['youtube-start', 'youtube-stop'].flatMap((operation) =>
+      node('relab-device', operation).map((one) => ({ ...one, id: operation })),
+    );
     const flow = await playFlow(nodes, { host: fake.host });
     const say = async (id: string) => {
       const payload = { stream_key: 'abcd', broadcast_key: 'xyz' };

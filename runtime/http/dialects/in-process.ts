@@ -58,8 +58,9 @@ export class InProcess implements ApiHost {
   async call({ method, path, body, headers = {} }: ApiRequest, askedBy: unknown): Promise<ApiAnswer> {
     const asker = typeof askedBy === 'object' && askedBy !== null ? this.#askers.get(askedBy) : undefined;
     const [ours, theirs] = duplexPair();
-    // What Express reads of a socket: the address of who asks, for the audit log and the limits of logins.
-    Object.assign(theirs, { remoteAddress: asker?.ip, encrypted: asker?.isSecure });
+    // What Express and our routes ask of a socket: the address of who asks, for the audit log and the limits of logins, and a clock for
+    // readers that are stuck, which there are none of here.
+    Object.assign(theirs, { remoteAddress: asker?.ip, encrypted: asker?.isSecure, setTimeout: () => theirs });
     if (asker?.user) this.#acting.set(theirs, asker.user);
     this.#server.emit('connection', theirs);
     const text = body === undefined ? undefined : JSON.stringify(body);
