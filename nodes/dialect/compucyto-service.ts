@@ -22,7 +22,7 @@ async function connected<T>(work: Promise<T>): Promise<T> {
       throw new Refusal(503, error.code, NOT_CONNECTED);
     }
     if (error.status === 400) throw new Refusal(422, error.code, error.message);
-    if (error.code === 'camera.no_picture') {
+    if (error.code === 'camera.no_picture' || error.code === 'camera.bad_answer') {
       throw new Refusal(500, error.code, `Capture failed: ${error.message.replace(/^Capture failed: /, '')}`);
     }
     throw error;

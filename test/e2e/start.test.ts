@@ -70,6 +70,17 @@ describe('npm start', function () {
     assert.ok((await api.events('interaction_detected')).length > 0);
     await program.while('frames go on', async () => (await api.captures('demo-pi')).length > length);
     await seesThePiLive(program, api);
+    // As the backend of seed 002 asks its camera service (S2.9).
+    const { status, camera_connected, timestamp } = (await (
+      await fetch(`http://127.0.0.1:${ports[2]}/health`)
+    ).json()) as Record<string, unknown>;
+    assert.deepEqual([status, camera_connected], ['healthy', true]);
+    assert.ok(Math.abs(Date.parse(String(timestamp)) - Date.now()) < 60_000);
+    assert.deepEqual(
+      program.lines.filter((line) => line.includes('command failed')),
+      [],
+      'the Pi was asked for nothing before its flows ran',
+    );
     await endsWhole(program, 'SIGTERM');
   });
 

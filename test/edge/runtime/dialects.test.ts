@@ -49,10 +49,18 @@ describe('the dialects of a device', function () {
       [640, 480, json.image_info.size_bytes, json.capturedAt],
     );
     assert.equal(new Date(json.timestamp).toISOString(), json.timestamp);
-    assert.deepEqual([json.metadata.cameraConnected, json.metadata.simulatedMode], [true, true]);
+    const { cameraConnected, simulatedMode, format, quality } = json.metadata;
+    assert.deepEqual([cameraConnected, simulatedMode, format, typeof quality], [true, true, 'jpg', 'number']);
+    for (const body of [{ exposure: -1 }, { gain: -0.1 }, { exposure: 'long' }])
+      assert.equal((await ask('POST', '/capture', { body })).status, 422, JSON.stringify(body));
     const file = await ask('GET', `/captures/${json.filename}`);
     assert.equal(file.bytes.length, json.fileSize);
     const list = (await ask('GET', '/captures/list')).json;
+    assert.equal(list.path, './captures');
+    assert.equal(new Date(list.files[0].modified).toISOString(), list.files[0].modified);
+    assert.equal((await ask('GET', '/captures/capture_20200101_000000_000.jpg')).status, 404);
+    assert.deepEqual((await ask('GET', '/videos/list')).json, { files: [], count: 0, path: './videos' });
+    assert.equal((await ask('GET', '/videos/one.mp4')).status, 404);
     assert.deepEqual(
       [list.count, list.files[0].filename, list.files[0].size],
       [list.files.length, json.filename, json.fileSize],
@@ -62,6 +70,10 @@ describe('the dialects of a device', function () {
     const settings = (await ask('GET', '/settings')).json;
     assert.deepEqual([settings.exposure, settings.gain], [100, 1], 'what was asked for one picture does not stay');
     assert.deepEqual(settings.resolution, { width: 640, height: 480 });
+    const { gamma, gammaMin, gammaMax, gammaSupported, autoExposure, autoExposureSupported } = settings;
+    assert.deepEqual([gamma, gammaMin, gammaMax, gammaSupported], [1, 1, 1, false]);
+    assert.deepEqual([autoExposure, autoExposureSupported], [false, false]);
+    assert.deepEqual([typeof settings.gainMin, typeof settings.gainMax], ['number', 'number']);
     assert.ok(settings.available_resolutions.length >= 3);
     assert.deepEqual(
       [settings.connected, typeof settings.streaming, settings.exposureMin, settings.exposureMax],
@@ -73,8 +85,20 @@ describe('the dialects of a device', function () {
       const refused = await ask('PUT', '/settings', { body });
       assert.deepEqual([refused.status, typeof refused.json.detail], [422, 'string'], JSON.stringify(body));
     }
-    assert.equal((await ask('POST', '/video/record/start')).status, 501);
-    assert.equal((await ask('GET', '/video/record/status')).status, 501);
+    for (const [method, path] of [
+      ['POST', '/video/record/start?duration=10&playback_frame_rate=25&decimation=1'],
+      ['POST', '/video/record/stop'],
+      ['POST', '/video/record/cancel'],
+      ['GET', '/video/record/status'],
+      ['POST', '/settings/auto-exposure/once'],
+    ] as const) {
+      const left = await ask(method, path);
+      assert.deepEqual(
+        [left.status, left.json.code, typeof left.json.detail],
+        [501, 'dialect.left_out', 'string'],
+        path,
+      );
+    }
   });
 
   it('shows moving pictures: MJPEG at both paths, and the WebSocket of seed 002', async () => {
@@ -104,6 +128,7 @@ describe('the dialects of a device', function () {
     });
     socket.close();
     assert.deepEqual([messages[0]?.type, messages[0]?.resolution], ['connected', { width: 640, height: 480 }]);
+    assert.equal(typeof (messages[0] as { message?: unknown }).message, 'string');
     assert.equal(messages[1]?.type, 'frame');
     assert.equal((await sharp(Buffer.from(messages[1]?.data ?? '', 'base64')).metadata()).width, 640);
     assert.ok((messages[2]?.timestamp ?? 0) > (messages[1]?.timestamp ?? 0));
@@ -134,7 +159,25 @@ describe('the dialects of a device', function () {
     service.fault = 'failing';
     const failed = await ask('POST', '/capture');
     assert.deepEqual([failed.status, failed.json.detail], [500, 'Capture failed: no frame']);
+    for (const fault of ['no jpeg', 'wrong size', 'cut off', 'strange name'] as const) {
+      service.fault = fault;
+      const lied = await ask('POST', '/capture');
+      assert.deepEqual([lied.status, lied.json.code], [500, 'camera.bad_answer'], fault);
+      assert.match(lied.json.detail, /^Capture failed: /);
+    }
     service.fault = 'none';
+    assert.equal((await ask('POST', '/capture')).status, 200);
+    await service.stop();
+    const gone = { detail: 'Camera not connected', code: 'camera.unreachable' };
+    for (const [method, path, body] of [
+      ['POST', '/capture', {}],
+      ['GET', '/settings', undefined],
+      ['PUT', '/settings', { gain: 2 }],
+    ] as const) {
+      const came = await ask(method, path, body && { body });
+      assert.deepEqual([came.status, came.json], [503, gone], `${method} ${path}`);
+    }
+    await service.start();
     assert.equal((await ask('POST', '/capture')).status, 200);
     await service.stop();
   });
