@@ -1,6 +1,8 @@
 /**
  * `npm run soak -- --kills 50 [--seed N] [--pglite] [--edge] [--only server,postgres,power]`: kills at random moments under load, and
- * prints the ledger. `--pushes N`: kills the ingest of a push N times, and tells what is left behind. Exit code 1 where a promise was broken.
+ * prints the ledger. `--pushes N`: kills the ingest of a push N times, and tells what is left behind. `--fleet N`: N bad deployments, N kills in
+ * the middle of one, ten times as many tampered bundles and clients that come back at once, and outages; `--only bad,kills` takes some of its parts,
+ * `--minutes M` begins nothing after so long. Exit code 1 where a promise was broken.
  */
 import { parseArgs } from 'node:util';
 import { runHooks } from './hooks.ts';
@@ -14,11 +16,17 @@ const { values } = parseArgs({
     edge: { type: 'boolean', default: false },
     only: { type: 'string' },
     pushes: { type: 'string' },
+    fleet: { type: 'string' },
+    lanes: { type: 'string', default: '2' },
+    away: { type: 'string', default: '60' },
+    minutes: { type: 'string', default: '600' },
   },
 });
 const kills = Number(values.kills);
 const seed = Number(values.seed);
 const cycles = Number(values.pushes ?? 1);
+const fleet = Number(values.fleet ?? 1);
+if (!(fleet > 0) || !Number.isInteger(fleet)) throw new Error('--fleet is a whole number');
 if (!(cycles > 0) || !Number.isInteger(cycles)) throw new Error('--pushes is a whole number');
 if (!(kills > 0) || !Number.isInteger(seed)) throw new Error('--kills and --seed are whole numbers');
 
@@ -40,6 +48,25 @@ try {
     const left = leftBehind(report);
     for (const line of left) say(`left behind: ${line}`);
     good = left.length === 0;
+  } else if (values.fleet !== undefined) {
+    const { FLEET_PARTS, fleetSoak } = await import('./fleet-soak.ts');
+    const { fleetTable } = await import('./fleet/claims.ts');
+    const named = values.only?.split(',') ?? FLEET_PARTS;
+    const parts = FLEET_PARTS.filter((part) => named.includes(part));
+    if (parts.length < named.length) throw new Error(`--only takes ${FLEET_PARTS.join(', ')} with --fleet`);
+    const until = performance.now() + Number(values.minutes) * 60_000;
+    say(`the fleet, ${fleet} times, seed ${seed}: ${parts.join(', ')}`);
+    const claims = await fleetSoak({
+      count: fleet,
+      seed,
+      parts,
+      lanes: Number(values.lanes),
+      awayMs: Number(values.away) * 1000,
+      say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),
+      isOver: () => performance.now() > until,
+    });
+    process.stdout.write(fleetTable(claims));
+    good = claims.every(({ isHeld }) => isHeld);
   } else if (values.edge) {
     say(`${kills} kills of the edge agent, seed ${seed}`);
     const report = await edgeRun({

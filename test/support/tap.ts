@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** A request that came by, with what the asker was told. */
 export interface Call {
@@ -32,6 +33,7 @@ export class Tap {
   readonly #server = createServer((req, res) => void this.#pass(req, res));
   readonly #target: string;
   readonly #disturbances: { path: string; what: Disturbance }[] = [];
+  readonly #delays = new Map<string, number>();
 
   private constructor(target: string) {
     this.#target = target;
@@ -52,6 +54,11 @@ export class Tap {
     this.#disturbances.push({ path, what });
   }
 
+  /** Answers to paths that begin so take that much longer from now on, ms. */
+  delay(path: string, ms: number): void {
+    this.#delays.set(path, ms);
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     if (this.#server.listening) await once(this.#server.close(), 'close');
@@ -69,6 +76,7 @@ export class Tap {
         typeof what === 'object'
           ? { headers: {}, ...what, body: Buffer.from(what.body) }
           : await this.#ask(method, path, headers, body);
+      for (const [begin, ms] of this.#delays) if (path.startsWith(begin)) await pause(ms);
       this.calls.push({ at, method, path, headers, body, answer, lost });
       if (lost) res.destroy();
       else res.writeHead(answer.status, answer.headers).end(answer.body);
