@@ -3,6 +3,7 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { guardNodeVersion } from '../runtime/lib/node-version.ts';
+import { cpuSeconds } from './support/cpu-time.ts';
 
 guardNodeVersion();
 
@@ -68,7 +69,11 @@ async function main(options: string[]): Promise<number> {
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   for (const group of ended) if (!group.ok) show(group);
   say('');
-  for (const { name, ok, seconds } of ended) say(`  ${ok ? 'passed' : 'FAILED'}  ${name} (${seconds} s)`);
+  for (const { name, ok, seconds, printed } of ended) {
+    const [work = ''] = /[\d.]+ s of CPU(?=\s*$)/.exec(printed.toString('utf8')) ?? [];
+    say(`  ${ok ? 'passed' : 'FAILED'}  ${name} (${seconds} s${work && `, ${work}`})`);
+  }
+  say(`  in all ${Math.round(performance.now() / 1000)} s, ${Math.round(cpuSeconds() ?? 0)} s of CPU`);
   return ended.every(({ ok }) => ok) ? 0 : 1;
 }
 
