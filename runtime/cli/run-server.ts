@@ -12,6 +12,7 @@ import { SOCKET_NAME } from './admin/protocol.ts';
 import { createAdminWork } from './admin/work.ts';
 import { createAdminSocket } from './admin-socket.ts';
 import { answerStarter } from './demo-device.ts';
+import { lanBanner } from './lan-banner.ts';
 
 /** The server process from its settings to its end: Ctrl-C and SIGTERM end it in order, a second one at once. */
 export async function runServer(): Promise<void> {
@@ -51,6 +52,8 @@ async function main(): Promise<void> {
   });
   server = await startServer({ settings, log, clock: systemClock, productDir: join(import.meta.dirname, '..', '..') });
   admin = await openAdmin(server, settings, log);
+  const banner = lanBanner(settings);
+  if (banner !== undefined) process.stderr.write(banner);
   log.info('ready', { url: server.url, flows: server.flows });
   if (process.send) answerStarter(server, () => void end('the starter is gone', 0));
   else if (server.adminPassword !== undefined) {

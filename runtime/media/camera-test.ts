@@ -150,7 +150,9 @@ function withoutSecrets(text: string, url: string): string {
   const password = login.includes(':') ? login.slice(login.indexOf(':') + 1) : '';
   const shown = maskUrl(text);
   if (password === '') return shown;
-  return [password, decoded(password)].reduce((said, secret) => said.replaceAll(secret, '••••'), shown);
+  // One of a letter or two stands in many words: to take it out of them would tell it.
+  const secrets = [password, decoded(password)].filter(({ length }) => length >= 3);
+  return secrets.reduce((said, secret) => said.replaceAll(secret, '••••'), shown);
 }
 
 function decoded(text: string): string {

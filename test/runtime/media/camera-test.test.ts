@@ -76,6 +76,13 @@ describe('trying a camera', function () {
     assert.doesNotMatch(JSON.stringify(answer), new RegExp(SECRET));
   });
 
+  it('does not tell a password of one letter by the gaps in its words', async () => {
+    const answer = await tester()(`rtsp://eve:e@127.0.0.1:${await closedPort()}/cam`);
+    assert.ok(!answer.ok);
+    assert.match(answer.reason, /refused/);
+    assert.doesNotMatch(answer.reason, /eve|•/);
+  });
+
   for (const kind of ['basic', 'digest']) {
     it(`says that name or password are wrong (${kind}), and takes the right ones`, async () => {
       const { port } = await startRtspCamera(pattern, `${kind}:eve:right`);
