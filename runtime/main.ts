@@ -342,7 +342,7 @@ async function compose(
       log: log.child('ingest'),
       onFrame: counts.frames.note,
     }),
-    live,
+    live: { ...live, sessions: [...live.sessions, publishing.viewers] },
     flows: {
       node: engine.httpNode,
       ...(settings.EDITOR && { editor: EDITOR_PORT === undefined ? engine.httpAdmin : toEditorPort(EDITOR_PORT) }),

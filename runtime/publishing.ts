@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { BroadcastHost } from './contracts/broadcasts.ts';
 import { type DevicePushDesk, PUSHES_COMMAND } from './contracts/device-pushes.ts';
 import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
-import type { IceServer } from './contracts/live.ts';
+import type { IceServer, SessionSource } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
 import type { RoomHost } from './contracts/rooms.ts';
@@ -19,6 +19,7 @@ import { DevicePushes } from './publish/device-pushes.ts';
 import { HlsKind } from './publish/hls.ts';
 import { LivekitServer } from './publish/livekit/server.ts';
 import { LivekitAccess } from './publish/livekit/service.ts';
+import { RoomViewers } from './publish/livekit/viewers.ts';
 import { LivekitKind } from './publish/livekit.ts';
 import { PlacedPushes } from './publish/placed-pushes.ts';
 import { createPushTable } from './publish/push-memory.ts';
@@ -81,6 +82,8 @@ export interface Publishing extends Part {
   devicePushes: DevicePushDesk;
   /** cameras in rooms of LiveKit, for flows */
   rooms: RoomHost;
+  /** who watches at LiveKit */
+  viewers: SessionSource;
 }
 
 /** Puts it together. */
@@ -134,11 +137,12 @@ export function createPublishing(options: PublishingOptions): Publishing {
     apiSecret: settings.LIVEKIT_API_SECRET,
   });
   const rooms = new LivekitKind({ db, server, pushes: placed, clock, log: log.child('livekit'), resolve });
+  const viewers = new RoomViewers({ server, rooms, clock, log: log.child('livekit') });
   const book = new StreamBook({
     db,
     kinds: { hls, rtmp: pushKind(placed, 'rtmp'), whip: pushKind(placed, 'whip'), youtube, livekit: rooms },
     missing: {},
-    livekit: new LivekitAccess({ server, clock, iceServers, probe: probeTurn, rooms }),
+    livekit: new LivekitAccess({ server, clock, iceServers, probe: probeTurn, rooms, viewers }),
     youtube: {
       status: async () => ({ ...(await account.status()), units_today: calls.unitsToday, units_limit: QUOTA }),
       begin: (by) => account.begin(by),
@@ -153,6 +157,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
     broadcasts: youtube,
     devicePushes,
     rooms,
+    viewers,
     async start() {
       const rows = await listStreams(db);
       devicePushes.load(rows);

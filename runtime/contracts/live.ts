@@ -22,7 +22,8 @@ export interface LiveOutputStatus {
 export interface LiveSession {
   /** names the session towards operators; never the secret that its viewer holds */
   id: string;
-  type: 'whep' | 'hls' | 'mjpeg';
+  type: 'whep' | 'hls' | 'mjpeg' | 'livekit';
+  /** of a room with several the first one */
   camera: string;
   /** name of the user, as `anna` */
   user: string;
@@ -33,7 +34,7 @@ export interface LiveSession {
   state: 'connecting' | 'playing';
   /** epoch ms */
   startedAt: number;
-  /** bytes of the stream sent to it, without what the network adds */
+  /** bytes of the stream sent to it, without what the network adds; 0 for what LiveKit sends */
   bytes: number;
   /** what its player reports; absent before the first report, and for what goes over TCP */
   loss?: { share: number; packets: number; jitterMs: number };
@@ -45,7 +46,9 @@ export interface LiveSession {
 export const SessionRecord = Type.Object(
   {
     id: Type.String(),
-    type: Type.Enum(['whep', 'hls', 'mjpeg']),
+    type: Type.Enum(['whep', 'hls', 'mjpeg', 'livekit'], {
+      description: 'livekit: has a token for a room, or is in it',
+    }),
     camera: Type.String(),
     user: Type.String(),
     address: Type.String({ description: 'IP address it is watched from' }),
@@ -95,7 +98,10 @@ export const StreamTokenAnswer = Type.Object(
 
 /** One kind of output and its viewers. */
 export interface SessionSource {
+  /** as far as it knows by now */
   sessions(): LiveSession[];
+  /** Asks somebody else who watches there; never rejects. */
+  refresh?(): Promise<void>;
   /** Ends a session as if its viewer had left; false when it has none of that id. */
   kick(id: string): boolean;
 }

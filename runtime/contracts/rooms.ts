@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { Release } from './host.ts';
+import type { Viewer } from './live.ts';
 import type { StreamRecord } from './published.ts';
 import { PUSH_SOUNDS, type PushSound } from './pushes.ts';
 import { nullable, time } from './schema.ts';
@@ -147,8 +148,11 @@ export type LivekitDiagnosis = Static<typeof LivekitDiagnosis>;
 /** LiveKit as the API gives access to it. */
 export interface LivekitService {
   status(): LivekitStatus;
-  /** May subscribe to that room, nothing else. Throws `livekit.unavailable` when it is not set up. */
-  viewerToken(room: string, identity: string): Promise<LivekitToken>;
+  /**
+   * May subscribe to that room, nothing else. Throws `livekit.unavailable` when it is not set up, `session.ended` for a while after
+   * this user was sent away there.
+   */
+  viewerToken(room: string, identity: string, viewer: Viewer): Promise<LivekitToken>;
   /** May publish into that room, as that device. */
   publisherToken(room: string, device: string): Promise<LivekitToken>;
   /** The ingress of that room, name and way: the one that is there, else a new one. Throws as LiveKit refuses. */

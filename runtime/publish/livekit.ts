@@ -81,6 +81,11 @@ export class LivekitKind implements StreamKind, RoomHost {
     return [...this.#feeds.values()].flatMap((feed) => (feed.room === room ? [feed.camera] : []));
   }
 
+  /** Rooms that cameras are brought into. */
+  rooms(): string[] {
+    return [...new Set([...this.#feeds.values()].map(({ room }) => room))];
+  }
+
   /** The room that the camera is live in now. */
   roomOf(camera: string): RoomPlace | undefined {
     for (const feed of this.#feeds.values()) if (feed.camera === camera && feed.place) return feed.place;

@@ -10,11 +10,19 @@ import {
   IngressState_Status,
   ListIngressRequest,
   ListIngressResponse,
+  ListParticipantsRequest,
+  ListParticipantsResponse,
   ListRoomsRequest,
   ListRoomsResponse,
+  ParticipantInfo,
+  ParticipantInfo_Kind,
+  ParticipantInfo_State,
+  ParticipantPermission,
+  RemoveParticipantResponse,
+  RoomParticipantIdentity,
   UpdateIngressRequest,
 } from '@livekit/protocol';
-import { TokenVerifier } from 'livekit-server-sdk';
+import { TokenVerifier, type VideoGrant } from 'livekit-server-sdk';
 
 /** A refusal as LiveKit words it (Twirp error codes, its own messages). */
 class Refused extends Error {
@@ -36,6 +44,9 @@ export class LivekitStandIn {
   readonly apiKey = 'APIstandin';
   readonly apiSecret = 'a secret of at least thirty-two characters';
   readonly ingresses = new Map<string, IngressInfo>();
+  /** by room and identity */
+  readonly inside = new Map<string, Map<string, ParticipantInfo>>();
+  readonly #revoked = new Map<string, bigint>();
   /** methods called, as `CreateIngress` */
   readonly calls: string[] = [];
   whipBase = 'http://127.0.0.1:1/w';
@@ -64,6 +75,34 @@ export class LivekitStandIn {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** Somebody joins with a token, as a browser does; throws for one that LiveKit would not let in. */
+  async join(token: string): Promise<ParticipantInfo> {
+    const {
+      sub: identity = '',
+      nbf = 0,
+      video = {},
+    } = await new TokenVerifier(this.apiKey, this.apiSecret).verify(token);
+    const { room = '', roomJoin, canSubscribe = true, canPublish = true } = video;
+    if (!roomJoin || room === '') throw new Refused(401, 'unauthenticated', 'no permission to join this room');
+    if (BigInt(nbf) < (this.#revoked.get(`${room}/${identity}`) ?? 0n))
+      throw new Refused(401, 'unauthenticated', 'the token was revoked');
+    const joined = new ParticipantInfo({
+      identity,
+      state: ParticipantInfo_State.ACTIVE,
+      kind: ParticipantInfo_Kind.STANDARD,
+      joinedAt: BigInt(Math.floor(Date.now() / 1000)),
+      permission: new ParticipantPermission({ canSubscribe, canPublish }),
+    });
+    this.enter(room, joined);
+    return joined;
+  }
+
+  /** Puts somebody into a room, which is made where there is none. */
+  enter(room: string, participant: ParticipantInfo): void {
+    const inside = this.inside.get(room) ?? new Map<string, ParticipantInfo>();
+    this.inside.set(room, inside.set(participant.identity, participant));
+  }
+
   /** As somebody does behind our back. */
   deleteAll(): void {
     this.ingresses.clear();
@@ -88,15 +127,20 @@ export class LivekitStandIn {
     this.calls.push(method);
     const grants = await this.#grants(request.headers.authorization);
     const isIngress = service === 'Ingress';
-    if (isIngress ? !grants.ingressAdmin : !grants.roomList)
-      throw new Refused(403, 'permission_denied', 'permissions denied');
+    const json = JSON.parse(text);
+    const isAllowed = isIngress
+      ? grants.ingressAdmin
+      : method === 'ListRooms'
+        ? grants.roomList
+        : grants.roomAdmin && grants.room === json.room;
+    if (!isAllowed) throw new Refused(403, 'permission_denied', 'permissions denied');
     if (isIngress && !this.hasRedis) throw new Refused(500, 'internal', 'ingress not connected (redis required)');
-    const body = this.#do(service, method, JSON.parse(text));
+    const body = this.#do(service, method, json);
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(body));
   }
 
-  async #grants(authorization = ''): Promise<{ ingressAdmin?: boolean; roomList?: boolean }> {
+  async #grants(authorization = ''): Promise<VideoGrant> {
     const [, token = ''] = /^Bearer (.+)$/.exec(authorization) ?? [];
     const verifier = new TokenVerifier(this.apiKey, this.apiSecret);
     const claims = await verifier.verify(token).catch((error: Error) => {
@@ -111,6 +155,18 @@ export class LivekitStandIn {
       case 'RoomService/ListRooms':
         ListRoomsRequest.fromJson(json);
         return new ListRoomsResponse().toJson(named);
+      case 'RoomService/ListParticipants': {
+        const { room } = ListParticipantsRequest.fromJson(json);
+        const participants = [...(this.inside.get(room)?.values() ?? [])];
+        if (!this.inside.has(room)) throw new Refused(404, 'not_found', 'requested room does not exist');
+        return new ListParticipantsResponse({ participants }).toJson(named);
+      }
+      case 'RoomService/RemoveParticipant': {
+        const { room, identity, revokeTokenTs } = RoomParticipantIdentity.fromJson(json);
+        this.#revoked.set(`${room}/${identity}`, revokeTokenTs);
+        if (!this.inside.get(room)?.delete(identity)) throw new Refused(404, 'not_found', 'participant does not exist');
+        return new RemoveParticipantResponse().toJson(named);
+      }
       case 'Ingress/ListIngress': {
         const { roomName, ingressId } = ListIngressRequest.fromJson(json);
         const items = [...this.ingresses.values()].filter(

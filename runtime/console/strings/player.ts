@@ -23,6 +23,7 @@ export const playerStrings = {
   roomBlocked: (host: string) => `${host} answers, but no connection for pictures comes about`,
   roomEmpty: 'the camera is not in its room',
   roomLeft: 'the camera left its room',
+  sentAway: 'An administrator ended this session',
   roomClosed: (reason: string) => `it ended the connection (${reason})`,
   noWebrtc: 'this browser has no WebRTC',
   noHls: 'this browser plays no HLS',

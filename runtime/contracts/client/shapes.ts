@@ -1115,7 +1115,8 @@ export type SeedImage = {
 
 export type SessionRecord = {
   id: string;
-  type: "whep" | "hls" | "mjpeg";
+  /** livekit: has a token for a room, or is in it */
+  type: "whep" | "hls" | "mjpeg" | "livekit";
   camera: string;
   user: string;
   /** IP address it is watched from */

@@ -55,7 +55,8 @@ export function liveApiRoutes(options: {
       summary: 'Who is watching now, newest first',
       query: ShortListQuery,
       answer: pageOf(SessionRecord),
-      handle({ query, user }) {
+      async handle({ query, user }) {
+        await Promise.all(sessions.map((source) => source.refresh?.()));
         const found = visible(user).map(({ session }) => session);
         return shortPage(found.sort((one, other) => other.startedAt - one.startedAt).map(record), query);
       },

@@ -46,11 +46,12 @@ export function livekitRoutes(
         'A token to watch a room, for ten minutes: all cameras in it must be ones you may see. It cannot publish',
       body: TokenWish,
       answer: LivekitToken,
-      errors: ['livekit.unavailable', 'livekit.room_forbidden'],
-      handle({ body, user }) {
+      errors: ['livekit.unavailable', 'livekit.room_forbidden', 'session.ended'],
+      handle({ body, user, req }) {
         const { room, identity } = body as Static<typeof TokenWish>;
         checkViewer(user, room, livekit().camerasIn(room));
-        return livekit().viewerToken(room, viewerName(identity));
+        const viewer = { user: user.name, address: req.ip ?? '', path: `${req.baseUrl}${req.path}` };
+        return livekit().viewerToken(room, viewerName(identity), viewer);
       },
     },
     {

@@ -1,4 +1,4 @@
-import type { IngressClient, IngressInfo, RoomServiceClient } from 'livekit-server-sdk';
+import type { IngressClient, IngressInfo, ParticipantInfo, RoomServiceClient } from 'livekit-server-sdk';
 import { AppError } from '../../contracts/errors.ts';
 import type { IngressAccess, IngressWay } from '../../contracts/rooms.ts';
 
@@ -98,11 +98,20 @@ export class LivekitServer {
     return this.#usable(await this.#ask(({ ingress }) => ingress.updateIngress(known.ingressId, change)));
   }
 
+  /** Who is in a room; nobody where there is none of that name. */
+  async participants(room: string): Promise<ParticipantInfo[]> {
+    return this.#ask(({ rooms }) => rooms.listParticipants(room)).catch(ifGone([]));
+  }
+
+  /** Throws somebody out of a room, with every token that was made before now; one who has left already is no error. */
+  async removeParticipant(room: string, identity: string, nowMs: number): Promise<void> {
+    const revokeTokenTs = BigInt(Math.floor(nowMs / 1000));
+    await this.#ask(({ rooms }) => rooms.removeParticipant(room, identity, { revokeTokenTs })).catch(ifGone(undefined));
+  }
+
   /** Deletes an ingress; one that is gone already is no error. */
   async deleteIngress(id: string): Promise<void> {
-    await this.#ask(({ ingress }) => ingress.deleteIngress(id)).catch((error: unknown) => {
-      if (!(error instanceof AppError) || error.details.status !== 404) throw error;
-    });
+    await this.#ask(({ ingress }) => ingress.deleteIngress(id)).catch(ifGone(undefined));
   }
 
   #create({ room, name, via }: { room: string; name: string; via: IngressWay }) {
@@ -147,6 +156,13 @@ export class LivekitServer {
       throw explain(cause, new URL(url).host, [apiSecret]);
     }
   }
+}
+
+function ifGone<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (!(error instanceof AppError) || error.details.status !== 404) throw error;
+    return instead;
+  };
 }
 
 function identityOf(name: string): string {
@@ -198,7 +214,7 @@ function explain(cause: unknown, host: string, secrets: readonly string[]): AppE
   const said = secrets.reduce((text, secret) => (secret ? text.replaceAll(secret, '••••') : text), message);
   // Twirp answers in JSON of its own; a page says that somebody else listens there.
   const isLivekit = !/<html|<!doctype/i.test(said) && status !== 405;
-  if (!isLivekit || (status === 404 && !/ingress|room/i.test(said)))
+  if (!isLivekit || (status === 404 && !/ingress|room|participant/i.test(said)))
     return new AppError(
       'livekit.unavailable',
       `what answers at ${host} is not LiveKit`,

@@ -9,9 +9,11 @@ import type {
 } from '../../contracts/rooms.ts';
 import { type DiagnosisParts, diagnose } from './diagnosis.ts';
 import { roomToken } from './tokens.ts';
+import type { RoomViewers } from './viewers.ts';
 
 export interface LivekitAccessParts extends DiagnosisParts {
   rooms: Pick<LivekitService, 'camerasIn' | 'roomOf'>;
+  viewers: Pick<RoomViewers, 'admit'>;
 }
 
 /** What the API gives out of LiveKit: tokens, ingresses, and what is wrong with it. */
@@ -27,7 +29,8 @@ export class LivekitAccess implements LivekitService {
     return { configured: missing === undefined, url: browserUrl ?? null, reason: missing ?? null };
   }
 
-  viewerToken(room: string, identity: string): Promise<LivekitToken> {
+  async viewerToken(...[room, identity, viewer]: Parameters<LivekitService['viewerToken']>): Promise<LivekitToken> {
+    this.#parts.viewers.admit(room, identity, viewer);
     return this.#token('viewer', room, identity);
   }
 

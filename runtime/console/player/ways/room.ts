@@ -1,4 +1,5 @@
 import { playerStrings as words } from '../../strings/player.ts';
+import { Refusal } from '../source.ts';
 import { within } from './within.ts';
 
 /** Which of its reasons livekit-client names by which number (`ConnectionErrorReason`). */
@@ -77,6 +78,8 @@ export async function watchRoom<Track extends RoomTrack>(watch: RoomWatch<Track>
     isSignalled = true;
   });
   room.on('disconnected', (reason = 0) => {
+    // Thrown out by an operator: to begin again, by whatever way, is for the person to decide.
+    if (nameOf(reason) === 'PARTICIPANT_REMOVED') return end(new Refusal(410, 'session.ended', words.sentAway));
     end(new Error(words.roomClosed(nameOf(reason)?.toLowerCase().replaceAll('_', ' ') ?? String(reason))));
   });
   // What comes while nobody waits for it is told by what is waited for.

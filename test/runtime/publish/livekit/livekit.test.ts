@@ -4,7 +4,6 @@ import type { AppError } from '../../../../runtime/contracts/errors.ts';
 import type { RoomStatus } from '../../../../runtime/contracts/rooms.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
 import { listStreams } from '../../../../runtime/db/streams.repo.ts';
-import { systemClock } from '../../../../runtime/lib/clock.ts';
 import { LivekitServer, type LivekitSettings } from '../../../../runtime/publish/livekit/server.ts';
 import { LivekitKind } from '../../../../runtime/publish/livekit.ts';
 import { describeOnBothDatabases } from '../../../support/databases.ts';

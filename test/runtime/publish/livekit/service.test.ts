@@ -18,6 +18,7 @@ import { LivekitStandIn } from '../../../support/livekit.ts';
 import { freePorts } from '../../../support/ports.ts';
 import { until } from '../../../support/until.ts';
 
+const VIEWER = { user: 'anna', address: '10.0.0.7', path: '/api/v1/livekit/token' };
 const SECRET = 'a static secret of coturn';
 
 describe('access to LiveKit', () => {
@@ -30,7 +31,14 @@ describe('access to LiveKit', () => {
     const { url, apiKey, apiSecret } = livekit;
     const server = new LivekitServer({ url, apiKey, apiSecret, ...settings });
     const rooms = { camerasIn: () => [], roomOf: () => undefined };
-    return new LivekitAccess({ server, clock, iceServers, probe: probeTurn, rooms });
+    return new LivekitAccess({
+      server,
+      clock,
+      iceServers,
+      probe: probeTurn,
+      rooms,
+      viewers: { admit: () => undefined },
+    });
   };
   const verdicts = async (made: LivekitAccess) =>
     (await made.diagnose()).checks.map(({ name, ok, code }) => `${name} ${ok} ${code}`);
@@ -43,7 +51,7 @@ describe('access to LiveKit', () => {
   it('gives viewers tokens that only watch and devices tokens that only publish, as the SDK verifies them', async () => {
     const made = access({ publicUrl: 'https://live.example/' });
     const verifier = new TokenVerifier(livekit.apiKey, livekit.apiSecret);
-    const viewer = await made.viewerToken('hall', 'web-1');
+    const viewer = await made.viewerToken('hall', 'web-1', VIEWER);
     const watching = await verifier.verify(viewer.token);
     assert.deepEqual(
       [viewer.url, viewer.room, viewer.identity, watching.sub],
@@ -68,7 +76,7 @@ describe('access to LiveKit', () => {
 
   it('gives them for ten minutes from ten seconds ago', async () => {
     const clock = new FakeClock();
-    const { token, expires_at } = await access({}, () => [], clock as never).viewerToken('hall', 'web-1');
+    const { token, expires_at } = await access({}, () => [], clock as never).viewerToken('hall', 'web-1', VIEWER);
     const { exp, nbf } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
     const now = Math.floor(clock.now() / 1000);
     assert.deepEqual([exp - now, now - nbf, Date.parse(expires_at) / 1000], [600, 10, exp]);
@@ -111,7 +119,7 @@ describe('access to LiveKit', () => {
     assert.equal((await verdicts(access({ url: other })))[1], 'host false not_livekit');
     page.closeAllConnections();
     await new Promise((resolve) => page.close(resolve));
-    const refused = access({ url: undefined }).viewerToken('hall', 'web-1');
+    const refused = access({ url: undefined }).viewerToken('hall', 'web-1', VIEWER);
     await assert.rejects(refused, (error: AppError) => error.code === 'livekit.unavailable');
   });
 });
@@ -152,6 +160,7 @@ describe('credentials for TURN', function () {
       iceServers,
       probe: probeTurn,
       rooms,
+      viewers: { admit: () => undefined },
     }).diagnose();
     const turn = checks.find(({ name }) => name === 'turn');
     assert.deepEqual(
