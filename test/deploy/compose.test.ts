@@ -11,6 +11,7 @@ interface Service {
   image?: string;
   build?: string;
   restart?: string;
+  environment?: Record<string, string>;
   depends_on?: string[] | Record<string, unknown>;
   ports?: string[];
   volumes?: string[];
@@ -34,6 +35,17 @@ describe('the compose file', () => {
         else if (!source.startsWith('$')) assert.ok(source in volumes, source);
       }
     }
+  });
+
+  it('gives LiveKit a configuration whose ingress addresses are settings, and media ports as the firewall has them', () => {
+    const filled = (services.livekit?.environment?.LIVEKIT_CONFIG ?? '').replace(/\$\{(\w+):-([^}]*)\}/g, '$2');
+    assert.deepEqual(load(filled), {
+      port: 7880,
+      rtc: { tcp_port: 7881, port_range_start: 50000, port_range_end: 50050, use_external_ip: true },
+      redis: { address: 'redis:6379' },
+      ingress: { rtmp_base_url: 'rtmp://ingress:1935/x', whip_base_url: 'http://ingress:8080/w' },
+    });
+    for (const name of ['INGRESS_RTMP_URL', 'INGRESS_WHIP_URL']) assert.ok(text.includes(`\${${name}:-`), name);
   });
 
   it('opens to the world what the firewall lets in, and holds no secret', () => {
