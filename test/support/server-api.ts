@@ -116,14 +116,21 @@ export class ServerApi {
 
   async #call(method: string, path: string, body?: unknown): Promise<Response> {
     leaks.plantFrom(body, `${method} ${path}`);
-    const response = await fetch(`${this.url}/api/v1${path}`, {
-      method,
-      headers: {
-        Authorization: `Bearer ${await this.token()}`,
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
+    const ask = async () =>
+      fetch(`${this.url}/api/v1${path}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${await this.token()}`,
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+    let response = await ask();
+    // A token lasts a quarter of an hour, a soak for longer.
+    if (response.status === 401 && (await response.clone().text()).includes('auth.expired')) {
+      await this.login();
+      response = await ask();
+    }
     assert.ok(response.ok, `${method} ${path}: ${response.status} ${response.ok ? '' : await response.text()}`);
     return response;
   }

@@ -29,12 +29,21 @@ export class Tabs {
   with<T>(files: TabFiles, work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(async () => {
       await mkdir(this.#folder, { recursive: true });
-      for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { force: true });
+      await this.#clear();
       for (const [name, text] of Object.entries(files)) await writeFile(join(this.#folder, name), text);
-      return work();
+      try {
+        return await work();
+      } finally {
+        // A file that is no JSON would be in the way of whoever asks what runs.
+        await this.#clear();
+      }
     });
     this.#turn = done.catch(() => undefined);
     return done;
+  }
+
+  async #clear(): Promise<void> {
+    for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { force: true });
   }
 }
 
