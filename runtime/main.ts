@@ -209,6 +209,7 @@ async function compose(
     sound: live.sound,
     live: live.host,
     deviceOf: uplink.deviceOf,
+    remotes: cameras,
     commands,
     db,
     key: secrets.urls,

@@ -5,6 +5,7 @@ import type { CameraHost, Clock, LiveHost, Log } from './contracts/host.ts';
 import type { IceServer, SessionSource } from './contracts/live.ts';
 import type { Metrics, Reading } from './contracts/metrics.ts';
 import type { PushStatus } from './contracts/pushes.ts';
+import type { RemoteCamera } from './contracts/remote-cameras.ts';
 import type { RoomHost } from './contracts/rooms.ts';
 import type { CommandService } from './contracts/services.ts';
 import type { Db } from './db/db.ts';
@@ -15,6 +16,7 @@ import type { PushStreams } from './media/push/push.ts';
 import { Pushes } from './media/push/pushes.ts';
 import { probeTurn } from './media/turn/probe.ts';
 import type { SoundOf } from './media/whep/session-sound.ts';
+import { CameraPushes } from './publish/camera-pushes.ts';
 import { DevicePushes } from './publish/device-pushes.ts';
 import { HlsKind } from './publish/hls.ts';
 import { LivekitServer } from './publish/livekit/server.ts';
@@ -45,6 +47,11 @@ export interface PublishingOptions {
   /** what destinations and tokens are encrypted with */
   key: Buffer;
   metrics: Metrics;
+  /** cameras with an API of their own, and what kind each is */
+  remotes?: {
+    list(): { id: string; driver: string }[];
+    remote(camera: string): Promise<RemoteCamera | undefined>;
+  };
   /** which device has a camera; undefined for this server's own */
   deviceOf: (camera: string) => string | undefined;
   commands: Pick<CommandService, 'request'>;
@@ -110,7 +117,15 @@ export function createPublishing(options: PublishingOptions): Publishing {
     log: log.child('device pushes'),
     nudge: async (device) => void (await commands.request(device, PUSHES_COMMAND, {}, { timeoutMs: NUDGE_MS })),
   });
-  const placed = new PlacedPushes(pushes, devicePushes, options.deviceOf);
+  const { remotes } = options;
+  const sendsItself = (camera: string) =>
+    remotes?.list().some(({ id, driver }) => id === camera && driver === 'relab') ?? false;
+  const cameraPushes = new CameraPushes({
+    remote: async (camera) => remotes?.remote(camera),
+    clock,
+    log: log.child('camera pushes'),
+  });
+  const placed = new PlacedPushes(pushes, devicePushes, options.deviceOf, { pushes: cameraPushes, sendsItself });
   registerPushGauges(metrics, () => placed.list());
   const hls = new HlsKind(live, db);
   const base = publicUrl.href.replace(/\/$/, '');
@@ -127,7 +142,16 @@ export function createPublishing(options: PublishingOptions): Publishing {
   const onRevoked = (reason: string) => account.revoked(reason);
   const resolve = (camera: string) => cameras.resolve(camera);
   const youtube = new YoutubeKind(
-    { db, calls, pushes: placed, clock, log: log.child('youtube'), onRevoked, resolve },
+    {
+      db,
+      calls,
+      pushes: placed,
+      ingestion: async (camera) => (sendsItself(camera) ? (await remotes?.remote(camera))?.ingestion() : undefined),
+      clock,
+      log: log.child('youtube'),
+      onRevoked,
+      resolve,
+    },
     account,
   );
   const server = new LivekitServer({
@@ -175,6 +199,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       hls.stop();
       await youtube.stopAll();
       await rooms.stopAll();
+      await cameraPushes.stop();
       await pushes.stop();
       await devicePushes.written();
     },

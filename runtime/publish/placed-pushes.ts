@@ -1,12 +1,21 @@
 import type { Release } from '../contracts/host.ts';
 import type { PUSH_PLACES } from '../contracts/published.ts';
 import type { PublisherHealth, PushSpec, PushStatus } from '../contracts/pushes.ts';
+import type { CameraPushes } from './camera-pushes.ts';
 import type { DevicePushes } from './device-pushes.ts';
 import type { KeptPushes } from './rtmp.ts';
 
 /** A push with where it is to run; without it the device that has the camera pushes it. */
 export interface PlacedSpec extends PushSpec {
   pushedBy?: (typeof PUSH_PLACES)[number] | undefined;
+  /** id of the broadcast that it feeds: a camera with an API of its own is told it */
+  broadcast?: string | undefined;
+}
+
+/** Cameras that send by themselves, and which those are. */
+export interface SendingCameras {
+  pushes: CameraPushes;
+  sendsItself: (camera: string) => boolean;
 }
 
 /**
@@ -17,16 +26,28 @@ export class PlacedPushes implements KeptPushes {
   readonly #own: KeptPushes;
   readonly #devices: DevicePushes;
   readonly #deviceOf: (camera: string) => string | undefined;
+  readonly #cameras: SendingCameras | undefined;
 
   /** `deviceOf`: which device has a camera; undefined for this server's own. */
-  constructor(own: KeptPushes, devices: DevicePushes, deviceOf: (camera: string) => string | undefined) {
+  constructor(
+    own: KeptPushes,
+    devices: DevicePushes,
+    deviceOf: (camera: string) => string | undefined,
+    cameras?: SendingCameras,
+  ) {
     this.#own = own;
     this.#devices = devices;
     this.#deviceOf = deviceOf;
+    this.#cameras = cameras;
   }
 
   declare(given: PlacedSpec, options: { started?: boolean } = {}): Release {
-    const { pushedBy, ...spec } = given;
+    const { pushedBy, broadcast, ...spec } = given;
+    const { camera, name, url = '', key = '' } = spec;
+    if (broadcast !== undefined && this.#cameras?.sendsItself(camera)) {
+      this.#cameras.pushes.declare({ name, camera, url, key, broadcast });
+      return () => undefined;
+    }
     const device = this.#deviceFor(given);
     if (device === undefined) return this.#own.declare(spec, options);
     const isOn = this.#devices.has(spec.name) && this.#devices.status(spec.name).wanted;
@@ -36,20 +57,23 @@ export class PlacedPushes implements KeptPushes {
   }
 
   keep(given: PlacedSpec, wanted: boolean): PushStatus {
-    const { pushedBy, ...spec } = given;
+    const { pushedBy, broadcast, ...spec } = given;
     const device = this.#deviceFor(given);
     return device === undefined ? this.#own.keep(spec, wanted) : this.#devices.keep(spec, device, wanted);
   }
 
   switchOn(name: string): PushStatus {
+    if (this.#cameras?.pushes.has(name)) return this.#cameras.pushes.switchOn(name);
     return this.#devices.has(name) ? this.#devices.switchTo(name, true) : this.#own.switchOn(name);
   }
 
   switchOff(name: string): PushStatus {
+    if (this.#cameras?.pushes.has(name)) return this.#cameras.pushes.switchOff(name);
     return this.#devices.has(name) ? this.#devices.switchTo(name, false) : this.#own.switchOff(name);
   }
 
   forget(name: string): void {
+    this.#cameras?.pushes.remove(name);
     if (this.#devices.has(name)) this.#devices.remove(name);
     else this.#own.forget(name);
   }
@@ -60,15 +84,17 @@ export class PlacedPushes implements KeptPushes {
   }
 
   status(name: string): PushStatus {
+    if (this.#cameras?.pushes.has(name)) return this.#cameras.pushes.status(name);
     return this.#devices.has(name) ? this.#devices.status(name) : this.#own.status(name);
   }
 
   list(): PushStatus[] {
-    return [...this.#own.list(), ...this.#devices.list()];
+    return [...this.#own.list(), ...this.#devices.list(), ...(this.#cameras?.pushes.list() ?? [])];
   }
 
   watch(name: string, onChange: (status: PushStatus) => void): Release {
     const releases = [this.#own.watch(name, onChange), this.#devices.watch(name, onChange)];
+    if (this.#cameras) releases.push(this.#cameras.pushes.watch(name, onChange));
     return () => {
       for (const release of releases) release();
     };

@@ -13,7 +13,7 @@ import {
 import type { Db } from '../../db/db.ts';
 import { forgetVideo, upsertVideo } from '../../db/videos.repo.ts';
 import type { PlacedSpec } from '../placed-pushes.ts';
-import type { Ingest, YoutubeCalls } from './calls.ts';
+import type { Ingest, IngestType, YoutubeCalls } from './calls.ts';
 import { issuesInWords, type Trouble, troubleOf } from './trouble.ts';
 
 /** Until it is live; each look costs a unit or two of 10,000 a day. */
@@ -32,13 +32,15 @@ const PATIENCE = 2;
 
 /** What feeds broadcasts, wherever the pushes run. */
 export interface BroadcastPushes extends Pick<PushHost, 'switchOn' | 'forget' | 'status' | 'list'> {
-  declare(spec: PushSpec & Pick<PlacedSpec, 'pushedBy'>): Release;
+  declare(spec: PushSpec & Pick<PlacedSpec, 'pushedBy' | 'broadcast'>): Release;
 }
 
 export interface BroadcastParts {
   db: Db;
   calls: YoutubeCalls;
   pushes: BroadcastPushes;
+  /** how a camera that sends by itself does it; undefined for every other */
+  ingestion?: (camera: string) => Promise<IngestType | undefined>;
   clock: Clock;
   log: Log;
   /** Google takes the account's token no more. */
@@ -218,7 +220,7 @@ export class Broadcast {
       });
       return;
     }
-    this.#feed(row, ingest);
+    this.#feed(row, made, ingest);
     this.#looks = 0;
     this.#show('connecting', 'waiting for the picture to reach YouTube');
     this.#lookLater(row.id, made, ingest.id, row.liveAt !== null);
@@ -227,19 +229,19 @@ export class Broadcast {
   /** The camera's ingest from the last time, as long as it is there: YouTube wants them reused. */
   async #ingest(row: BroadcastRow): Promise<Ingest> {
     const { db, calls } = this.#parts;
+    const type = (await this.#parts.ingestion?.(row.camera)) ?? 'rtmp';
     const known = row.ingestId ?? (await lastIngest(db, row.camera));
-    return (
-      (known === undefined ? undefined : await calls.findIngest(known)) ??
-      (await calls.insertIngest(`Redeye ${row.camera}`))
-    );
+    const found = known === undefined ? undefined : await calls.findIngest(known);
+    // A camera that was put in the place of another may send otherwise.
+    return found?.type === type ? found : calls.insertIngest(`Redeye ${row.camera}`, type);
   }
 
-  #feed({ camera, config }: BroadcastRow, { url, key }: Ingest): void {
+  #feed({ camera, config }: BroadcastRow, made: string, { url, key }: Ingest): void {
     const { pushes } = this.#parts;
     const before = this.#release;
     const { pushed_by: pushedBy } = config as BroadcastWish;
     const spec = { name: this.push, camera, url, key, sound: 'auto' } as const;
-    this.#release = pushes.declare({ ...spec, ...(pushedBy && { pushedBy }) });
+    this.#release = pushes.declare({ ...spec, broadcast: made, ...(pushedBy && { pushedBy }) });
     before();
     pushes.switchOn(this.push);
   }

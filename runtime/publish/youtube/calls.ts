@@ -9,9 +9,13 @@ const READ = 1;
 /** Google's day begins at midnight in Los Angeles; winter time is near enough for a figure that is shown. */
 const DAY_SHIFT_MS = 8 * 3600_000;
 
+/** How it is sent: RTMP, or HLS uploaded over HTTP. */
+export type IngestType = 'rtmp' | 'hls';
+
 /** Where an ingest takes what is pushed. */
 export interface Ingest {
   id: string;
+  type: IngestType;
   url: string;
   key: string;
 }
@@ -92,13 +96,17 @@ export class YoutubeCalls {
     return ingestOf(data.items?.[0]);
   }
 
-  async insertIngest(title: string): Promise<Ingest> {
+  async insertIngest(title: string, type: IngestType): Promise<Ingest> {
     const api = await this.#spend(WRITE);
     const { data } = await api.liveStreams.insert({
       part: ['snippet', 'cdn', 'contentDetails', 'status'],
       requestBody: {
         snippet: { title },
-        cdn: { ingestionType: 'rtmp', resolution: 'variable', frameRate: 'variable' },
+        // HLS takes no variable ones; what seed 000's Pi sends is 720p30 (S0.29).
+        cdn:
+          type === 'hls'
+            ? { ingestionType: type, resolution: '720p', frameRate: '30fps' }
+            : { ingestionType: type, resolution: 'variable', frameRate: 'variable' },
         contentDetails: { isReusable: true },
       },
     });
@@ -145,5 +153,6 @@ function secondOf(ms: number): number {
 function ingestOf(stream: youtube_v3.Schema$LiveStream | undefined): Ingest | undefined {
   const { rtmpsIngestionAddress, ingestionAddress, streamName } = stream?.cdn?.ingestionInfo ?? {};
   const url = rtmpsIngestionAddress ?? ingestionAddress;
-  return stream?.id && url && streamName ? { id: stream.id, url, key: streamName } : undefined;
+  const type = stream?.cdn?.ingestionType === 'hls' ? 'hls' : 'rtmp';
+  return stream?.id && url && streamName ? { id: stream.id, type, url, key: streamName } : undefined;
 }
