@@ -1,4 +1,3 @@
-import { AppError } from '../../contracts/errors.ts';
 import type { Clock, Log, Release } from '../../contracts/host.ts';
 import type { BroadcastWish, StreamRecord } from '../../contracts/published.ts';
 import type { PushHost, PushSpec } from '../../contracts/pushes.ts';
@@ -14,7 +13,7 @@ import type { Db } from '../../db/db.ts';
 import { forgetVideo, upsertVideo } from '../../db/videos.repo.ts';
 import type { PlacedSpec } from '../placed-pushes.ts';
 import type { Ingest, IngestType, YoutubeCalls } from './calls.ts';
-import { issuesInWords, type Trouble, troubleOf } from './trouble.ts';
+import { issuesInWords, readTrouble, type Trouble, troubleOf } from './trouble.ts';
 
 /** Until it is live; each look costs a unit or two of 10,000 a day. */
 const START_LOOK_MS = 10_000;
@@ -394,9 +393,4 @@ function startOf({ scheduled_at }: BroadcastWish, now: number): Date {
 function isScheduled({ config, createdAt }: BroadcastRow): boolean {
   const { scheduled_at } = config as BroadcastWish;
   return scheduled_at !== undefined && Math.ceil(Date.parse(scheduled_at) / 1000) * 1000 === createdAt.getTime();
-}
-
-function readTrouble(thrown: unknown): Trouble {
-  if (!(thrown instanceof AppError)) return troubleOf(thrown);
-  return { words: thrown.message, code: thrown.code, isRevoked: false, isPassing: false };
 }

@@ -1,3 +1,5 @@
+import { AppError } from '../../contracts/errors.ts';
+
 /** Google's reasons, for people; what is not here is told in Google's own words. */
 const WORDS: Record<string, string> = {
   liveStreamingNotEnabled:
@@ -47,4 +49,10 @@ export function issuesInWords(
   if (worst) return worst.description || worst.reason || undefined;
   if (verdict === 'bad') return 'YouTube says that the picture arrives badly';
   return verdict === 'noData' ? 'YouTube gets no data' : undefined;
+}
+
+/** The same of what is no answer of Google's: our own errors keep their words. */
+function readTrouble(thrown: unknown): Trouble {
+  if (!(thrown instanceof AppError)) return troubleOf(thrown);
+  return { words: thrown.message, code: thrown.code, isRevoked: false, isPassing: false };
 }
