@@ -25,6 +25,7 @@ import { ListLog } from '../../support/list-log.ts';
 import { RtmpIngest } from '../../support/rtmp-ingest.ts';
 import { type Clip, FakeStreams, recordClip } from '../../support/stream-fixture.ts';
 import { until } from '../../support/until.ts';
+import { WhipReceiver } from '../../support/whip-receiver.ts';
 
 const ANNA = { name: 'user:anna', ip: '10.0.0.7' };
 const SECRET = 'k3y-for-the-pi';
@@ -71,7 +72,7 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
     const placed = new PlacedPushes(own, devices, (camera) => (camera.startsWith('pi-') ? 'pi' : undefined));
     const book = new StreamBook({
       db,
-      kinds: { rtmp: pushKind(placed, 'rtmp') },
+      kinds: { rtmp: pushKind(placed, 'rtmp'), whip: pushKind(placed, 'whip') },
       missing: {},
       youtube: {} as never,
       livekit: {} as never,
@@ -203,6 +204,33 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
     await until('it is forgotten', () => pi?.pushes.list().length === 0);
     const kept = () => readFile(join(folder, 'pi', 'pushes.json'), 'utf8');
     await until('its key is off the disk', async () => !(await kept()).includes(SECRET));
+  });
+
+  it('go by WHIP from the device itself, over its restart, and end there when they are switched off', async () => {
+    const receiver = await new WhipReceiver().start();
+    try {
+      receiver.keys.add(SECRET);
+      const made = await server.book.create('pi-cam', { type: 'whip', url: receiver.url, key: SECRET }, ANNA);
+      pi = await startPi(server.door.port);
+      await until('it is live', async () => (await stateOf(made.id)) === 'live', 30_000);
+      assert.equal((await server.book.get(made.id)).pushed_by, 'device');
+      assert.deepEqual(server.own.list(), [], 'the server pushes nothing');
+      await until('pictures come', () => (receiver.last?.rtp.pictures.length ?? 0) > 25);
+      await stopPi();
+      assert.equal(receiver.last?.ended, true);
+      pi = await startPi(1);
+      const isThere = () => receiver.sessions.length === 2 && (receiver.last?.rtp.pictures.length ?? 0) > 25;
+      await until('it is there again, without the server', isThere, 30_000);
+      await stopPi();
+      pi = await startPi(server.door.port);
+      await until('the server knows', async () => (await stateOf(made.id)) === 'live', 30_000);
+      await server.book.turn(made.id, false, ANNA);
+      await until('it has ended', () => receiver.last?.ended === true);
+      assert.ok(!JSON.stringify([await server.book.list(), log.lines]).includes(SECRET));
+    } finally {
+      await stopPi();
+      await receiver.stop();
+    }
   });
 
   it('have their keys in no row, command, audit entry, log or answer, and only for the device that runs them', async () => {
