@@ -33,7 +33,7 @@ export const ServerSettings = Type.Object({
     pattern: '^https?://[^\\s?#@]+$',
   }),
   TRUST_PROXY: text(
-    'addresses and networks of reverse proxies whose X-Forwarded-* headers count, as loopback,10.0.0.0/8; also linklocal and uniquelocal',
+    'addresses and networks of reverse proxies whose X-Forwarded-* headers count, as loopback,10.0.0.0/8; also linklocal and uniquelocal; or how many stand one behind the other, 1 to 9',
   ),
   DATA_DIR: Type.String({
     default: './data',
@@ -228,7 +228,7 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
     throw new AppError('setting.invalid', `PUBLIC_URL: ${JSON.stringify(values.PUBLIC_URL)} is no address`, {
       field: 'PUBLIC_URL',
     });
-  for (const proxy of values.TRUST_PROXY?.split(',') ?? []) checkProxy(proxy.trim());
+  if (!isHops(values.TRUST_PROXY)) for (const proxy of values.TRUST_PROXY?.split(',') ?? []) checkProxy(proxy.trim());
   if (values.MQTT_URL !== undefined) parseOutsideAddress(values.MQTT_URL);
   if (values.EDITOR_PORT === values.PORT)
     throw new AppError('setting.invalid', 'EDITOR_PORT: that is PORT already; leave it out, or choose another one', {
@@ -255,7 +255,12 @@ export function readSettings(env: NodeJS.ProcessEnv, cwd = process.cwd()): Setti
 
 const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** Express takes `1` for the address 0.0.0.1, and ends the start over a name with words of its own. */
+/** How many proxies stand in front, one behind the other. */
+function isHops(proxies: string | undefined): boolean {
+  return proxies !== undefined && /^[1-9]$/.test(proxies.trim());
+}
+
+/** Express ends the start over a name with words of its own. */
 function checkProxy(proxy: string): void {
   const [address = '', bits, ...rest] = proxy.split('/');
   const version = isIP(address);
@@ -263,7 +268,7 @@ function checkProxy(proxy: string): void {
   if (PROXY_NAMES.includes(proxy) || (version !== 0 && isNetwork && rest.length === 0)) return;
   throw new AppError(
     'setting.invalid',
-    `TRUST_PROXY: ${JSON.stringify(proxy)} is no address, no network as 10.0.0.0/8, and none of ${PROXY_NAMES.join(', ')}`,
+    `TRUST_PROXY: ${JSON.stringify(proxy)} is no address, no network as 10.0.0.0/8, no number of proxies from 1 to 9, and none of ${PROXY_NAMES.join(', ')}`,
     { field: 'TRUST_PROXY' },
   );
 }

@@ -88,7 +88,8 @@ describe('settings of the server', () => {
     for (const [name, value] of [
       ['PUBLIC_URL', 'http://['],
       ['PUBLIC_URL', 'https://redeye.example/?x'],
-      ['TRUST_PROXY', '1'],
+      ['TRUST_PROXY', '0'],
+      ['TRUST_PROXY', '1,2'],
       ['TRUST_PROXY', 'loopback, proxy.example'],
       ['TRUST_PROXY', '10.0.0.0/33'],
       ['CORS_ORIGINS', 'https://shop.example,shop.example'],
@@ -107,6 +108,7 @@ describe('settings of the server', () => {
       ICE_SERVERS: 'stun:a:1,turns:u:p@b?transport=tcp',
     });
     assert.equal(taken.ICE_SERVERS.length, 2);
+    assert.equal(readSettings({ TRUST_PROXY: '1' }).TRUST_PROXY, '1');
   });
 
   it('are named as they were given, by an older name too, and those with a password in them are not shown', () => {

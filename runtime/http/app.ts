@@ -62,6 +62,7 @@ import { publishedRoutes } from './routes/streams.ts';
 import { userRoutes } from './routes/users.ts';
 import { youtubeRoutes } from './routes/youtube.ts';
 import { scrapeRoutes } from './scrape.ts';
+import { trustedProxies } from './trusted-proxies.ts';
 
 export interface HttpParts {
   version: string;
@@ -148,7 +149,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
       cookie: req.get('Cookie'),
     });
   app.disable('x-powered-by');
-  if (parts.trustProxy !== undefined) app.set('trust proxy', parts.trustProxy);
+  if (parts.trustProxy !== undefined) app.set('trust proxy', trustedProxies(parts.trustProxy));
   const { operations, checks, version, clock } = parts;
   app.use(corsFor(parts.corsOrigins));
   // First, and without what pages need: this is the busiest path, and it is no browser that comes.

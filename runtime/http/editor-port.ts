@@ -7,6 +7,7 @@ import { type Accounts, EDITOR_TOKEN } from './auth/accounts.ts';
 import { editorDoor, editorLogout } from './editor-door.ts';
 import { errorHandler, notFound } from './errors.ts';
 import { HttpServer } from './server.ts';
+import { trustedProxies } from './trusted-proxies.ts';
 
 type Sessions = Pick<Accounts, 'endEditorSession'>;
 
@@ -44,7 +45,7 @@ export function createEditorPort(parts: EditorPortParts): Part & { address(): nu
   const server = new HttpServer({ host, port, tls, setting: 'EDITOR_PORT' });
   const app = express();
   app.disable('x-powered-by');
-  if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
+  if (trustProxy !== undefined) app.set('trust proxy', trustedProxies(trustProxy));
   app.get('/', (_req, res) => res.redirect(302, 'editor/'));
   app.use('/editor', ...editorPages(accounts, editor));
   if (product) app.use(forTheSidebar(product));
