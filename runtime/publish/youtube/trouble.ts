@@ -51,8 +51,8 @@ export function issuesInWords(
   return verdict === 'noData' ? 'YouTube gets no data' : undefined;
 }
 
-/** The same of what is no answer of Google's: our own errors keep their words. */
-function readTrouble(thrown: unknown): Trouble {
+/** What went wrong, in words; our own errors keep theirs. */
+export function readTrouble(thrown: unknown): Trouble {
   if (!(thrown instanceof AppError)) return troubleOf(thrown);
   return { words: thrown.message, code: thrown.code, isRevoked: false, isPassing: false };
 }
