@@ -27,7 +27,7 @@ export class Login {
     if (pathname !== '/login' && pathname !== '/auth/login') return false;
     res.setHeader(
       'Content-Security-Policy',
-      "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'",
+      "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; frame-ancestors 'none'",
     );
     if (req.method === 'GET' || req.method === 'HEAD') {
       show(res, 200, loginPage(localPath(url.searchParams.get('redirect_url'))));

@@ -107,6 +107,12 @@ export function watchPage(view: {
   return page(device, `<section class="card"><h2>${id || 'Live'}</h2>${body}</section>${more}`, '');
 }
 
+/** What stands beside the title in a browser's tab. */
+export const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#15191c"/>' +
+  '<path d="M4 16s4.6-7.5 12-7.5S28 16 28 16s-4.6 7.5-12 7.5S4 16 4 16z" fill="none" stroke="#e8ebed" stroke-width="2"/>' +
+  '<circle cx="16" cy="16" r="4.2" fill="#e5484d"/></svg>';
+
 /** Asks for the key. */
 export function loginPage(next: string, trouble = ''): string {
   const words = trouble === '' ? '' : `<p class="bad" role="alert">${asHtml(trouble)}</p>`;
@@ -129,7 +135,7 @@ function page(device: string, content: string, head: string): string {
 function document(title: string, body: string, head: string): string {
   return (
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${head}` +
-    `<title>${title}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>${body}</body></html>`
+    `<title>${title}</title><link rel="icon" href="/favicon.ico"><style>${STYLE}</style></head><body>${body}</body></html>`
   );
 }
 

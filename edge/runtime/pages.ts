@@ -6,7 +6,7 @@ import type { Part } from '../../runtime/lib/part.ts';
 import type { Access } from './access.ts';
 import type { LiveDoor } from './live-door.ts';
 import { Login } from './login.ts';
-import { type DeviceHealthPage, statusPage, watchPage } from './page-html.ts';
+import { type DeviceHealthPage, ICON, statusPage, watchPage } from './page-html.ts';
 import type { PlayerFiles } from './player-files.ts';
 
 const RETRY_MS = 10_000;
@@ -33,7 +33,7 @@ export interface PagesOptions {
 }
 
 /**
- * The device's HTTP port. `/health` (always 200: a device that answers is alive) and `/login` are open; its pages and pictures want its
+ * The device's HTTP port. `/health` (always 200: a device that answers is alive), `/login` and the icon are open; its pages and pictures want its
  * key. A port that is taken is tried again every 10 s; pictures are taken and sent all the same.
  */
 export class Pages implements Part {
@@ -89,6 +89,11 @@ export class Pages implements Part {
     if (url.pathname === '/health') {
       onlyRead(req);
       send(res, 'application/json; charset=utf-8', JSON.stringify(health()));
+      return;
+    }
+    if (url.pathname === '/favicon.ico') {
+      onlyRead(req);
+      send(res, 'image/svg+xml', ICON);
       return;
     }
     if (await this.#login.serve(req, res, url)) return;

@@ -24,11 +24,18 @@ export interface BrokerHandlers {
 
 /** So many calls of one device may wait for the earlier ones; the next is dropped. */
 const MAX_WAITING = 200;
+/**
+ * So many calls run at a time. Each is a few statements: more at once are not done sooner, and when a thousand devices come back together they
+ * would hold every connection to the database, while credentials and frames wait behind them.
+ */
+const AT_ONCE = 4;
 
-/** Hands messages to the handlers, per device in the order they came. */
+/** Hands messages to the handlers, per device in the order they came, a few devices at a time. */
 export class Inbox {
   readonly #log: Log;
   readonly #lanes = new Map<string, { tail: Promise<void>; waiting: number }>();
+  readonly #turns: (() => void)[] = [];
+  #running = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -43,13 +50,26 @@ export class Inbox {
     }
     lane.waiting += 1;
     lane.tail = lane.tail
-      .then(call)
+      .then(() => this.#inTurn(call))
       .catch((error) => this.#log.warn('message of a device was not dealt with', { device, what, error }))
       .then(() => {
         lane.waiting -= 1;
         if (lane.waiting === 0) this.#lanes.delete(device);
       });
     this.#lanes.set(device, lane);
+  }
+
+  async #inTurn(call: () => Answer): Promise<void> {
+    // Whoever ends hands its place on: nobody who comes later slips in between.
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#turns.push(resolve));
+    else this.#running += 1;
+    try {
+      await call();
+    } finally {
+      const next = this.#turns.shift();
+      if (next) next();
+      else this.#running -= 1;
+    }
   }
 
   /** Resolves when everything taken so far is dealt with. */

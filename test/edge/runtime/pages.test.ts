@@ -122,6 +122,13 @@ describe("the device's HTTP port", () => {
     assert.equal(await status(KEY), 200);
   });
 
+  it('shows everybody its icon, as clients of seed 000 may ask for it', async () => {
+    await open(0);
+    const response = await fetch(`${await base()}/favicon.ico`);
+    assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'image/svg+xml']);
+    assert.match(await response.text(), /^<svg /);
+  });
+
   it('has nothing else, in the shape of our errors', async () => {
     await open(0);
     const url = await base();
