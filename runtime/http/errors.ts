@@ -8,10 +8,11 @@ import { requestIdOf } from './request-id.ts';
 /** Their message is what clients of seed 002 expect to the letter (S2.14, S2.15); why it is so stands beside it. */
 const SAID_TWICE: ReadonlySet<ErrorCode> = new Set(['camera.unreachable', 'camera.no_picture']);
 
-/** A camera or device that is not there is no fault of the server's: whoever asked is told, and the log need not be. */
-const AWAY: ReadonlySet<ErrorCode> = new Set([
+/** A camera or device that is not there, or cannot do it, is no fault of the server's: whoever asked is told, and the log need not be. */
+const OF_CAMERAS: ReadonlySet<ErrorCode> = new Set([
   'camera.unreachable',
   'camera.no_picture',
+  'camera.not_supported',
   'device.offline',
   'command.timeout',
 ]);
@@ -41,7 +42,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const error = fromExpress(thrown);
-    if (AWAY.has(error.code)) {
+    if (OF_CAMERAS.has(error.code)) {
       log.debug('a camera was asked in vain', { path: req.path, code: error.code, reason: error.message });
     } else if (error.status >= 500) {
       log.error('request failed', {
