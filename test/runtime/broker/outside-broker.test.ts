@@ -122,7 +122,7 @@ describe('an outside broker (Mosquitto)', () => {
 
   it('may be killed and start anew: all are there again, who died meanwhile is not, and what was retained is said again', async () => {
     bench = new OutsideBench(mosquitto, db, {
-      outsideTimes: { silentMs: 4000, graceMs: 200, echoMs: 1000, retry: { firstMs: 50, maxMs: 100 } },
+      outsideTimes: { silentMs: 8000, graceMs: 200, echoMs: 1000, retry: { firstMs: 50, maxMs: 100 } },
     });
     await up();
     const [key1, key2] = [await bench.register('pi-1'), await bench.register('pi-2')];
@@ -147,7 +147,7 @@ describe('an outside broker (Mosquitto)', () => {
     const beating = setInterval(() => beat(), 500);
     try {
       await until('the dead one is believed for a while', async () => (await bench.state('pi-2')) === 'online');
-      await until('and given up', async () => (await bench.state('pi-2')) === 'offline');
+      await until('and given up', async () => (await bench.state('pi-2')) === 'offline', 20_000);
     } finally {
       clearInterval(beating);
     }

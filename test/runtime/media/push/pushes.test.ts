@@ -141,7 +141,8 @@ describe('pushes to a real RTMP server', function () {
     await ingest.kill();
     await until('it has tried in vain', () => (pushes.status('gate-out').retryAt ?? 0) - Date.now() > 2500, 20_000);
     assert.match(pushes.status('gate-out').reason ?? '', /connection refused/);
-    assert.equal(JSON.parse(await readFile(join(folder, 'health.json'), 'utf8')).status, 'error');
+    const health = async () => JSON.parse(await readFile(join(folder, 'health.json'), 'utf8')).status;
+    await until('the file of its health says so', async () => (await health()) === 'error');
     await ingest.back();
     const backMs = performance.now();
     await until('it is live again', isLive, 30_000);
