@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import Ajv from 'ajv';
 
 const FOLDER = resolve(import.meta.dirname, '../../deploy');
 const read = (path: string) => readFileSync(join(FOLDER, path), 'utf8');
@@ -17,10 +18,20 @@ interface Service {
   volumes?: string[];
 }
 
-/** A check of its structure by hand; compose's own schema is not among our packages. */
 describe('the compose file', () => {
   const text = read('compose/compose.yaml');
   const { services, volumes } = load(text) as { services: Record<string, Service>; volumes: Record<string, unknown> };
+
+  it('follows the schema of the Compose Specification, which finds what does not', () => {
+    const path = join(FOLDER, '../node_modules/dclint/schemas/compose.schema.json');
+    const { $schema: _dialect, ...schema } = JSON.parse(readFileSync(path, 'utf8'));
+    const formats = { duration: true, ports: true, expose: true, subnet_ip_address: true } as const;
+    const follows = new Ajv.Ajv({ strict: false, allErrors: true, formats }).compile(schema);
+    follows(load(text));
+    assert.deepEqual(follows.errors, null);
+    for (const wrong of ['restarts: always', 'ports: 1880', 'depends_on: { redis: { condition: soon } }'])
+      assert.equal(follows(load(`services:\n  redeye:\n    image: x\n    ${wrong}\n`)), false, wrong);
+  });
 
   it('has every part, each with a version, a restart, and only neighbours, volumes and files that are there', () => {
     assert.deepEqual(Object.keys(services).sort(), ['coturn', 'ingress', 'livekit', 'postgres', 'redeye', 'redis']);
