@@ -68,7 +68,7 @@ describe('live pictures', () => {
     leaveTwo();
     leaveTwo();
     await until('no decoder', async () => (await decoders()).length === 0);
-    assert.equal(streams.status('cam').readers, 0);
+    await until('nobody reads', () => streams.status('cam').readers === 0);
   });
 
   it('come faster for a viewer who wants them so', async () => {
