@@ -35,6 +35,7 @@ export async function anyStreamOf(camera: string, tools: Tools, origin = ''): Pr
   return recordingView(recording, await streamMetadataOf(camera, recording, tools));
 }
 
+/** Lets go of the preview that was started here; false when there was none. */
 export function endPreview(camera: string, { memory }: Tools): boolean {
   const kept = memory.get(`preview ${camera}`) as KeptStream | undefined;
   kept?.[Symbol.dispose]();

@@ -313,7 +313,7 @@ export function createClient(send: Send) {
       send<CameraSettingsAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/settings`, body, options }),
 
     /** Whether a camera is there, and streams */
-    getCameraStatus: (id: string | number, query: { refresh?: "true" | "false" | undefined } = {}, options?: CallOptions) =>
+    getCameraStatus: (id: string | number, query: { refresh?: boolean | undefined } = {}, options?: CallOptions) =>
       send<CameraStatusAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/status`, query, options }),
 
     /** Wake a camera with an API of its own (seed 000) for stills or video, or rest it; others do so by themselves */
@@ -321,7 +321,7 @@ export function createClient(send: Send) {
       send<CameraStatusAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/mode`, body, options }),
 
     /** How the machine is that a camera hangs on: its own, its device or this server */
-    getCameraTelemetry: (id: string | number, query: { refresh?: "true" | "false" | undefined } = {}, options?: CallOptions) =>
+    getCameraTelemetry: (id: string | number, query: { refresh?: boolean | undefined } = {}, options?: CallOptions) =>
       send<CameraTelemetry>({ method: 'GET', path: `api/v1/cameras/${part(id)}/telemetry`, query, options }),
 
     /** Addresses and key with which a camera with an API of its own is reached in its own network */

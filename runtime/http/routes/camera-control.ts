@@ -20,11 +20,9 @@ const SettingsPut = Type.Object(CameraSettingsChange.properties, {
 });
 
 const Refresh = Type.Object(
-  { refresh: Type.Optional(Type.Enum(['true', 'false'], { description: 'ask it now, whatever it said before' })) },
+  { refresh: Type.Optional(Type.Boolean({ description: 'ask it now, whatever it said before' })) },
   { additionalProperties: false },
 );
-
-const isForced = (query: unknown) => (query as Static<typeof Refresh>).refresh === 'true';
 
 const ModePut = Type.Object(
   { mode: nullable(Type.Enum([...REMOTE_MODES])) },
@@ -116,7 +114,7 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       errors: ['camera.not_found'],
       handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.status(params.id ?? '', isForced(query));
+        return gallery.status(params.id ?? '', query.refresh === true);
       },
     },
     {
@@ -145,7 +143,7 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable'],
       handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.telemetry(params.id ?? '', isForced(query));
+        return gallery.telemetry(params.id ?? '', query.refresh === true);
       },
     },
     {
