@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
 import { guardNodeVersion } from '../runtime/lib/node-version.ts';
 import { cpuSeconds } from './support/cpu-time.ts';
 
@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
 /** Never more: with three at once on two cores the suite took a tenth less time, and a player in a browser stalled for want of CPU. */
 const AT_ONCE = Math.min(2, availableParallelism());
+/** With more failed files than this it is no longer a busy machine, and none is played again. */
+const AGAIN_AT_MOST = 6;
 
 /**
  * The suite in groups, in the order in which they begin; a file belongs to the first group whose words its path begins with, and the
@@ -46,19 +48,29 @@ interface Ended {
   ok: boolean;
   seconds: number;
   printed: Buffer;
+  /** Files with a test that did not pass; empty, too, when the process ended before it could say so. */
+  failedFiles: string[];
+  /** It failed beside others, and each of its files passed alone. */
+  atSecondGo?: boolean;
 }
 
 /**
  * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core), each a mocha of its own. What one
- * prints comes whole, that of a failed one last.
+ * prints comes whole, that of a failed one last. Files that failed beside others are then played once more, each alone on the
+ * machine; one that passes then is named as such, one that fails twice fails the run (decision 0049).
  */
 async function main(options: string[]): Promise<number> {
   const groups = grouped(globSync('test/**/*.test.ts', { cwd: ROOT }).sort());
   const { preparePglite } = await import('./support/pglite-image.ts');
   await preparePglite();
   // The terminal tells everyone of Ctrl-C by itself; of SIGTERM only this process hears. Nothing more begins either way.
-  process.on('SIGINT', () => groups.splice(0));
+  let stopped = false;
+  process.on('SIGINT', () => {
+    stopped = true;
+    groups.splice(0);
+  });
   process.on('SIGTERM', () => {
+    stopped = true;
     groups.splice(0);
     for (const child of running) child.kill('SIGTERM');
   });
@@ -67,14 +79,35 @@ async function main(options: string[]): Promise<number> {
     for (let next = groups.shift(); next; next = groups.shift()) ended.push(await play(next, options));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
-  for (const group of ended) if (!group.ok) show(group);
+  const failed = ended.filter(({ ok }) => !ok);
+  for (const group of failed) show(group);
+  if (!stopped) ended.push(...(await playAgain(failed, options)));
   say('');
-  for (const { name, ok, seconds, printed } of ended) {
+  for (const { name, ok, seconds, printed, atSecondGo } of ended) {
     const [work = ''] = /[\d.]+ s of CPU(?=\s*$)/.exec(printed.toString('utf8')) ?? [];
-    say(`  ${ok ? 'passed' : 'FAILED'}  ${name} (${seconds} s${work && `, ${work}`})`);
+    const result = ok ? 'passed' : 'FAILED';
+    say(`  ${result}  ${name} (${seconds} s${work && `, ${work}`})${atSecondGo ? ', at the second go' : ''}`);
   }
   say(`  in all ${Math.round(performance.now() / 1000)} s, ${Math.round(cpuSeconds() ?? 0)} s of CPU`);
   return ended.every(({ ok }) => ok) ? 0 : 1;
+}
+
+/** Plays the files that failed beside others alone, one after the other; a group all of whose files pass then is taken as passed. */
+async function playAgain(failed: Ended[], options: string[]): Promise<Ended[]> {
+  const files = failed.flatMap(({ failedFiles }) => failedFiles);
+  if (files.length === 0 || files.length > AGAIN_AT_MOST) return [];
+  const again: Ended[] = [];
+  for (const file of files) {
+    const ended = await play({ name: `${file}, alone after it failed beside others`, files: [file] }, options);
+    if (!ended.ok) show(ended);
+    again.push(ended);
+    const group = failed.find(({ failedFiles }) => failedFiles.includes(file));
+    if (!group || !ended.ok) continue;
+    group.failedFiles = group.failedFiles.filter((one) => one !== file);
+    group.ok = group.failedFiles.length === 0;
+    group.atSecondGo = group.ok;
+  }
+  return again;
 }
 
 interface Group {
@@ -94,9 +127,15 @@ function grouped(files: string[]): Group[] {
 async function play({ name, files }: Group, options: string[]): Promise<Ended> {
   say(`  begins  ${name} (${files.length} files)`);
   const began = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), 'redeye-suite-'));
+  const told = join(folder, 'failed.json');
   const child = spawn(process.execPath, [MOCHA, ...options, ...files], {
     cwd: ROOT,
-    env: { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/redeye/compiled') },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/redeye/compiled'),
+      TEST_FAILED_FILES: told,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -108,10 +147,20 @@ async function play({ name, files }: Group, options: string[]): Promise<Ended> {
   });
   running.delete(child);
   const seconds = Math.round((performance.now() - began) / 1000);
-  const ended = { name, ok, seconds, printed: Buffer.concat(printed) };
+  const ended = { name, ok, seconds, printed: Buffer.concat(printed), failedFiles: ok ? [] : failedFilesOf(told) };
+  rmSync(folder, { recursive: true, force: true });
   if (ok) show(ended);
   else say(`  FAILED  ${name}: what it printed comes last`);
   return ended;
+}
+
+function failedFilesOf(told: string): string[] {
+  try {
+    return (JSON.parse(readFileSync(told, 'utf8')) as string[]).map((file) => relative(ROOT, file));
+  } catch {
+    // It ended before it could tell: then it is not known what to play again, and the group stays failed.
+    return [];
+  }
 }
 
 function show({ name, printed }: Ended): void {
