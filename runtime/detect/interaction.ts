@@ -113,7 +113,6 @@ function startHoldMs(now: Now): number {
 function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
   const { score } = seen;
   const activity: Activity = { ...known };
-  if (score > activity.peak) Object.assign(activity, { peak: score, during: now.frame });
   watchReturn(activity, score <= LEVELS.back * effectiveThreshold(state, now), now);
   const stillness =
     seen.moving === 0
@@ -121,6 +120,11 @@ function goOn(state: RoiState, known: Activity, seen: Seen, now: Now): Step {
       : seen.moving <= LEVELS.still + 2 * state.flutter + LEVELS.stillPerChange * score
         ? 'still'
         : 'moving';
+  if (score > activity.peak) {
+    activity.peak = score;
+    // What lies there still may be what is left in the end: that is the picture from after, not of what happened.
+    if (stillness === 'moving') activity.during = now.frame;
+  }
   watchStillness(activity, stillness, seen, now);
   const why = endOf(activity, seen, now);
   if (!why) return { state: { ...state, activity }, transitions: [] };

@@ -67,6 +67,23 @@ describe('compare', () => {
     assert.match(String(details['decision']?.['ended']), /nothing moves/);
   });
 
+  it('shows what moved as the picture from during, also where what is left differs most', () => {
+    // A cloth that settles: each picture covers a little more than the one before.
+    const cloth = (t: number): Thing => ({
+      x: 104,
+      y: 24,
+      width: 34,
+      height: Math.min(46, Math.round(42 + 2 * t)),
+      seed: 21,
+    });
+    const watch = both().show(3, 4, () => ({}));
+    watch.show(1.6, 4, (t) => ({ things: [handAt(104 + 8 * t)] })).show(6, 4, (t) => ({ things: [cloth(t)] }));
+    const [event] = watch.of('interaction_detected');
+    const time = (frame: string | undefined) => Number(frame?.slice(1));
+    assert.ok(Number(event?.score) > 0.5, `the cloth differs most: ${event?.score}`);
+    assert.ok(time(event?.frames.during) < time(event?.frames.post), JSON.stringify(event?.frames));
+  });
+
   it('is not misled by a light ramp, a light switch, or noise', () => {
     const quiet = both().show(3, 10, () => ({ things: [GOODS] }));
     quiet.show(10, 10, (t) => ({ things: [GOODS], offset: t * 4, gain: 1 - t * 0.03 }));
