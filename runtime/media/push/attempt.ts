@@ -4,6 +4,7 @@ import type { PushSound } from '../../contracts/pushes.ts';
 import type { StreamFormat, StreamHost, StreamSubscription } from '../../contracts/streams.ts';
 import { sayHowToInstall } from '../ffmpeg.ts';
 import { FlvWriter, type SoundSource } from './flv-writer.ts';
+import { Lateness } from './lateness.ts';
 import { PacedFeed } from './paced-feed.ts';
 import type { Progress } from './progress.ts';
 import type { AttemptEnd, AttemptEvents, PushAttempt } from './push-attempt.ts';
@@ -21,7 +22,9 @@ const READING_MS = 1500;
 const LOOK_MS = 250;
 /** A camera that is away for longer lets the destination go; its next picture makes a new connection. */
 const GAP_MS = 10_000;
-/** More than this waits at ffmpeg: the destination is slower than the camera, pictures are left out. A whole group fits in. */
+/** The destination is so far behind, in the stream's time: pictures are left out up to the next key frame, so that what it shows stays live. */
+const MOST_LATE_MS = 4000;
+/** So much waits at the most, whatever its time: a whole group of pictures fits in. */
 const MOST_QUEUED = 12 * 1024 * 1024;
 /** FLV's clock has 31 bits of ms, 24 days: before they are over the connection is made anew. */
 const LONGEST_MS = 20 * 86_400_000;
@@ -44,6 +47,7 @@ export interface AttemptOptions extends AttemptEvents {
 export class Attempt implements PushAttempt {
   readonly #options: AttemptOptions;
   readonly #feed: PacedFeed;
+  readonly #lateness = new Lateness();
   #process: PushProcess | undefined;
   #subscription: StreamSubscription | undefined;
   #writer: FlvWriter | undefined;
@@ -105,7 +109,7 @@ export class Attempt implements PushAttempt {
         onAudio: (unit) => {
           if (!this.#isOver) this.#writer?.audio(unit);
         },
-        isFull: () => this.#queued > MOST_QUEUED,
+        isFull: () => this.#isBehind(),
         onGap: (reason) => this.#lost(reason),
         onEnd: () => this.#over({ kind: 'impossible', reason: 'the camera was removed' }),
       });
@@ -123,6 +127,10 @@ export class Attempt implements PushAttempt {
   /** bytes on their way into the process */
   get #queued(): number {
     return this.#feed.waiting + (this.#process?.backlog ?? 0);
+  }
+
+  #isBehind(): boolean {
+    return this.#queued > MOST_QUEUED || this.#lateness.ms(this.#process?.taken ?? 0) > MOST_LATE_MS;
   }
 
   #format(format: StreamFormat): void {
@@ -161,7 +169,10 @@ export class Attempt implements PushAttempt {
     // It was given up while its key was being written.
     if (this.#isOver) process.kill();
     else {
-      this.#feed.open((bytes) => process.write(bytes));
+      this.#feed.open((bytes, ms) => {
+        this.#lateness.give(bytes.length, ms);
+        process.write(bytes);
+      });
       this.#options.onChange();
     }
   }

@@ -11,7 +11,7 @@ const TICK_MS = 20;
 export class PacedFeed {
   readonly #clock: Clock;
   readonly #queue: { bytes: Buffer; ms: number }[] = [];
-  #write: ((bytes: Buffer) => void) | undefined;
+  #write: ((bytes: Buffer, ms: number) => void) | undefined;
   #beganMs = 0;
   #bytes = 0;
   #cancel = () => {};
@@ -28,7 +28,7 @@ export class PacedFeed {
   /** `ms`: its time in the stream, which begins at 0 */
   push(bytes: Buffer, ms: number): void {
     if (this.#write && this.#queue.length === 0) {
-      this.#write(bytes);
+      this.#write(bytes, ms);
       return;
     }
     this.#queue.push({ bytes, ms });
@@ -36,7 +36,7 @@ export class PacedFeed {
   }
 
   /** There is somebody to hand it to now. */
-  open(write: (bytes: Buffer) => void): void {
+  open(write: (bytes: Buffer, ms: number) => void): void {
     this.#write = write;
     this.#beganMs = this.#clock.monotonicMs();
     this.#release();
@@ -55,7 +55,7 @@ export class PacedFeed {
       if (ms > dueMs) break;
       count += 1;
       this.#bytes -= bytes.length;
-      this.#write?.(bytes);
+      this.#write?.(bytes, ms);
     }
     this.#queue.splice(0, count);
     if (this.#queue.length > 0) this.#cancel = this.#clock.after(TICK_MS, () => this.#release());
