@@ -64,18 +64,21 @@ const preview: Operation = async ({ origin }, tools) => {
 };
 
 /** Asked afresh, as the backend of seed 002 asks its camera service (S2.10); always 200. */
-const health: Operation = async (_ask, { raw, cameraId, host }) => {
+const health: Operation = async (_ask, { all, raw, cameraId, host }) => {
   const id = await cameraId().catch((error: unknown) => {
     if (error instanceof Refusal && TOLD.has(error.code)) return undefined;
     throw error;
   });
   const [known, devices] = await Promise.all([
     id === undefined ? undefined : raw({ method: 'GET', path: `/cameras/${id}/settings?fresh=true` }),
-    raw({ method: 'GET', path: '/devices' }),
+    all<{ id: string; state: string }>('/devices').catch((error: unknown) => {
+      if (error instanceof Refusal) return error;
+      throw error;
+    }),
   ]);
   if (known && [401, 403].includes(known.status)) throw refusalOf(known);
   const isWell = known?.status === 200 && (known.body as SettingsRow).connected === true;
-  const { items = [] } = (devices.body ?? {}) as { items?: { id: string; state: string }[] };
+  const items = devices instanceof Refusal ? [] : devices;
   return {
     status: 200,
     body: {
@@ -83,7 +86,7 @@ const health: Operation = async (_ask, { raw, cameraId, host }) => {
       service: 'camera',
       timestamp: new Date(host.clock.now()).toISOString(),
       checks: {
-        database: devices.status !== 503,
+        database: !(devices instanceof Refusal && devices.status === 503),
         pythonCamera: isWell,
         raspberryPi: items.some(({ id: device, state }) => device !== SERVER_DEVICE && state !== 'offline'),
       },

@@ -33,7 +33,7 @@ function found<T>(items: T[], fits: (item: T) => boolean, what: string): T {
 
 /** Cameras as paths, with both the old names of fields and those of v1.20. */
 async function pathsOf(tools: Tools): Promise<Record<string, unknown>[]> {
-  const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+  const items = await tools.cameras();
   const sessions = await sessionsOf(tools);
   return Promise.all(items.map((camera) => pathOf(camera, sessions, tools)));
 }
@@ -67,9 +67,13 @@ async function pathOf(camera: CameraRow, sessions: SessionRow[], { raw }: Tools)
 }
 
 /** Who watches; whoever may not know that sees nobody. */
-async function sessionsOf({ raw }: Tools): Promise<SessionRow[]> {
-  const { status, body } = await raw({ method: 'GET', path: '/sessions' });
-  return status === 200 ? (body as { items: SessionRow[] }).items : [];
+async function sessionsOf({ all }: Tools): Promise<SessionRow[]> {
+  try {
+    return await all<SessionRow>('/sessions');
+  } catch (error) {
+    if (error instanceof Refusal) return [];
+    throw error;
+  }
 }
 
 const pathsList: Operation = async ({ query }, tools) => ({ status: 200, body: pageOf(await pathsOf(tools), query) });
@@ -102,8 +106,8 @@ function sessionAnswer(session: SessionRow): Record<string, unknown> {
 }
 
 /** Sessions need an operator: whoever is none is told, not shown an empty list. */
-async function webrtcOf({ api }: Tools): Promise<Record<string, unknown>[]> {
-  const { items } = (await api('GET', '/sessions')) as { items: SessionRow[] };
+async function webrtcOf({ all }: Tools): Promise<Record<string, unknown>[]> {
+  const items = await all<SessionRow>('/sessions');
   return items.filter(({ type }) => type === 'whep').map(sessionAnswer);
 }
 
@@ -123,7 +127,7 @@ const sessionsKick: Operation = async ({ params }, { api }) => {
 };
 
 const hlsList: Operation = async ({ query }, tools) => {
-  const { items } = (await tools.api('GET', '/sessions')) as { items: SessionRow[] };
+  const items = await tools.all<SessionRow>('/sessions');
   const muxers = new Map<string, { path: string; created: string; lastRequest: string; bytesSent: number }>();
   for (const { type, camera, started_at, bytes } of items) {
     if (type !== 'hls') continue;
@@ -148,9 +152,8 @@ function pathConfig({ id, driver }: CameraRow): Record<string, unknown> {
   return { name: id, source: driver, sourceOnDemand: true, record: false };
 }
 
-async function configsOf({ api }: Tools): Promise<Record<string, unknown>[]> {
-  const { items } = (await api('GET', '/cameras')) as { items: CameraRow[] };
-  return items.map(pathConfig);
+async function configsOf({ cameras }: Tools): Promise<Record<string, unknown>[]> {
+  return (await cameras()).map(pathConfig);
 }
 
 const configList: Operation = async ({ query }, tools) => ({

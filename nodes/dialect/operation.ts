@@ -33,7 +33,11 @@ export interface Tools {
   readonly host: Host;
   /** What the product API answers to the asker, for the caller to read; a refusal is thrown as `Refusal`. */
   api(method: ApiRequest['method'], path: string, body?: unknown): Promise<unknown>;
-  /** The same with status and headers, good or bad. */
+  /** All of a list of the product API, however many pages it has, as it comes: the newest first. A refusal is thrown. */
+  all<T>(path: string): Promise<T[]>;
+  /** Cameras that the asker may see, in the order in which dialects know them. */
+  cameras(): Promise<CameraRow[]>;
+  /** One answer with status and headers, good or bad. */
   raw(request: ApiRequest): Promise<ApiAnswer>;
   /** The camera that is meant: `?camera=`, else DIALECT_CAMERA, else the first one that the asker may see. */
   camera(): Promise<CameraRow>;
@@ -91,9 +95,25 @@ export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, m
       if (answer.status >= 400) throw refusalOf(answer);
       return answer.body;
     },
+    async all<T>(path: string) {
+      const items: T[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const more =
+          cursor === '' ? '' : `${path.includes('?') ? '&' : '?'}limit=200&cursor=${encodeURIComponent(cursor)}`;
+        const page = (await tools.api('GET', path + more)) as { items: T[]; next?: string | null };
+        items.push(...page.items);
+        cursor = page.next ?? null;
+      }
+      return items;
+    },
+    async cameras() {
+      const items = await tools.all<CameraRow>('/cameras');
+      // A device has its own order; a server's newest camera must not become the one that dialects of one camera mean.
+      return host.side === 'server' ? items.sort(byId) : items;
+    },
     cameraId: async () => (wanted === undefined ? (await tools.camera()).id : encodeURIComponent(wanted)),
     async camera() {
-      const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+      const items = await tools.cameras();
       const found = wanted === undefined ? items[0] : items.find(({ id }) => id === wanted);
       if (!found)
         throw new Refusal(404, 'camera.not_found', wanted ? `there is no camera ${wanted}` : 'there is no camera');
@@ -101,6 +121,11 @@ export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, m
     },
   };
   return tools;
+}
+
+/** For lists that are shown by id. */
+export function byId<T extends { id: string }>(one: T, other: T): number {
+  return one.id < other.id ? -1 : 1;
 }
 
 /** A refusal of the product API. */

@@ -1,4 +1,4 @@
-import { numberIn, type Operation, Refusal, refusalOf, type Tools } from './operation.ts';
+import { byId, numberIn, type Operation, Refusal, refusalOf, type Tools } from './operation.ts';
 
 interface EventRow {
   id: string;
@@ -60,9 +60,9 @@ async function captureOf({ details }: EventRow, { raw }: Tools): Promise<Capture
   return status === 200 ? (body as CaptureRow) : undefined;
 }
 
-const devices: Operation = async (_ask, { api }) => {
-  const { items } = (await api('GET', '/devices')) as { items: Record<string, unknown>[] };
-  const rows = items.map(({ id, last_seen, rssi, battery_mv, fw_version }) => ({
+const devices: Operation = async (_ask, { all }) => {
+  const items = await all<{ id: string } & Record<string, unknown>>('/devices');
+  const rows = items.sort(byId).map(({ id, last_seen, rssi, battery_mv, fw_version }) => ({
     device_id: id,
     last_seen,
     rssi,

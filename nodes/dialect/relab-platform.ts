@@ -61,7 +61,7 @@ const CONNECTIONS: Record<string, string> = {
 
 /** `{connection, details}` of the platform, with B's `last_seen_at`. A Pi is asked, at most every 15 s unless that is wished. */
 async function statusOf({ id }: CameraRow, tools: Tools, options: { refresh?: boolean; origin?: string } = {}) {
-  const search = options.refresh ? '?refresh=true' : '';
+  const search = options.refresh ? '?fresh=true' : '';
   const { connected, last_frame, code, remote } = (await tools.api(
     'GET',
     `/cameras/${encodeURIComponent(id)}/status${search}`,
@@ -139,7 +139,7 @@ const regenerateKey: Operation = async ({ params }, { api }) => {
 };
 
 const list: Operation = async ({ query }, tools) => {
-  const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+  const items = await tools.cameras();
   const has = (text: string | null | undefined, wanted: string | undefined) =>
     wanted === undefined || (text ?? '').toLowerCase().includes(wanted.toLowerCase());
   const shown = items.filter(
@@ -261,7 +261,7 @@ const mode: Operation = async ({ params, query, path }, tools) => {
 };
 
 async function telemetryOf({ id }: CameraRow, tools: Tools, refresh: boolean): Promise<object> {
-  const path = `/cameras/${encodeURIComponent(id)}/telemetry${refresh ? '?refresh=true' : ''}`;
+  const path = `/cameras/${encodeURIComponent(id)}/telemetry${refresh ? '?fresh=true' : ''}`;
   const told = (await fromCamera(tools.api('GET', path))) as { preview_sessions: number };
   const { live } = tools.host;
   const viewers = (['webrtc', 'hls', 'mjpeg'] as const).reduce(

@@ -1,7 +1,7 @@
-import type { StreamList } from '../../runtime/contracts/published.ts';
+import type { StreamRecord } from '../../runtime/contracts/published.ts';
 import { type PublisherHealth, publisherHealth } from '../../runtime/contracts/pushes.ts';
 import { CpuUse, ipv4Addresses, operatingSystem, uptimeSeconds, uptimeWords } from './machine.ts';
-import { type CameraRow, type Operation, Refusal, type Reply, type Tools } from './operation.ts';
+import { byId, type CameraRow, type Operation, Refusal, type Reply, type Tools } from './operation.ts';
 import { stepperOperations } from './uuplastination-stepper.ts';
 import { webrtcOperations } from './uuplastination-webrtc.ts';
 
@@ -56,10 +56,13 @@ async function settingsOf({ id }: CameraRow, { raw }: Tools): Promise<SettingsRo
 }
 
 /** How everything is that goes out of the cameras which the asker may see, from this server or from their devices (S1.7). */
-async function publisherOf({ raw, host }: Tools): Promise<PublisherHealth | { status: 'unreadable' }> {
-  const { status, body } = await raw({ method: 'GET', path: '/streams' });
-  if (status !== 200) return { status: 'unreadable' };
-  const pushes = (body as StreamList).items.flatMap(({ id, type, ...stream }) =>
+async function publisherOf({ all, host }: Tools): Promise<PublisherHealth | { status: 'unreadable' }> {
+  const streams = await all<StreamRecord>('/streams').catch((error: unknown) => {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  });
+  if (!streams) return { status: 'unreadable' };
+  const pushes = streams.sort(byId).flatMap(({ id, type, ...stream }) =>
     // Kept ready here is not published.
     type === 'hls' ? [] : [{ ...stream, name: id }],
   );
@@ -109,7 +112,7 @@ const cpuOf = ({ memory }: Tools): CpuUse => {
 /** `systemctl is-active` of seed 001's services; what Redeye does itself says how it is, what it does not know is `unknown`. */
 const stats: Operation = async (_ask, tools) => {
   const { system } = (await tools.api('GET', '/metrics')) as Figures;
-  const { items } = (await tools.api('GET', '/cameras')) as { items: CameraRow[] };
+  const items = await tools.cameras();
   const total = system.memory_total_bytes;
   const available = system.memory_available_bytes;
   const body = {

@@ -59,6 +59,8 @@ export const ERROR_CODES = {
   'stream.exists': 409,
   'stream.not_found': 404,
   'stream.not_set_up': 409,
+  'stream.of_flow': 409,
+  'stream.on': 409,
   'push.invalid': 400,
   'push.key_file': 400,
   'push.not_found': 404,

@@ -1,6 +1,7 @@
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { ID_PATTERN } from './ids.ts';
-import { RoomWish } from './rooms.ts';
+import { PUSH_SOUNDS } from './pushes.ts';
+import { ROOM_PATTERN, RoomWish } from './rooms.ts';
 import { nullable, time } from './schema.ts';
 
 /** How a camera is brought to others. */
@@ -58,6 +59,65 @@ export const StreamCreate = Type.Object(
 );
 export type StreamCreate = Static<typeof StreamCreate>;
 
+const wish = BroadcastWish.properties;
+
+/** What of a stream is chosen and no secret: sound and `insecure` of a push, room and way of LiveKit, the broadcast's own of YouTube. */
+export const StreamSettings = Type.Object(
+  {
+    insecure: Type.Optional(Type.Boolean()),
+    ...RoomWish.properties,
+    title: wish.title,
+    description: wish.description,
+    privacy: wish.privacy,
+    made_for_kids: wish.made_for_kids,
+    latency: wish.latency,
+    dvr: wish.dvr,
+    scheduled_at: wish.scheduled_at,
+    product_id: wish.product_id,
+  },
+  { title: 'StreamSettings' },
+);
+export type StreamSettings = Static<typeof StreamSettings>;
+
+/** A field that can be taken back. */
+function cleared<S extends TSchema>(schema: S) {
+  return Type.Optional(nullable(schema, { description: 'null: as if it had never been given' }));
+}
+
+/** `PATCH /api/v1/streams/{id}`: what is left out stays, address and key too. */
+export const StreamPatch = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({
+        pattern: ID_PATTERN,
+        description: 'its id from now on; youtube and livekit take another one only while they are off',
+      }),
+    ),
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2000,
+        description: 'rtmp, whip: another address; a key that was given apart goes on to the same host only',
+      }),
+    ),
+    key: Type.Optional(nullable(Type.String({ maxLength: 900 }), { description: 'rtmp, whip; null: none' })),
+    insecure: Type.Optional(Type.Boolean({ description: 'rtmp, whip' })),
+    room: cleared(Type.String({ pattern: ROOM_PATTERN })),
+    via: RoomWish.properties.via,
+    sound: Type.Optional(Type.Enum([...PUSH_SOUNDS], { description: 'rtmp, whip, livekit' })),
+    title: cleared(Type.String({ minLength: 1, maxLength: 100 })),
+    description: cleared(Type.String({ maxLength: 5000 })),
+    privacy: wish.privacy,
+    made_for_kids: wish.made_for_kids,
+    latency: wish.latency,
+    dvr: wish.dvr,
+    scheduled_at: cleared(time()),
+    product_id: cleared(Type.Integer({ minimum: 1 })),
+  },
+  { title: 'StreamPatch', additionalProperties: false, minProperties: 1 },
+);
+export type StreamPatch = Static<typeof StreamPatch>;
+
 export const StreamRecord = Type.Object(
   {
     id: Type.String({ examples: ['gate-rtmp'] }),
@@ -68,6 +128,8 @@ export const StreamRecord = Type.Object(
     wanted: Type.Boolean({ description: 'it comes back by itself, also after a restart' }),
     url: nullable(Type.String(), { description: 'where it goes, without the key, or where it is watched' }),
     made_by: Type.String({ examples: ['flow', 'user:anna'] }),
+    created_at: nullable(time(), { description: 'null: a flow has declared it, and it was never switched by hand' }),
+    settings: StreamSettings,
     since: nullable(time(), { description: 'when the state began' }),
     retry_at: nullable(time()),
     bytes: Type.Integer(),
@@ -84,7 +146,10 @@ export const StreamRecord = Type.Object(
 );
 export type StreamRecord = Static<typeof StreamRecord>;
 
-export const StreamList = Type.Object({ items: Type.Array(StreamRecord), next: Type.Null() }, { title: 'StreamList' });
+export const StreamList = Type.Object(
+  { items: Type.Array(StreamRecord), next: nullable(Type.String(), { description: 'null at the end' }) },
+  { title: 'StreamList' },
+);
 export type StreamList = Static<typeof StreamList>;
 
 /** `GET /api/v1/youtube`: how it stands with the Google account. */

@@ -29,7 +29,7 @@ import type { Release } from './host.ts';
 import type { JobRecord, JobState } from './jobs.ts';
 import type { HeartbeatBody } from './mqtt-messages.ts';
 import type { PairingClaim, PairingCode, PairingRegister, PairingState } from './pairing.ts';
-import type { StreamCreate, StreamRecord } from './published.ts';
+import type { StreamCreate, StreamPatch, StreamRecord } from './published.ts';
 import type { RetentionReport, RetentionStatus, RetentionWork } from './retention.ts';
 import type { Roi, RoiSet } from './rois.ts';
 import type { AuditQuery, AuditRecord, User } from './users.ts';
@@ -155,8 +155,8 @@ export interface CommandService {
   issue(device: string, command: CommandCreate, actor: Actor): Promise<CommandRecord>;
   /** Throws `command.not_found`. */
   get(id: string): Promise<CommandRecord>;
-  /** The newest of a device, at most 50. */
-  list(device: string): Promise<CommandRecord[]>;
+  /** A device's, newest first; throws `request.invalid` for a strange cursor. */
+  list(device: string, query: { limit: number; cursor?: string }): Promise<Page<CommandRecord>>;
   /** Calls at each change of a command, and each word of progress. */
   watch(onUpdate: (update: CommandUpdate) => void): Release;
   /**
@@ -179,6 +179,11 @@ export interface StreamsService {
   get(id: string): Promise<StreamRecord>;
   /** Throws `stream.exists`, `stream.not_set_up`, `push.invalid`, `request.invalid`. */
   create(camera: string, wish: StreamCreate, actor: Actor): Promise<StreamRecord>;
+  /**
+   * Changes what is given and keeps the rest, with address and key. What is on goes on undisturbed unless something changed that matters to
+   * the other side. Throws `stream.not_found`, `stream.exists`, `stream.of_flow`, `stream.on`, `push.invalid`, `request.invalid`.
+   */
+  change(id: string, change: StreamPatch, actor: Actor): Promise<StreamRecord>;
   /** Switches it on or off; one that is so already stays as it is. Throws `stream.not_found`. */
   turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord>;
   /** Ends it and forgets it; throws `stream.not_found`. */

@@ -57,11 +57,16 @@ export async function findCommand(q: Queryable, id: string): Promise<CommandRow 
   return (await q.query<CommandRow>(`select ${COLUMNS} from commands where id = $1`, [id])).rows[0];
 }
 
-/** The newest commands of a device. */
-export async function listCommands(q: Queryable, device: string, limit: number): Promise<CommandRow[]> {
+/** The commands of a device, newest first; `before` is the counter of the last one of the page before. */
+export async function listCommands(
+  q: Queryable,
+  device: string,
+  { limit, before }: { limit: number; before?: number | undefined },
+): Promise<CommandRow[]> {
   const { rows } = await q.query<CommandRow>(
-    `select ${COLUMNS} from commands where device_id = $1 order by counter desc limit $2`,
-    [device, limit],
+    `select ${COLUMNS} from commands
+      where device_id = $1 and ($3::bigint is null or counter < $3::bigint) order by counter desc limit $2`,
+    [device, limit, before ?? null],
   );
   return rows;
 }

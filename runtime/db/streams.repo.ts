@@ -16,9 +16,13 @@ export interface StreamRow {
   createdBy: string;
   /** who pushes it; none: this server */
   device?: string | undefined;
+  createdAt: Date;
 }
 
-const COLUMNS = `name, camera_id as camera, type, wanted, kept, config, secret, created_by as "createdBy", device`;
+/** A stream as it is written down. */
+export type NewStreamRow = Omit<StreamRow, 'createdAt'>;
+
+const COLUMNS = `name, camera_id as camera, type, wanted, kept, config, secret, created_by as "createdBy", device, created_at as "createdAt"`;
 
 /** Every stream, by name. */
 export async function listStreams(q: Queryable): Promise<StreamRow[]> {
@@ -33,7 +37,7 @@ export async function listStreams(q: Queryable): Promise<StreamRow[]> {
 }
 
 /** Writes a stream down; one of the same name keeps who made it. False when the name belongs to one of another type. */
-export async function putStream(q: Queryable, row: StreamRow): Promise<boolean> {
+export async function putStream(q: Queryable, row: NewStreamRow): Promise<boolean> {
   const { rows } = await q.query(
     `insert into streams (name, camera_id, type, wanted, kept, config, secret, created_by, device, created_at, updated_at)
      values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, now(), now())
@@ -65,6 +69,11 @@ export async function setStreamWanted(q: Queryable, name: string, wanted: boolea
 /** Notes who made it. */
 export async function setStreamMaker(q: Queryable, name: string, maker: string): Promise<void> {
   await q.query('update streams set created_by = $2 where name = $1', [name, maker]);
+}
+
+/** Gives a stream another name. */
+export async function renameStream(q: Queryable, name: string, to: string): Promise<void> {
+  await q.query('update streams set name = $2, updated_at = now() where name = $1', [name, to]);
 }
 
 /** Forgets a stream. */

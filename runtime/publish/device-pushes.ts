@@ -5,7 +5,7 @@ import { AppError, toAppError } from '../contracts/errors.ts';
 import type { Clock, Log, Release } from '../contracts/host.ts';
 import type { PushSpec, PushStatus } from '../contracts/pushes.ts';
 import type { Db } from '../db/db.ts';
-import { deleteStream, putStream, type StreamRow } from '../db/streams.repo.ts';
+import { deleteStream, type NewStreamRow, putStream, renameStream, type StreamRow } from '../db/streams.repo.ts';
 import { sealFor } from '../lib/sealed-box.ts';
 import { readDestination } from '../media/push/destination.ts';
 import type { Cipher } from './push-memory.ts';
@@ -79,6 +79,20 @@ export class DevicePushes implements DevicePushDesk {
     this.#tell(device);
     if (known && known.device !== device) this.#tell(known.device);
     return this.#status(entry);
+  }
+
+  /** What the device is to push under that name, with its secrets. Throws `push.not_found`. */
+  specOf(name: string): PushSpec {
+    return this.#of(name).spec;
+  }
+
+  /** Another name: to the device it is another push, which begins anew. Throws `push.not_found`. */
+  rename(name: string, to: string): void {
+    const { spec, device, wanted } = this.#of(name);
+    this.#entries.delete(name);
+    this.#set({ ...spec, name: to }, device, wanted);
+    this.#write(() => renameStream(this.#options.db, name, to));
+    this.#tell(device);
   }
 
   switchTo(name: string, wanted: boolean): PushStatus {
@@ -199,7 +213,7 @@ export class DevicePushes implements DevicePushDesk {
     const { name, camera, url, key, sound, insecure } = spec;
     const config = { ...(sound && { sound }), ...(insecure && { insecure }) };
     const secret = this.#options.cipher.seal(JSON.stringify({ url, key }));
-    const row: StreamRow = {
+    const row: NewStreamRow = {
       name,
       camera,
       type: 'rtmp',

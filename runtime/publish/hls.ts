@@ -1,6 +1,6 @@
 import type { LiveHost, Release } from '../contracts/host.ts';
 import type { Db } from '../db/db.ts';
-import { deleteStream, putStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
+import { deleteStream, putStream, renameStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
 import type { StreamKind } from './kind.ts';
 
 /** Streams of type `hls`: a camera kept ready to be watched by HLS. */
@@ -29,6 +29,15 @@ export class HlsKind implements StreamKind {
     const row = { name, camera, type: 'hls', wanted, kept: true, config: {}, createdBy: actor.name } as const;
     await putStream(this.#db, row);
     this.#set(name, camera, wanted);
+  }
+
+  /** It has nothing but its name. */
+  async change(name: string, _change: object, to: string): Promise<void> {
+    const stream = this.#streams.get(name);
+    if (to === name || !stream) return;
+    await renameStream(this.#db, name, to);
+    this.#streams.delete(name);
+    this.#streams.set(to, stream);
   }
 
   async turn(name: string, wanted: boolean): Promise<void> {
@@ -64,6 +73,7 @@ export class HlsKind implements StreamKind {
       discarded: 0,
       viewers: now.viewers,
       pushed_by: null,
+      settings: {},
     };
   }
 

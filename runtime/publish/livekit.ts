@@ -3,9 +3,9 @@ import { AppError } from '../contracts/errors.ts';
 import type { Release } from '../contracts/host.ts';
 import type { RoomHost, RoomPlace, RoomSpec, RoomStatus, RoomWish } from '../contracts/rooms.ts';
 import type { Db } from '../db/db.ts';
-import { deleteStream, putStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
-import type { NewStream, StreamFigures, StreamKind } from './kind.ts';
-import { told } from './kind.ts';
+import { deleteStream, putStream, renameStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
+import type { NewStream, StreamChange, StreamFigures, StreamKind } from './kind.ts';
+import { merged, told } from './kind.ts';
 import { type FeedParts, RoomFeed } from './livekit/feed.ts';
 import { figuresOf } from './rtmp.ts';
 
@@ -104,6 +104,27 @@ export class LivekitKind implements StreamKind, RoomHost {
     if (wanted) await feed.start();
   }
 
+  /** An ingress has the stream's name and room: with another one of these the old one is deleted at LiveKit. */
+  async change(name: string, { room, via, sound }: StreamChange, to: string): Promise<void> {
+    const feed = this.#of(name);
+    const { wanted } = feed.status();
+    if (to !== name && wanted) throw new AppError('stream.on', `switch "${name}" off first`, { field: 'name' });
+    const before = feed.spec;
+    const spec = specOf(to, before.camera, merged<RoomWish>(before, { room, via, sound }));
+    if (isDeepStrictEqual(before, spec)) return;
+    if (to !== name) await renameStream(this.#parts.db, name, to);
+    await this.#write(spec, wanted, true, 'flow');
+    if (before.room === spec.room && before.via === spec.via && to === name) {
+      await feed.change(spec);
+      return;
+    }
+    await feed.remove();
+    this.#feeds.delete(name);
+    if (this.#kept.delete(name)) this.#kept.add(to);
+    const renewed = this.#put(spec);
+    if (wanted) await renewed.start();
+  }
+
   async turn(name: string, wanted: boolean): Promise<void> {
     const feed = this.#of(name);
     if (this.#kept.has(name)) await setStreamWanted(this.#parts.db, name, wanted);
@@ -142,6 +163,7 @@ export class LivekitKind implements StreamKind, RoomHost {
       discarded: sent?.discarded ?? 0,
       viewers: null,
       pushed_by: sent?.pushed_by ?? null,
+      settings: { room, via: feed.spec.via, sound: feed.spec.sound },
     };
   }
 

@@ -62,6 +62,21 @@ export class PlacedPushes implements KeptPushes {
     return device === undefined ? this.#own.keep(spec, wanted) : this.#devices.keep(spec, device, wanted);
   }
 
+  specOf(name: string): PushSpec {
+    return this.#devices.has(name) ? this.#devices.specOf(name) : this.#own.specOf(name);
+  }
+
+  change(spec: PushSpec): PushStatus {
+    if (!this.#devices.has(spec.name)) return this.#own.change(spec);
+    const { device = '', wanted } = this.#devices.status(spec.name);
+    return this.#devices.keep(spec, device, wanted);
+  }
+
+  rename(name: string, to: string): void {
+    if (this.#devices.has(name)) this.#devices.rename(name, to);
+    else this.#own.rename(name, to);
+  }
+
   switchOn(name: string): PushStatus {
     if (this.#cameras?.pushes.has(name)) return this.#cameras.pushes.switchOn(name);
     return this.#devices.has(name) ? this.#devices.switchTo(name, true) : this.#own.switchOn(name);

@@ -1,6 +1,6 @@
 import type { PushSpec } from '../contracts/pushes.ts';
 import type { Db } from '../db/db.ts';
-import { deleteStream, listStreams, putStream } from '../db/streams.repo.ts';
+import { deleteStream, listStreams, putStream, renameStream } from '../db/streams.repo.ts';
 
 /** As `createCipher` gives it. */
 export interface Cipher {
@@ -31,6 +31,9 @@ export function createPushTable(db: Db, cipher: Cipher) {
         secret: spec && cipher.seal(JSON.stringify({ url, key, keyFile })),
         createdBy: 'flow',
       });
+    },
+    async rename(from: string, { name }: { name: string }): Promise<void> {
+      await renameStream(db, from, name);
     },
     async forget(name: string): Promise<void> {
       await deleteStream(db, name);

@@ -1,11 +1,18 @@
 import { AppError } from '../contracts/errors.ts';
 import type { PushHost, PushSpec, PushStatus } from '../contracts/pushes.ts';
-import { type NewStream, type StreamFigures, type StreamKind, told } from './kind.ts';
+import { readDestination } from '../media/push/destination.ts';
+import { merged, type NewStream, type StreamFigures, type StreamKind, told } from './kind.ts';
 import type { PlacedSpec } from './placed-pushes.ts';
 
 /** Pushes that stay over restarts, beside those of flows. */
 export interface KeptPushes extends PushHost {
   keep(spec: PushSpec & Pick<PlacedSpec, 'pushedBy'>, wanted: boolean): PushStatus;
+  /** With its secrets; throws `push.not_found`. */
+  specOf(name: string): PushSpec;
+  /** Another destination or sound; on or off as it was. Throws `push.not_found`, `push.invalid`. */
+  change(spec: PushSpec): PushStatus;
+  /** Throws `push.not_found`, `stream.of_flow`. */
+  rename(name: string, to: string): void;
   remove(name: string): void;
   written(): Promise<void>;
 }
@@ -19,10 +26,7 @@ export function pushKind(pushes: KeptPushes, type: 'rtmp' | 'whip'): StreamKind 
     async make({ name, camera, wish, wanted }: NewStream) {
       if (!wish.url) throw new AppError('request.invalid', 'url is missing: where is it to go?', { field: 'url' });
       const { key, sound, insecure, pushed_by: pushedBy } = wish;
-      // WHIP endpoints are given out as web addresses.
-      const url = type === 'whip' ? wish.url.replace(/^http(s?):/i, 'whip$1:') : wish.url;
-      if (/^whips?:/i.test(url) !== (type === 'whip'))
-        throw new AppError('push.invalid', `that is no address of type ${type}`, { field: 'url' });
+      const url = addressOf(type, wish.url);
       pushes.keep(
         {
           name,
@@ -35,6 +39,21 @@ export function pushKind(pushes: KeptPushes, type: 'rtmp' | 'whip'): StreamKind 
         },
         wanted,
       );
+      await pushes.written();
+    },
+    async change(name, { url, key, sound, insecure }, to) {
+      const before = pushes.specOf(name);
+      const after = merged(before, {
+        ...(url !== undefined && { url: addressOf(type, url) }),
+        // An empty key is none.
+        ...(key !== undefined && { key: key || null }),
+        sound,
+        insecure,
+      });
+      readDestination(after.url ?? '', after.key);
+      if (url !== undefined && key === undefined) checkKeptKey(before, after);
+      if (to !== name) pushes.rename(name, to);
+      pushes.change({ ...after, name: to });
       await pushes.written();
     },
     async turn(name, wanted) {
@@ -50,12 +69,34 @@ export function pushKind(pushes: KeptPushes, type: 'rtmp' | 'whip'): StreamKind 
       pushes
         .list()
         .flatMap(({ name, url }) => (OWN.test(name) && url.startsWith('whip') === (type === 'whip') ? [name] : [])),
-    figures: (name) => figuresOf(pushes.status(name)),
+    figures(name) {
+      const { sound = 'auto', insecure = false } = pushes.specOf(name);
+      return { ...figuresOf(pushes.status(name)), settings: { sound, insecure } };
+    },
   };
 }
 
+/** WHIP endpoints are given out as web addresses. */
+function addressOf(type: 'rtmp' | 'whip', given: string): string {
+  const url = type === 'whip' ? given.replace(/^http(s?):/i, 'whip$1:') : given;
+  if (/^whips?:/i.test(url) !== (type === 'whip'))
+    throw new AppError('push.invalid', `that is no address of type ${type}`, { field: 'url' });
+  return url;
+}
+
+/** A key that nobody reads back must not be readable by having it sent somewhere else, or in the clear. */
+function checkKeptKey(before: PushSpec, after: PushSpec): void {
+  if (!before.key) return;
+  const was = readDestination(before.url ?? '', before.key);
+  const is = readDestination(after.url ?? '', after.key);
+  if (was.host === is.host && (is.scheme.endsWith('s') || !was.scheme.endsWith('s'))) return;
+  throw new AppError('push.invalid', `the key was given for ${was.shown}: give the key for this address too`, {
+    field: 'key',
+  });
+}
+
 /** A push as its record tells it. */
-export function figuresOf(push: PushStatus): StreamFigures {
+export function figuresOf(push: PushStatus): Omit<StreamFigures, 'settings'> {
   return {
     camera: push.camera,
     state: push.state,

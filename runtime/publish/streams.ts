@@ -1,13 +1,33 @@
 import { AppError } from '../contracts/errors.ts';
-import type { StreamCreate, StreamRecord, StreamType, YoutubeService } from '../contracts/published.ts';
+import type { StreamCreate, StreamPatch, StreamRecord, StreamType, YoutubeService } from '../contracts/published.ts';
 import type { LivekitService } from '../contracts/rooms.ts';
 import type { Actor, StreamsService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Db } from '../db/db.ts';
-import { listStreams, setStreamMaker } from '../db/streams.repo.ts';
+import { listStreams, type StreamRow, setStreamMaker } from '../db/streams.repo.ts';
 import type { StreamKind } from './kind.ts';
 
 const MOST_STREAMS = 64;
+
+const PUSH_FIELDS = ['name', 'url', 'key', 'sound', 'insecure'] as const;
+const BROADCAST_FIELDS = [
+  'title',
+  'description',
+  'privacy',
+  'made_for_kids',
+  'latency',
+  'dvr',
+  'scheduled_at',
+  'product_id',
+] as const;
+/** What can be changed of a stream, by its type. */
+const FIELDS: Record<StreamType, readonly (keyof StreamPatch)[]> = {
+  hls: ['name'],
+  rtmp: PUSH_FIELDS,
+  whip: PUSH_FIELDS,
+  youtube: ['name', ...BROADCAST_FIELDS],
+  livekit: ['name', 'room', 'via', 'sound'],
+};
 
 export interface StreamBookOptions {
   db: Db;
@@ -69,6 +89,24 @@ export class StreamBook implements StreamsService {
     });
   }
 
+  change(id: string, { name: to = id, ...change }: StreamPatch, actor: Actor): Promise<StreamRecord> {
+    return this.#inTurn(async () => {
+      const { type, kind } = this.#of(id);
+      const { made_by } = this.#record(type, id, await this.#makers());
+      if (made_by === 'flow')
+        throw new AppError('stream.of_flow', `"${id}" is declared by a flow: change it in its node`);
+      const fields = Object.keys(change) as (keyof StreamPatch)[];
+      const strange = fields.find((field) => !FIELDS[type].includes(field));
+      if (strange)
+        throw new AppError('request.invalid', `a stream of type ${type} has no ${strange}`, { field: strange });
+      if (to !== id && this.#names().has(to))
+        throw new AppError('stream.exists', `there is a stream "${to}" already`, { field: 'name' });
+      await kind.change(id, change, to);
+      await this.#audit(actor, 'stream.change', id, { fields, ...(to !== id && { name: to }) });
+      return this.get(to);
+    });
+  }
+
   turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord> {
     return this.#inTurn(async () => {
       const { kind } = this.#of(id);
@@ -102,14 +140,16 @@ export class StreamBook implements StreamsService {
     throw new AppError('stream.not_found', `there is no stream ${JSON.stringify(id)}`);
   }
 
-  #record(type: StreamType, id: string, makers: Map<string, string>): StreamRecord {
+  #record(type: StreamType, id: string, makers: Map<string, StreamRow>): StreamRecord {
     const kind = this.#options.kinds[type];
     if (!kind) throw new AppError('stream.not_found', `there is no stream ${JSON.stringify(id)}`);
-    return { id, type, made_by: makers.get(id) ?? 'flow', ...kind.figures(id) };
+    const row = makers.get(id);
+    const created_at = row?.createdAt.toISOString() ?? null;
+    return { id, type, made_by: row?.createdBy ?? 'flow', created_at, ...kind.figures(id) };
   }
 
-  async #makers(): Promise<Map<string, string>> {
-    return new Map((await listStreams(this.#options.db)).map(({ name, createdBy }) => [name, createdBy]));
+  async #makers(): Promise<Map<string, StreamRow>> {
+    return new Map((await listStreams(this.#options.db)).map((row) => [row.name, row]));
   }
 
   #audit(actor: Actor, action: string, id: string, details?: Record<string, unknown>): Promise<void> {

@@ -3,9 +3,10 @@ import type { BroadcastHost, BroadcastSpec, BroadcastStatus } from '../contracts
 import { AppError } from '../contracts/errors.ts';
 import type { Release } from '../contracts/host.ts';
 import type { BroadcastWish } from '../contracts/published.ts';
-import { deleteStream, putStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
-import type { NewStream, StreamFigures, StreamKind } from './kind.ts';
-import { told } from './kind.ts';
+import { openBroadcast } from '../db/broadcasts.repo.ts';
+import { deleteStream, putStream, renameStream, type StreamRow, setStreamWanted } from '../db/streams.repo.ts';
+import type { NewStream, StreamChange, StreamFigures, StreamKind } from './kind.ts';
+import { merged, told } from './kind.ts';
 import { figuresOf } from './rtmp.ts';
 import type { YoutubeAccount } from './youtube/account.ts';
 import { Broadcast, type BroadcastParts } from './youtube/broadcast.ts';
@@ -121,6 +122,28 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
     if (wanted) await broadcast.start();
   }
 
+  /** Other wishes are those of the next broadcast: one that is on ends as it began. */
+  async change(name: string, { title, description, scheduled_at, product_id, ...rest }: StreamChange, to: string) {
+    const { db } = this.#parts;
+    const { privacy, made_for_kids, latency, dvr } = rest;
+    const broadcast = this.#of(name);
+    const { wanted } = broadcast.status();
+    if (to !== name && (wanted || (await openBroadcast(db, name))))
+      throw new AppError('stream.on', `switch "${name}" off first`, { field: 'name' });
+    const change = { title, description, privacy, made_for_kids, latency, dvr, scheduled_at, product_id };
+    const wish = merged<BroadcastWish>(broadcast.wish, change);
+    const { camera } = broadcast;
+    if (to !== name) await renameStream(db, name, to);
+    await putStream(db, { name: to, camera, type: 'youtube', wanted, kept: true, config: wish, createdBy: 'flow' });
+    if (to === name) {
+      broadcast.change(camera, wish);
+      return;
+    }
+    this.#broadcasts.delete(name);
+    if (this.#kept.delete(name)) this.#kept.add(to);
+    this.#put({ name: to, camera, wish });
+  }
+
   async turn(name: string, wanted: boolean): Promise<void> {
     const { db } = this.#parts;
     const broadcast = this.#of(name);
@@ -143,6 +166,7 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
   figures(name: string): StreamFigures {
     const broadcast = this.#of(name);
     const { state, reason, url, since, wanted } = broadcast.status();
+    const { pushed_by: _place, ...settings } = broadcast.wish;
     const push = this.#parts.pushes.list().find((one) => one.name === broadcast.push);
     const silent = { bytes: 0, bits_per_second: 0, uptime_s: 0, restarts: 0, discarded: 0, pushed_by: null };
     const sent = push ? figuresOf(push) : silent;
@@ -161,6 +185,7 @@ export class YoutubeKind implements StreamKind, BroadcastHost {
       discarded: sent.discarded,
       viewers: null,
       pushed_by: sent.pushed_by,
+      settings,
     };
   }
 

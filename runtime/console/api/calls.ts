@@ -1,11 +1,12 @@
 import type { CaptureBody, GalleryList, ImageRecord, VideoRecord } from '../../contracts/gallery.ts';
 import { address, client, type Query } from './client.ts';
+import { whole, wholeById } from './whole.ts';
 
 export type { ConfigAnswer, RoisAnswer } from '../../contracts/client/shapes.ts';
 
 /** What the console asks for, in its own words, over the client that is made from the API's document. */
 export const calls = {
-  devices: async () => (await client.getDevices()).items,
+  devices: () => wholeById(client.getDevices),
   device: client.getDevice,
   createDevice: client.postDevices,
   patchDevice: client.patchDevice,
@@ -14,9 +15,10 @@ export const calls = {
   config: client.getDeviceConfig,
   putConfig: client.putDeviceConfig,
 
-  cameras: async () => (await client.getCameras()).items,
+  cameras: () => wholeById(client.getCameras),
   camera: client.getCamera,
   createCamera: client.postCameras,
+  patchCamera: client.patchCamera,
   /** Tries an address once; what is wrong with it is in the answer. */
   testCamera: (url: string) => client.postCamerasTest({ url }),
   liveWays: client.getCameraLive,
@@ -28,12 +30,13 @@ export const calls = {
   takePicture: (camera: string, body: CaptureBody) => client.postCameraCapture(camera, body),
   images: async (query: Query) => (await client.getImages(query)) as GalleryList<ImageRecord>,
   deleteImage: client.deleteImage,
-  products: async () => (await client.getProducts({ limit: 200 })).items,
+  products: () => whole(client.getProducts),
   createProduct: client.postProducts,
   deleteProduct: client.deleteProduct,
 
-  streams: async () => (await client.getStreams()).items,
+  streams: () => wholeById(client.getStreams),
   createStream: client.postCameraStreams,
+  patchStream: client.patchStream,
   startStream: (id: string) => client.postStreamStart(id),
   stopStream: (id: string) => client.postStreamStop(id),
   deleteStream: client.deleteStream,
@@ -48,11 +51,11 @@ export const calls = {
   patchEvent: client.patchEvent,
 
   pairDevice: client.postPairingClaim,
-  users: async () => (await client.getUsers()).items,
+  users: async () => (await whole(client.getUsers)).sort((one, other) => one.name.localeCompare(other.name)),
   createUser: client.postUsers,
   patchUser: client.patchUser,
   deleteUser: client.deleteUser,
-  appPasswords: client.getUserCredentials,
+  appPasswords: (user: number) => whole((query) => client.getUserCredentials(user, query)),
   createAppPassword: client.postUserCredentials,
   deleteAppPassword: client.deleteUserCredential,
 

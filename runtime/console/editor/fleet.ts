@@ -2,6 +2,7 @@ import { reactive } from 'vue';
 import type { DeviceRecord } from '../../contracts/api.ts';
 import { createClient } from '../../contracts/client/client.ts';
 import type { DeploymentRecord } from '../../contracts/deployments.ts';
+import { wholeById } from '../api/whole.ts';
 import type { EditorApi } from './red.ts';
 
 const QUIET_MS = 5000;
@@ -71,10 +72,10 @@ export function createFleet(red: EditorApi) {
         view.mayDeploy = me.role === 'admin' && me.cameras === null;
       }
       const [devices, deployments] = await Promise.all([
-        client.getDevices(),
+        wholeById(client.getDevices),
         client.getDeployments({ limit: HISTORY }),
       ]);
-      view.devices = devices.items.filter(({ id }) => id !== 'server');
+      view.devices = devices.filter(({ id }) => id !== 'server');
       view.deployments = deployments.items;
       view.trouble = '';
       view.isLoaded = true;

@@ -75,6 +75,7 @@ import type {
   SigningRequest,
   StreamCreate,
   StreamList,
+  StreamPatch,
   StreamRecord,
   StreamTokenAnswer,
   TokenWish,
@@ -132,7 +133,7 @@ export function createClient(send: Send) {
     postAuthPassword: (body: PasswordBody, options?: CallOptions) =>
       send<void>({ method: 'POST', path: 'api/v1/auth/password', body, options }),
 
-    /** Everybody who may log in */
+    /** Everybody who may log in, the newest first */
     getUsers: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<UserAccountPage>({ method: 'GET', path: 'api/v1/users', query, options }),
 
@@ -148,7 +149,7 @@ export function createClient(send: Send) {
     deleteUser: (id: string | number, options?: CallOptions) =>
       send<void>({ method: 'DELETE', path: `api/v1/users/${part(id)}`, options }),
 
-    /** A user's app passwords, never themselves */
+    /** A user's app passwords, the newest first, never themselves */
     getUserCredentials: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<AppPasswordRecordPage>({ method: 'GET', path: `api/v1/users/${part(id)}/credentials`, query, options }),
 
@@ -164,7 +165,7 @@ export function createClient(send: Send) {
     getAudit: (query: { limit?: number | undefined; cursor?: string | undefined; actor?: string | undefined; action?: string | undefined; object?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>
       send<AuditRecordPage>({ method: 'GET', path: 'api/v1/audit', query, options }),
 
-    /** All devices with state, mode, last seen and last frame */
+    /** Devices with state, mode, last seen and last frame, the newest first */
     getDevices: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<DeviceRecordPage>({ method: 'GET', path: 'api/v1/devices', query, options }),
 
@@ -220,7 +221,7 @@ export function createClient(send: Send) {
     postDeviceCommands: (id: string | number, body: CommandCreate, options?: CallOptions) =>
       send<CommandRecord>({ method: 'POST', path: `api/v1/devices/${part(id)}/commands`, body, options }),
 
-    /** The newest commands of a device */
+    /** The commands of a device, the newest first */
     getDeviceCommands: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<CommandRecordPage>({ method: 'GET', path: `api/v1/devices/${part(id)}/commands`, query, options }),
 
@@ -264,7 +265,7 @@ export function createClient(send: Send) {
     postDeploymentSignatures: (id: string | number, body: SigningAnswer, options?: CallOptions) =>
       send<DeploymentRecord>({ method: 'POST', path: `api/v1/deployments/${part(id)}/signatures`, body, options }),
 
-    /** All cameras you may see */
+    /** Cameras that you may see, the newest first */
     getCameras: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<CameraRecordPage>({ method: 'GET', path: 'api/v1/cameras', query, options }),
 
@@ -313,7 +314,7 @@ export function createClient(send: Send) {
       send<CameraSettingsAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/settings`, body, options }),
 
     /** Whether a camera is there, and streams */
-    getCameraStatus: (id: string | number, query: { refresh?: boolean | undefined } = {}, options?: CallOptions) =>
+    getCameraStatus: (id: string | number, query: { fresh?: boolean | undefined } = {}, options?: CallOptions) =>
       send<CameraStatusAnswer>({ method: 'GET', path: `api/v1/cameras/${part(id)}/status`, query, options }),
 
     /** Wake a camera with an API of its own (seed 000) for stills or video, or rest it; others do so by themselves */
@@ -321,7 +322,7 @@ export function createClient(send: Send) {
       send<CameraStatusAnswer>({ method: 'PUT', path: `api/v1/cameras/${part(id)}/mode`, body, options }),
 
     /** How the machine is that a camera hangs on: its own, its device or this server */
-    getCameraTelemetry: (id: string | number, query: { refresh?: boolean | undefined } = {}, options?: CallOptions) =>
+    getCameraTelemetry: (id: string | number, query: { fresh?: boolean | undefined } = {}, options?: CallOptions) =>
       send<CameraTelemetry>({ method: 'GET', path: `api/v1/cameras/${part(id)}/telemetry`, query, options }),
 
     /** Addresses and key with which a camera with an API of its own is reached in its own network */
@@ -416,11 +417,11 @@ export function createClient(send: Send) {
     postRetentionRun: (body: RetentionRun = {}, options?: CallOptions) =>
       send<RetentionReport>({ method: 'POST', path: 'api/v1/retention/run', body, options }),
 
-    /** What is brought to others, of all cameras you may see */
+    /** What is brought to others, of all cameras you may see, the newest first */
     getStreams: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<StreamList>({ method: 'GET', path: 'api/v1/streams', query, options }),
 
-    /** The streams of a camera */
+    /** The streams of a camera, the newest first */
     getCameraStreams: (id: string | number, query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<StreamList>({ method: 'GET', path: `api/v1/cameras/${part(id)}/streams`, query, options }),
 
@@ -431,6 +432,10 @@ export function createClient(send: Send) {
     /** One stream */
     getStreamById: (id: string | number, options?: CallOptions) =>
       send<StreamRecord>({ method: 'GET', path: `api/v1/streams/${part(id)}`, options }),
+
+    /** Change name, address, key or settings of a stream; the rest stays, and what is on starts over only if it has to */
+    patchStream: (id: string | number, body: StreamPatch, options?: CallOptions) =>
+      send<StreamRecord>({ method: 'PATCH', path: `api/v1/streams/${part(id)}`, body, options }),
 
     /** End a stream and forget it; one of a flow is known again at the next deploy, switched off */
     deleteStream: (id: string | number, options?: CallOptions) =>
@@ -488,9 +493,9 @@ export function createClient(send: Send) {
     getSessions: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
       send<SessionRecordPage>({ method: 'GET', path: 'api/v1/sessions', query, options }),
 
-    /** Sources, hub and viewers as they are now, a camera each */
-    getGraph: (options?: CallOptions) =>
-      send<GraphRecordPage>({ method: 'GET', path: 'api/v1/graph', options }),
+    /** Sources, hub and viewers as they are now, a camera each, by name */
+    getGraph: (query: { limit?: number | undefined; cursor?: string | undefined } = {}, options?: CallOptions) =>
+      send<GraphRecordPage>({ method: 'GET', path: 'api/v1/graph', query, options }),
 
     /** End somebody’s watching */
     deleteSession: (id: string | number, options?: CallOptions) =>

@@ -1213,7 +1213,41 @@ export type StreamCreate = {
 
 export type StreamList = {
   items: StreamRecord[];
-  next: null;
+  /** null at the end */
+  next: string | null;
+};
+
+export type StreamPatch = {
+  /** its id from now on; youtube and livekit take another one only while they are off */
+  name?: string;
+  /** rtmp, whip: another address; a key that was given apart goes on to the same host only */
+  url?: string;
+  /** rtmp, whip; null: none */
+  key?: string | null;
+  /** rtmp, whip */
+  insecure?: boolean;
+  /** null: as if it had never been given */
+  room?: string | null;
+  /** livekit: default whip, without transcoding there */
+  via?: "whip" | "rtmp";
+  /** rtmp, whip, livekit */
+  sound?: "auto" | "camera" | "silent" | "none";
+  /** null: as if it had never been given */
+  title?: string | null;
+  /** null: as if it had never been given */
+  description?: string | null;
+  /** default private */
+  privacy?: "private" | "unlisted" | "public";
+  /** default false */
+  made_for_kids?: boolean;
+  /** default low */
+  latency?: "normal" | "low" | "ultraLow";
+  /** viewers may go back; default true */
+  dvr?: boolean;
+  /** null: as if it had never been given */
+  scheduled_at?: string | null;
+  /** null: as if it had never been given */
+  product_id?: number | null;
 };
 
 export type StreamRecord = {
@@ -1228,6 +1262,9 @@ export type StreamRecord = {
   /** where it goes, without the key, or where it is watched */
   url: string | null;
   made_by: string;
+  /** null: a flow has declared it, and it was never switched by hand */
+  created_at: string | null;
+  settings: StreamSettings;
   /** when the state began */
   since: string | null;
   retry_at: string | null;
@@ -1240,6 +1277,30 @@ export type StreamRecord = {
   viewers: number | null;
   /** who sends it; null while nothing is sent anywhere (hls, a broadcast that has not begun) */
   pushed_by: "device" | "server" | null;
+};
+
+export type StreamSettings = {
+  insecure?: boolean;
+  /** livekit: default the camera */
+  room?: string;
+  /** livekit: default whip, without transcoding there */
+  via?: "whip" | "rtmp";
+  /** default auto */
+  sound?: "auto" | "camera" | "silent" | "none";
+  /** default: the camera's id and the time */
+  title?: string;
+  description?: string;
+  /** default private */
+  privacy?: "private" | "unlisted" | "public";
+  /** default false */
+  made_for_kids?: boolean;
+  /** default low */
+  latency?: "normal" | "low" | "ultraLow";
+  /** viewers may go back; default true */
+  dvr?: boolean;
+  scheduled_at?: string;
+  /** the product that the video belongs to */
+  product_id?: number;
 };
 
 export type StreamTokenAnswer = {

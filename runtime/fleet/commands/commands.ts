@@ -1,3 +1,4 @@
+import type { Page } from '../../contracts/api.ts';
 import {
   COMMAND_TTL_S,
   type CommandAnswer,
@@ -33,7 +34,6 @@ import { commandRecord } from './record.ts';
 import { createSweep, type Sweep } from './sweep.ts';
 import { offline, Waiters } from './waiters.ts';
 
-const LISTED = 50;
 /** Data of a request went to whoever asked; only a short answer is worth a place in the table too. */
 const KEPT_OF_REQUESTS_CHARS = 4096;
 /** A device that began a command and has said nothing for so long after its expiry will not. */
@@ -110,10 +110,15 @@ export class Commands implements CommandService, Part {
     return commandRecord(row, this.#progress.of(id));
   }
 
-  async list(device: string): Promise<CommandRecord[]> {
+  async list(device: string, { limit, cursor }: { limit: number; cursor?: string }): Promise<Page<CommandRecord>> {
+    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor))
+      throw new AppError('request.invalid', 'cursor is not one that a list gave', { field: 'cursor' });
     await this.#endLate();
-    const rows = await listCommands(this.#options.db, device, LISTED);
-    return rows.map((row) => commandRecord(row, []));
+    const before = cursor === undefined ? undefined : Number(cursor);
+    const rows = await listCommands(this.#options.db, device, { limit: limit + 1, before });
+    const shown = rows.slice(0, limit);
+    const last = rows.length > limit ? shown.at(-1) : undefined;
+    return { items: shown.map((row) => commandRecord(row, [])), next: last ? String(last.counter) : null };
   }
 
   watch(onUpdate: (update: CommandUpdate) => void): Release {

@@ -19,8 +19,10 @@ const SettingsPut = Type.Object(CameraSettingsChange.properties, {
   minProperties: 1,
 });
 
-const Refresh = Type.Object(
-  { refresh: Type.Optional(Type.Boolean({ description: 'ask it now, whatever it said before' })) },
+const Fresh = Type.Object(
+  {
+    fresh: Type.Optional(Type.Boolean({ description: 'ask the camera now; else the answer may be half a minute old' })),
+  },
   { additionalProperties: false },
 );
 
@@ -78,10 +80,7 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       access: 'viewer',
       tag,
       summary: 'How a camera captures, and what of it can be changed',
-      query: Type.Object(
-        { fresh: Type.Optional(Type.Boolean({ description: 'ask the camera now; else it may be half a minute old' })) },
-        { additionalProperties: false },
-      ),
+      query: Fresh,
       answer: CameraSettingsAnswer,
       errors: ['camera.not_found', 'camera.unreachable', 'camera.no_picture'],
       handle({ params, query, user }) {
@@ -109,12 +108,12 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       access: 'viewer',
       tag,
       summary: 'Whether a camera is there, and streams',
-      query: Refresh,
+      query: Fresh,
       answer: CameraStatusAnswer,
       errors: ['camera.not_found'],
       handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.status(params.id ?? '', query.refresh === true);
+        return gallery.status(params.id ?? '', query.fresh === true);
       },
     },
     {
@@ -138,12 +137,12 @@ export function cameraControlRoutes(gallery: GalleryService, idempotency: Idempo
       access: 'viewer',
       tag,
       summary: 'How the machine is that a camera hangs on: its own, its device or this server',
-      query: Refresh,
+      query: Fresh,
       answer: CameraTelemetry,
       errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable'],
       handle({ params, query, user }) {
         requireCamera(user, params.id ?? '');
-        return gallery.telemetry(params.id ?? '', query.refresh === true);
+        return gallery.telemetry(params.id ?? '', query.fresh === true);
       },
     },
     {

@@ -7,7 +7,7 @@ import type { FleetService } from '../../contracts/services.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-import { ShortListQuery, shortPage } from '../short-list.ts';
+import { byCreation, ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Cameras and their ROIs. `test` tries an address; without it there are no cameras here to be tried. */
 export function cameraRoutes(
@@ -22,13 +22,14 @@ export function cameraRoutes(
       path: '/cameras',
       access: 'viewer',
       tag,
-      summary: 'All cameras you may see',
+      summary: 'Cameras that you may see, the newest first',
       query: ShortListQuery,
       answer: pageOf(CameraRecord),
       async handle({ query, user }) {
         const cameras = await fleet.cameras();
         return shortPage(
           cameras.filter((camera) => user.cameras === null || user.cameras.includes(camera.id)),
+          byCreation,
           query,
         );
       },

@@ -4,7 +4,7 @@ import type { CommandService, FleetService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-import { ShortListQuery, shortPage } from '../short-list.ts';
+import { ShortListQuery } from '../short-list.ts';
 
 /** What devices are told to do. A command is about a device as a whole: who sends one must see all of its cameras. */
 export function commandRoutes(
@@ -43,14 +43,15 @@ export function commandRoutes(
       path: '/devices/:id/commands',
       access: 'operator',
       tag,
-      summary: 'The newest commands of a device',
+      summary: 'The commands of a device, the newest first',
       query: ShortListQuery,
       answer: CommandPage,
       errors: ['device.not_found'],
       async handle({ params, query, user }) {
         const { id } = await fleet.device(params.id ?? '');
         await requireDevice(user, id);
-        return shortPage(await commands.list(id), query);
+        const { limit = 50, cursor } = query as { limit?: number; cursor?: string };
+        return commands.list(id, { limit, ...(cursor !== undefined && { cursor }) });
       },
     },
     {

@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import {
   DeploymentCreate,
   DeploymentPage,
@@ -13,14 +12,7 @@ import type { DeploymentService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-
-const Paging = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-    cursor: Type.Optional(Type.String({ maxLength: 200 })),
-  },
-  { additionalProperties: false },
-);
+import { ShortListQuery } from '../short-list.ts';
 
 /** Flows for devices. They are code, and reach every camera of a device: only an admin of all cameras sends them. */
 export function deploymentRoutes(deployments: DeploymentService, idempotency: IdempotencyCache): RouteSpec[] {
@@ -36,7 +28,7 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       method: 'get',
       path: '/deployments',
       summary: 'What was deployed to devices: who, what, and what became of it',
-      query: Paging,
+      query: ShortListQuery,
       answer: DeploymentPage,
       errors: ['deployment.not_found'],
       handle({ query, user }) {
@@ -117,9 +109,14 @@ export function deploymentRoutes(deployments: DeploymentService, idempotency: Id
       summary: 'Deploy what its devices ran before',
       status: 201,
       errors: ['deployment.not_found', 'deployment.over', 'bundle.gone'],
-      async handle({ actor, params, user }) {
-        requireAll(user);
-        return new Answer(201, await deployments.rollback(params.id ?? '', actor));
+      idempotent: true,
+      handle: (context) => {
+        requireAll(context.user);
+        const { actor, params } = context;
+        return idempotency.run(
+          context,
+          async () => new Answer(201, await deployments.rollback(params.id ?? '', actor)),
+        );
       },
     },
     {

@@ -16,7 +16,7 @@ import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-import { ShortListQuery, shortPage } from '../short-list.ts';
+import { byCreation, ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Devices, their keys and configuration. */
 export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache): RouteSpec[] {
@@ -39,7 +39,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       access: 'viewer',
       tag,
       byEditor: true,
-      summary: 'All devices with state, mode, last seen and last frame',
+      summary: 'Devices with state, mode, last seen and last frame, the newest first',
       query: ShortListQuery,
       answer: pageOf(DeviceRecord),
       async handle({ query, user }) {
@@ -47,6 +47,7 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
         const seen = devices.filter((device) => mine(user, device.cameras));
         return shortPage(
           seen.map((device) => shownTo(user, device)),
+          byCreation,
           query,
         );
       },

@@ -58,7 +58,8 @@ export function liveApiRoutes(options: {
       async handle({ query, user }) {
         await Promise.all(sessions.map((source) => source.refresh?.()));
         const found = visible(user).map(({ session }) => session);
-        return shortPage(found.sort((one, other) => other.startedAt - one.startedAt).map(record), query);
+        const { items, next } = shortPage(found, ({ startedAt, id }) => [startedAt, id], query);
+        return { items: items.map(record), next };
       },
     },
     {
@@ -66,12 +67,14 @@ export function liveApiRoutes(options: {
       path: '/graph',
       access: 'operator',
       tag,
-      summary: 'Sources, hub and viewers as they are now, a camera each',
+      summary: 'Sources, hub and viewers as they are now, a camera each, by name',
+      query: ShortListQuery,
       answer: pageOf(GraphRecord),
-      handle({ user }) {
+      handle({ query, user }) {
         const seen = (streams?.list() ?? []).filter(({ camera }) => user.cameras?.includes(camera) ?? true);
         const watching = visible(user).map(({ session }) => session);
-        return { items: seen.map((status) => graphOf(status, watching)), next: null };
+        const { items, next } = shortPage(seen, ({ camera }) => [0, camera], query);
+        return { items: items.map((status) => graphOf(status, watching)), next };
       },
     },
     {

@@ -1,11 +1,11 @@
 import { AppError } from '../../contracts/errors.ts';
-import { StreamCreate, StreamList, StreamRecord } from '../../contracts/published.ts';
+import { StreamCreate, StreamList, StreamPatch, StreamRecord } from '../../contracts/published.ts';
 import type { FleetService, StreamsService } from '../../contracts/services.ts';
 import type { User } from '../../contracts/users.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-import { ShortListQuery, shortPage } from '../short-list.ts';
+import { byCreation, ShortListQuery, shortPage } from '../short-list.ts';
 
 /** Streams to others. Who may not see the camera does not hear of its streams. */
 export function publishedRoutes(
@@ -39,13 +39,14 @@ export function publishedRoutes(
       path: '/streams',
       access: 'viewer',
       tag,
-      summary: 'What is brought to others, of all cameras you may see',
+      summary: 'What is brought to others, of all cameras you may see, the newest first',
       query: ShortListQuery,
       answer: StreamList,
       async handle({ query, user }) {
         const items = await streams.list();
         return shortPage(
           items.filter(({ camera }) => user.cameras === null || user.cameras.includes(camera)),
+          byCreation,
           query,
         );
       },
@@ -55,14 +56,14 @@ export function publishedRoutes(
       path: '/cameras/:id/streams',
       access: 'viewer',
       tag,
-      summary: 'The streams of a camera',
+      summary: 'The streams of a camera, the newest first',
       query: ShortListQuery,
       answer: StreamList,
       errors: ['camera.not_found'],
       async handle({ params: { id = '' }, query, user }) {
         requireCamera(user, id);
         await fleet.camera(id);
-        return shortPage(await streams.list(id), query);
+        return shortPage(await streams.list(id), byCreation, query);
       },
     },
     {
@@ -95,6 +96,21 @@ export function publishedRoutes(
       answer: StreamRecord,
       errors: ['stream.not_found'],
       handle: ({ params: { id = '' }, user }) => visible(user, id),
+    },
+    {
+      method: 'patch',
+      path: '/streams/:id',
+      access: 'operator',
+      tag,
+      summary:
+        'Change name, address, key or settings of a stream; the rest stays, and what is on starts over only if it has to',
+      body: StreamPatch,
+      answer: StreamRecord,
+      errors: ['stream.not_found', 'stream.exists', 'stream.of_flow', 'stream.on', 'push.invalid'],
+      async handle({ params: { id = '' }, body, user, actor }) {
+        await visible(user, id);
+        return streams.change(id, body as StreamPatch, actor);
+      },
     },
     turn('start', 'Switch a stream on, also one of a flow; one that is on stays as it is'),
     turn('stop', 'Switch it off until it is started again'),

@@ -14,7 +14,7 @@ import type { Accounts } from '../auth/accounts.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { parseTime } from '../list-query.ts';
 import { Answer, type RouteSpec } from '../route.ts';
-import { ShortListQuery, shortPage } from '../short-list.ts';
+import { byNumber, ShortListQuery, shortPage } from '../short-list.ts';
 
 const name = (of: string) => Type.Optional(Type.String({ maxLength: 200, description: `only of this ${of}` }));
 const time = (of: string) => Type.Optional(Type.String({ maxLength: 40, description: `${of}, RFC 3339 or epoch ms` }));
@@ -41,10 +41,10 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       ...common,
       method: 'get',
       path: '/users',
-      summary: 'Everybody who may log in',
+      summary: 'Everybody who may log in, the newest first',
       query: ShortListQuery,
       answer: pageOf(UserAccount),
-      handle: async ({ query }) => shortPage(await accounts.people.list(), query),
+      handle: async ({ query }) => shortPage(await accounts.people.list(), byNumber, query),
     },
     {
       ...common,
@@ -89,10 +89,11 @@ export function userRoutes(accounts: Accounts, idempotency: IdempotencyCache): R
       ...common,
       method: 'get',
       path: '/users/:id/credentials',
-      summary: "A user's app passwords, never themselves",
+      summary: "A user's app passwords, the newest first, never themselves",
       query: ShortListQuery,
       answer: pageOf(AppPasswordRecord),
-      handle: async ({ params, query }) => shortPage(await accounts.people.credentials(userId(params.id)), query),
+      handle: async ({ params, query }) =>
+        shortPage(await accounts.people.credentials(userId(params.id)), byNumber, query),
     },
     {
       ...common,

@@ -16,6 +16,8 @@ export interface RememberedPush {
 export interface PushMemory {
   load(): Promise<RememberedPush[]>;
   save(push: RememberedPush): Promise<void>;
+  /** It has another name now. */
+  rename(from: string, push: RememberedPush): Promise<void>;
   forget(name: string): Promise<void>;
 }
 
@@ -62,6 +64,11 @@ export function createPushFile(path: string): PushMemory {
       return [...known.values()];
     },
     save(push) {
+      known.set(push.name, push);
+      return write();
+    },
+    rename(from, push) {
+      known.delete(from);
       known.set(push.name, push);
       return write();
     },

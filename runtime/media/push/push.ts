@@ -58,7 +58,7 @@ export interface PushParts {
 
 /** One push: while it is wanted it comes back from whatever happens to camera, destination and ffmpeg. */
 export class Push {
-  readonly spec: PushSpec;
+  #spec: PushSpec;
   readonly #parts: PushParts;
   readonly #onChange: () => void;
   readonly #backoff: Backoff;
@@ -84,12 +84,21 @@ export class Push {
 
   /** Throws `push.invalid` for a destination that could never work. */
   constructor(spec: PushSpec, parts: PushParts, onChange: () => void) {
-    this.spec = spec;
+    this.#spec = spec;
     this.#parts = parts;
     this.#onChange = onChange;
     this.#since = parts.clock.now();
     this.#backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: LONGEST_PAUSE_MS, random: parts.random });
     if (this.#source().keyFile === undefined || spec.url) this.#destination = shownAtLeast(this.#source());
+  }
+
+  get spec(): PushSpec {
+    return this.#spec;
+  }
+
+  /** Another name; what is on goes on. */
+  rename(name: string): void {
+    this.#spec = { ...this.#spec, name };
   }
 
   /** Does not connect before that is over. */

@@ -136,6 +136,30 @@ export class Pushes implements PushHost, Part {
     return statusOf(entry);
   }
 
+  /** What is asked for under that name, with its secrets. Throws `push.not_found`. */
+  specOf(name: string): PushSpec {
+    return this.#of(name).push.spec;
+  }
+
+  /** Another destination or sound for one that is kept; on or off as it was. Throws `push.not_found`, `push.invalid`. */
+  change(spec: PushSpec): PushStatus {
+    return this.keep(spec, this.#of(spec.name).wanted);
+  }
+
+  /** Another name for one that is kept; what is on goes on. Throws `push.not_found`, `stream.of_flow` while a flow holds it. */
+  rename(name: string, to: string): void {
+    const entry = this.#of(name);
+    if (entry.holders > 0)
+      throw new AppError('stream.of_flow', `a flow uses the name "${name}" too`, { field: 'name' });
+    entry.push.rename(to);
+    this.#entries.delete(name);
+    this.#entries.set(to, entry);
+    this.#remembered.delete(name);
+    const remembered = { name: to, wanted: entry.wanted, spec: entry.push.spec };
+    this.#remembered.set(to, remembered);
+    this.#save(() => this.#options.memory.rename(name, remembered));
+  }
+
   switchOn(name: string): PushStatus {
     const entry = this.#of(name);
     this.#turn(entry, true);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isStuck, sumOf, whyOf } from '../../../runtime/console/streams/condition.ts';
-import { emptyDraft, wishOf } from '../../../runtime/console/streams/draft.ts';
+import { changeOf, draftOf, emptyDraft, wishOf } from '../../../runtime/console/streams/draft.ts';
 
 const NOW = Date.parse('2026-11-20T12:00:00Z');
 const waiting = { state: 'waiting', reason: null, retry_at: null } as const;
@@ -28,6 +28,36 @@ describe('streams as the console says them', () => {
     const states = ['live', 'live', 'failed', 'stalled', 'idle'] as const;
     assert.deepEqual(sumOf(states.map((state) => ({ state }))), ['2 on the air', '2 need attention', '1 off']);
     assert.deepEqual(sumOf([]), []);
+  });
+
+  it('sends of a change only what differs, and takes back what was emptied', () => {
+    const push = {
+      id: 'gate-rtmp',
+      type: 'rtmp',
+      camera: 'gate',
+      settings: { sound: 'none', insecure: true },
+    } as const;
+    assert.equal(changeOf(draftOf(push), push), undefined);
+    const draft = { ...draftOf(push), name: ' club ', url: 'rtmp://h/app', key: ' k3y ', insecure: false };
+    assert.deepEqual(changeOf(draft, push), { name: 'club', url: 'rtmp://h/app', key: 'k3y', insecure: false });
+    const settings = { title: 'Noon', scheduled_at: '2026-11-20T12:00:00.000Z', product_id: 4, dvr: false };
+    const stream = { id: 'gate-youtube', type: 'youtube', camera: 'gate', settings } as const;
+    const opened = draftOf(stream);
+    assert.equal(changeOf(opened, stream), undefined);
+    const broadcast = { ...opened.broadcast, title: '', schedule: '', product: '', dvr: true };
+    assert.deepEqual(changeOf({ ...opened, broadcast }, stream), {
+      title: null,
+      scheduled_at: null,
+      product_id: null,
+      dvr: true,
+    });
+    const room = {
+      id: 'r',
+      type: 'livekit',
+      camera: 'gate',
+      settings: { room: 'hall', via: 'whip', sound: 'auto' },
+    } as const;
+    assert.deepEqual(changeOf({ ...draftOf(room), room: '' }, room), { room: null });
   });
 
   it('sends only what the type knows, and nothing that was left empty', () => {

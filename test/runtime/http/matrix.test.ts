@@ -101,7 +101,7 @@ describe('who may do what: every route of the document by every role', () => {
     });
     door = await openDoor({
       fleet: stage({ devices: async () => [THING], cameras: async () => [THING], pairing: stage() }),
-      commands: stage({ list: async () => [THING] }),
+      commands: stage({ list: async () => ({ items: [THING], next: null }) }),
       deployments: stage(),
       frames: stage(),
       gallery: stage({

@@ -51,6 +51,27 @@ describe("the API's document", () => {
     }
   });
 
+  it('has every list come in pages: 50 when nothing is said, 200 at most, the rest by a cursor', () => {
+    const lists = routes.filter(({ method, answer }) => {
+      const { properties } = (answer ?? {}) as { properties?: Record<string, unknown> };
+      return method === 'get' && properties?.items !== undefined && properties.next !== undefined;
+    });
+    assert.ok(lists.length > 14);
+    for (const { path, query } of lists) {
+      const { limit, cursor } = (query?.properties ?? {}) as Record<string, { default?: number; maximum?: number }>;
+      assert.deepEqual([limit?.default, limit?.maximum, cursor !== undefined], [50, 200, true], path);
+    }
+  });
+
+  it('lets every POST that makes something be repeated with an Idempotency-Key', () => {
+    const made = routes.filter(({ method, status }) => method === 'post' && (status === 201 || status === 202));
+    assert.deepEqual(
+      made.filter(({ idempotent }) => !idempotent).map(({ path }) => path),
+      // A code that only whoever asked for it can use; it has no user to tell repetitions by.
+      ['/pairing/register'],
+    );
+  });
+
   it('names every operation once, and refuses two shapes of one name', () => {
     const names = operations.map(({ operationId }) => operationId);
     assert.deepEqual([...new Set(names)], names);

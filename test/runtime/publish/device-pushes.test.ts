@@ -282,6 +282,28 @@ describeOnBothDatabases('pushes that a device runs', (database) => {
     assert.equal((await ask(revision)).pushes?.length, 1, 'another process answers everything');
   });
 
+  it('have another address, key and name from the next order on, over a restart of the server', async () => {
+    await server.book.create('pi-cam', { type: 'rtmp', url: 'rtmps://live.example/app', key: SECRET }, ANNA);
+    const ordered = async () => {
+      const report = { v: 1, ts: 0, sealing_key: sealing.publicKey, pushes: [] } as const;
+      const { pushes = [] } = await server.devices.exchange('pi', { ...report, pushes: [] });
+      return pushes.map(({ name, wanted, sealed }) => {
+        const { url, key, sound } = JSON.parse(openSealed(sealing, sealed));
+        return { name, wanted, url, key, sound };
+      });
+    };
+    await ordered();
+    await server.book.change('pi-cam-rtmp', { url: 'rtmps://live.example/b', sound: 'none', name: 'club' }, ANNA);
+    const expected = [{ name: 'club', wanted: true, url: 'rtmps://live.example/b', key: SECRET, sound: 'none' }];
+    assert.deepEqual(await ordered(), expected);
+    assert.ok(nudged.includes('pi'));
+    await server.stop();
+    server = await startServer();
+    assert.deepEqual(await ordered(), expected);
+    const { id, made_by, pushed_by } = await server.book.get('club');
+    assert.deepEqual([id, made_by, pushed_by], ['club', 'user:anna', 'device']);
+  });
+
   it('run on the server where that is asked for, and of a camera of its own', async () => {
     const far = await server.book.create(
       'pi-cam',

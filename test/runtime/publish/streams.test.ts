@@ -150,6 +150,90 @@ describeOnBothDatabases('streams to others', (database) => {
     );
   });
 
+  it('take another address, key or sound, keep what is not named, and start over only when that matters', async () => {
+    await book.create('gate', { ...RTMP }, ANNA);
+    const begun = pushes.specOf('gate-rtmp');
+    const secret = async () => (await listStreams(db)).map(({ name, secret }) => [name, secret]);
+    const before = await secret();
+    const same = await book.change('gate-rtmp', { sound: 'auto', insecure: false }, ANNA);
+    assert.deepEqual(same.settings, { sound: 'auto', insecure: false });
+    const changed = await book.change('gate-rtmp', { url: 'rtmps://live.example/other', sound: 'none' }, ANNA);
+    assert.deepEqual([changed.url, changed.settings.sound], ['rtmps://live.example/other', 'none']);
+    assert.equal(pushes.specOf('gate-rtmp').key, RTMP.key, 'the key stays');
+    assert.notDeepEqual(await secret(), before);
+    await book.change('gate-rtmp', { key: 'n3w-key' }, ANNA);
+    assert.deepEqual(
+      [pushes.specOf('gate-rtmp').key, pushes.specOf('gate-rtmp').url, begun.url],
+      ['n3w-key', 'rtmps://live.example/other', RTMP.url],
+    );
+    await end();
+    await start();
+    const found = await book.get('gate-rtmp');
+    assert.deepEqual([found.url, found.settings.sound, found.wanted], ['rtmps://live.example/other', 'none', true]);
+    assert.equal(pushes.specOf('gate-rtmp').key, 'n3w-key');
+    const { rows } = await db.query<{ said: string }>(
+      `select details::text as said from audit where action = 'stream.change' order by id`,
+    );
+    assert.equal(rows.length, 3);
+    assert.match(rows[1]?.said ?? '', /"url", "sound"/);
+    assert.doesNotMatch(JSON.stringify(rows), /n3w-key|live\.example/);
+  });
+
+  it('take another name, and what is on goes on under it', async () => {
+    const made = await book.create('gate', { ...RTMP }, ANNA);
+    await until('it tries', async () => (await book.get('gate-rtmp')).reason === 'the camera is away');
+    const { since, restarts } = await book.get('gate-rtmp');
+    const renamed = await book.change('gate-rtmp', { name: 'to-the-club' }, ANNA);
+    assert.deepEqual(
+      [renamed.id, renamed.since, renamed.restarts, renamed.created_at, renamed.made_by, renamed.wanted],
+      ['to-the-club', since, restarts, made.created_at, 'user:anna', true],
+    );
+    await assert.rejects(book.get('gate-rtmp'), { code: 'stream.not_found' });
+    await book.create('gate', { type: 'hls' }, ANNA);
+    await book.change('gate-hls', { name: 'ready' }, ANNA);
+    assert.deepEqual(fake.live.kept(), ['gate hls']);
+    await end();
+    await start();
+    assert.deepEqual(
+      (await book.list()).map(({ id, wanted }) => [id, wanted]),
+      [
+        ['ready', true],
+        ['to-the-club', true],
+      ],
+    );
+    assert.equal(pushes.specOf('to-the-club').key, RTMP.key);
+  });
+
+  it('are not changed into what cannot be, and stay as they were', async () => {
+    await book.create('gate', { ...RTMP }, ANNA);
+    await book.create('gate', { type: 'hls', name: 'ready' }, ANNA);
+    pushes.declare({ name: 'of-flow', camera: 'gate', url: 'rtmp://h/app/key' }, { started: false });
+    const before = await book.list();
+    for (const [id, change, code, field] of [
+      ['gate-rtmp', { url: 'file:///etc/passwd' }, 'push.invalid', 'url'],
+      ['gate-rtmp', { url: 'whips://live.example/w' }, 'push.invalid', 'url'],
+      ['gate-rtmp', { key: null }, 'push.invalid', 'key'],
+      // Who may not read the key must not have it sent to themselves, or in the clear.
+      ['gate-rtmp', { url: 'rtmps://mallory.example/app' }, 'push.invalid', 'key'],
+      ['gate-rtmp', { url: 'rtmp://live.example/app' }, 'push.invalid', 'key'],
+      ['gate-rtmp', { name: 'other', url: 'rtmps://mallory.example/app' }, 'push.invalid', 'key'],
+      ['gate-rtmp', { room: 'hall' }, 'request.invalid', 'room'],
+      ['ready', { url: 'rtmp://h/app/key' }, 'request.invalid', 'url'],
+      ['gate-rtmp', { name: 'ready' }, 'stream.exists', 'name'],
+      ['of-flow', { name: 'mine' }, 'stream.of_flow', undefined],
+      ['nothing', { name: 'mine' }, 'stream.not_found', undefined],
+    ] as const)
+      await assert.rejects(
+        book.change(id, change, ANNA),
+        (error: AppError) => error.code === code && error.details.field === field,
+        `${id} ${JSON.stringify(change)}`,
+      );
+    const still = ({ id, url, settings }: (typeof before)[number]) => [id, url, settings];
+    assert.deepEqual((await book.list()).map(still), before.map(still));
+    const given = await book.change('gate-rtmp', { url: 'rtmp://club.example/app', key: 'club-key' }, ANNA);
+    assert.equal(given.url, 'rtmp://club.example/app');
+  });
+
   it('refuse a name that is taken, a kind that is not set up, and what is no destination', async () => {
     await book.create('gate', { ...RTMP, name: 'mine' }, ANNA);
     const refused = async (work: Promise<unknown>, code: string) =>
@@ -181,6 +265,18 @@ describeOnBothDatabases('streams to others', (database) => {
       );
       const listed = await door.call('GET', '/api/v1/cameras/gate/streams', { token: viewer });
       assert.deepEqual([listed.json.items.length, listed.json.next], [1, null]);
+      const change = { url: 'rtmps://live.example/second' };
+      assert.equal(
+        (await door.call('PATCH', '/api/v1/streams/gate-rtmp', { token: viewer, body: change })).status,
+        403,
+      );
+      const elsewhere = await door.userToken('operator', ['porch']);
+      const hidden = await door.call('PATCH', '/api/v1/streams/gate-rtmp', { token: elsewhere, body: change });
+      assert.deepEqual([hidden.status, hidden.json.code], [404, 'stream.not_found']);
+      for (const body of [{}, { type: 'hls' }, { camera: 'porch' }, { name: 'No Name' }])
+        assert.equal((await door.call('PATCH', '/api/v1/streams/gate-rtmp', { token: operator, body })).status, 400);
+      const changed = await door.call('PATCH', '/api/v1/streams/gate-rtmp', { token: operator, body: change });
+      assert.deepEqual([changed.status, changed.json.url], [200, 'rtmps://live.example/second']);
       const off = await door.call('POST', '/api/v1/streams/gate-rtmp/stop', { token: operator });
       assert.deepEqual([off.status, off.json.wanted, off.json.state], [200, false, 'idle']);
       assert.equal((await door.call('DELETE', '/api/v1/streams/gate-rtmp', { token: operator })).status, 204);

@@ -98,6 +98,28 @@ describeOnBothDatabases('a stream to YouTube', (database) => {
     );
   });
 
+  it('takes other wishes for its next broadcast, and another name while it is off', async () => {
+    await connect();
+    await make({ title: 'At the gate', privacy: 'unlisted', description: 'Long ago' });
+    await kind.change('gate-youtube', { title: 'At noon', description: null }, 'gate-youtube');
+    assert.deepEqual(figures().settings, { title: 'At noon', privacy: 'unlisted' });
+    assert.deepEqual(
+      [...youtube.broadcasts.values()].map(({ title }) => title),
+      ['At the gate'],
+      'the one that is on goes on',
+    );
+    const renamed = kind.change('gate-youtube', {}, 'noon');
+    await assert.rejects(renamed, (error: AppError) => error.code === 'stream.on');
+    await kind.turn('gate-youtube', false);
+    await kind.change('gate-youtube', { dvr: false }, 'noon');
+    await kind.stopAll();
+    await start();
+    assert.deepEqual(kind.names(), ['noon']);
+    assert.deepEqual(kind.figures('noon').settings, { title: 'At noon', privacy: 'unlisted', dvr: false });
+    await kind.turn('noon', true);
+    assert.ok([...youtube.broadcasts.values()].some(({ title }) => title === 'At noon'));
+  });
+
   it('is begun, live once the picture is there, and completed before the push ends; the ingest is used again', async () => {
     await connect();
     await make({ title: 'At the gate', privacy: 'unlisted' });

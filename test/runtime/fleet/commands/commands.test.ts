@@ -13,6 +13,7 @@ import { until } from '../../../support/until.ts';
 import { BrokerBench } from '../../broker/broker-bench.ts';
 
 const ANNA = { name: 'user:anna' };
+const ALL = { limit: 50 };
 const TOPICS = deviceTopics('home', 'pi-1');
 
 describeOnBothDatabases('commands to a device', (database) => {
@@ -96,7 +97,7 @@ describeOnBothDatabases('commands to a device', (database) => {
     for (const name of ['restart', 'identify', 'dance'])
       ids.push((await commands.issue('pi-1', { name, args: {} }, ANNA)).id);
     assert.deepEqual(
-      (await commands.list('pi-1')).map(({ state }) => state),
+      (await commands.list('pi-1', ALL)).items.map(({ state }) => state),
       ['queued', 'queued', 'queued'],
     );
     const { got } = await device(() => [
@@ -188,7 +189,24 @@ describeOnBothDatabases('commands to a device', (database) => {
     const internal = { name: 'capture', args: { nonce: 'n'.repeat(43) } };
     await assert.rejects(commands.issue('pi-1', internal, ANNA), { code: 'command.forbidden' });
     await assert.rejects(commands.get('no-uuid'), { code: 'command.not_found' });
-    assert.deepEqual(await commands.list('pi-1'), []);
+    assert.deepEqual(await commands.list('pi-1', ALL), { items: [], next: null });
+  });
+
+  it('are listed the newest first, page by page, and one that comes meanwhile moves nothing', async () => {
+    const given: string[] = [];
+    const give = async () => void given.unshift((await commands.issue('pi-1', { name: 'identify' }, ANNA)).id);
+    for (let n = 0; n < 5; n += 1) await give();
+    const first = await commands.list('pi-1', { limit: 2 });
+    const asked = [...given];
+    await give();
+    const second = await commands.list('pi-1', { limit: 2, cursor: first.next ?? '' });
+    const third = await commands.list('pi-1', { limit: 2, cursor: second.next ?? '' });
+    assert.deepEqual(
+      [first, second, third].flatMap(({ items }) => items.map(({ id }) => id)),
+      asked,
+    );
+    assert.equal(third.next, null);
+    await assert.rejects(commands.list('pi-1', { limit: 2, cursor: 'x' }), { code: 'request.invalid' });
   });
 
   it('an answer of another device, or to another requester, changes nothing', async () => {
@@ -245,7 +263,9 @@ describeOnBothDatabases('commands to a device', (database) => {
     stop.abort(new Error('enough'));
     await assert.rejects(stopped, /enough/);
     const over = ['failed', 'expired'];
-    await until('all are over', async () => (await commands.list('pi-1')).every(({ state }) => over.includes(state)));
+    await until('all are over', async () =>
+      (await commands.list('pi-1', ALL)).items.every(({ state }) => over.includes(state)),
+    );
     second.client.end(true);
     await until('it is gone', () => !bench.broker.isConnected('pi-1'));
     const third = await device();

@@ -85,6 +85,26 @@ describeOnBothDatabases('a stream into a room of LiveKit', (database) => {
     assert.ok(!JSON.stringify([rows, log.lines, kind.figures('gate-livekit'), status()]).includes(streamKey));
   });
 
+  it('goes into another room with an ingress there, the old one deleted, and takes another name while it is off', async () => {
+    await make();
+    const [first] = livekit.ingresses.keys();
+    await kind.change('gate-livekit', { sound: 'none' }, 'gate-livekit');
+    assert.deepEqual([spec()?.sound, [...livekit.ingresses.keys()]], ['none', [first]]);
+    await kind.change('gate-livekit', { room: 'hall' }, 'gate-livekit');
+    const now = () => [...livekit.ingresses.values()].map(({ name, roomName }) => [name, roomName]);
+    assert.deepEqual([now(), status().wanted], [[['gate-livekit', 'hall']], true]);
+    const other = kind.change('gate-livekit', { via: 'rtmp' }, 'hall-cam');
+    await assert.rejects(other, (error: AppError) => error.code === 'stream.on');
+    await kind.turn('gate-livekit', false);
+    await kind.change('gate-livekit', { room: null }, 'hall-cam');
+    assert.deepEqual([kind.names(), livekit.ingresses.size], [['hall-cam'], 0]);
+    assert.deepEqual(kind.figures('hall-cam').settings, { room: 'gate', via: 'whip', sound: 'none' });
+    await kind.stopAll();
+    await start();
+    await kind.turn('hall-cam', true);
+    assert.deepEqual(now(), [['hall-cam', 'gate']]);
+  });
+
   it('takes the ingress of that room and name again: after a stop, a restart, and one that others made', async () => {
     await make({ room: 'plastination', via: 'rtmp' });
     const [made] = livekit.ingresses.values();
