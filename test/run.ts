@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
 /** Never more: with three at once on two cores the suite took a tenth less time, and a player in a browser stalled for want of CPU. */
 const AT_ONCE = Math.min(2, availableParallelism());
+/** Groups that wait for cameras, encoders and timers two thirds of their time: two of them count as one. */
+const WAITING = new Set(['cameras and pushes', 'viewers']);
 /** With more failed files than this it is no longer a busy machine, and none is played again. */
 const AGAIN_AT_MOST = 6;
 
@@ -20,12 +22,15 @@ const AGAIN_AT_MOST = 6;
  * other, so that two of them seldom run at once.
  */
 const GROUPS: Record<string, readonly string[]> = {
-  'live, in parts': [
-    'test/runtime/media/',
-    'test/runtime/http/live/',
-    'test/runtime/console/',
+  'cameras and pushes': [
+    'test/runtime/media/camera',
+    'test/runtime/media/drivers/',
+    'test/runtime/media/push/',
+    'test/runtime/media/stream/',
+    'test/runtime/media/whip/',
     'test/runtime/publish/',
   ],
+  viewers: ['test/runtime/media/', 'test/runtime/http/live/', 'test/runtime/console/'],
   'databases and commands': ['test/runtime/db/', 'test/runtime/cli/'],
   'browsers and strangers': ['test/e2e/console', 'test/e2e/editor', 'test/e2e/hostile', 'test/e2e/retention'],
   'live, end to end': [
@@ -55,9 +60,9 @@ interface Ended {
 }
 
 /**
- * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core), each a mocha of its own. What one
- * prints comes whole, that of a failed one last. Files that failed beside others are then played once more, each alone on the
- * machine; one that passes then is named as such, one that fails twice fails the run (decision 0049).
+ * `node test/run.ts [mocha's options]`: all tests, two groups at a time (one on a single core; three where two mostly wait), each a
+ * mocha of its own. What one prints comes whole, that of a failed one last. Files that failed beside others are then played once
+ * more, each alone on the machine; one that passes then is named as such, one that fails twice fails the run (decision 0049).
  */
 async function main(options: string[]): Promise<number> {
   const groups = grouped(globSync('test/**/*.test.ts', { cwd: ROOT }).sort());
@@ -75,10 +80,7 @@ async function main(options: string[]): Promise<number> {
     for (const child of running) child.kill('SIGTERM');
   });
   const ended: Ended[] = [];
-  const lane = async () => {
-    for (let next = groups.shift(); next; next = groups.shift()) ended.push(await play(next, options));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await playAll(groups, async (group) => void ended.push(await play(group, options)));
   const failed = ended.filter(({ ok }) => !ok);
   for (const group of failed) show(group);
   if (!stopped) ended.push(...(await playAgain(failed, options)));
@@ -90,6 +92,29 @@ async function main(options: string[]): Promise<number> {
   }
   say(`  in all ${Math.round(performance.now() / 1000)} s, ${Math.round(cpuSeconds() ?? 0)} s of CPU`);
   return ended.every(({ ok }) => ok) ? 0 : 1;
+}
+
+/** Plays the groups in their order, as many at a time as there is room for. Resolves when none is left, and the last has ended. */
+async function playAll(groups: Group[], playOne: (group: Group) => Promise<void>): Promise<void> {
+  const playing = new Set<Promise<void>>();
+  let room = AT_ONCE;
+  while (groups.length > 0 || playing.size > 0) {
+    for (let next = groups[0]; next && room >= shareOf(next); next = groups[0]) {
+      const group = next;
+      groups.shift();
+      room -= shareOf(group);
+      const played = playOne(group).finally(() => {
+        room += shareOf(group);
+        playing.delete(played);
+      });
+      playing.add(played);
+    }
+    await Promise.race(playing);
+  }
+}
+
+function shareOf({ name }: Group): number {
+  return WAITING.has(name) ? 0.5 : 1;
 }
 
 /** Plays the files that failed beside others alone, one after the other; a group all of whose files pass then is taken as passed. */
