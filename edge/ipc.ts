@@ -56,6 +56,8 @@ export interface ChildView {
 export type ToChild =
   | ({ type: 'view' } & Partial<AgentView>)
   | ({ type: 'load' } & FlowLoad)
+  /** to be run in place of what runs, in the same process */
+  | ({ type: 'switch'; n: number } & FlowLoad)
   /** to be answered at once: is the event loop free? */
   | { type: 'ping'; n: number }
   | { type: 'answer'; call: number; seq?: number }
@@ -76,10 +78,16 @@ export type CommandFromChild =
   | { type: 'command-progress' | 'command-answer'; call: number; data: unknown }
   | { type: 'command-refusal'; call: number; code: ErrorCode; message: string };
 
+/** Before the answer the old flows have ended, and whatever is said after it is about the new ones. A refusal: only a new process can run them. */
+export type SwitchFromChild =
+  | { type: 'switch-answer'; n: number }
+  | { type: 'switch-refusal'; n: number; reason: string };
+
 export type ToAgent =
   | CommandFromChild
   | { type: 'alive' }
   | { type: 'pong'; n: number }
+  | SwitchFromChild
   | ({ type: 'report' } & ChildView)
   | { type: 'spool'; call: number; still: Still }
   /** how those are that the server ordered; what a flow may have made of it is looked at by its reader */
@@ -103,6 +111,8 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
     const { n } = message as { n?: unknown };
     return Number.isSafeInteger(n) ? { type, n: Number(n) } : undefined;
   }
+  if (type === 'switch-answer' || type === 'switch-refusal')
+    return parseSwitch(type, message as Record<string, unknown>);
   if (type === 'uplink-record' || type === 'uplink-end') return parseUplink(message as Record<string, unknown>);
   if (type === 'report') return isChildView(message as Partial<ChildView>) ? (message as ToAgent) : undefined;
   if (type === 'command-progress' || type === 'command-answer' || type === 'command-refusal')
@@ -117,6 +127,13 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   const isDate = !Number.isNaN(new Date(Number(capturedAt)).getTime());
   if (typeof camera !== 'string' || !numbers.every(Number.isFinite) || !isDate) return undefined;
   return { type, call: Number(call), still: { ...(still as Still), jpeg } };
+}
+
+function parseSwitch(type: SwitchFromChild['type'], { n, reason }: Record<string, unknown>): ToAgent | undefined {
+  if (!Number.isSafeInteger(n)) return undefined;
+  return type === 'switch-answer'
+    ? { type, n: Number(n) }
+    : { type, n: Number(n), reason: String(reason).slice(0, 300) };
 }
 
 function parseUplink({ type, id, record, reason }: Record<string, unknown>): ToAgent | undefined {

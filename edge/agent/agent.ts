@@ -309,6 +309,7 @@ export class Agent implements Part {
     }
     if (message.type !== 'spool') {
       if (message.type === 'pong') this.#rollout.pong();
+      else if (message.type === 'switch-answer' || message.type === 'switch-refusal') this.#rollout.hearSwitch(message);
       else if (message.type === 'pushes') this.#pushOrders.hear(message.pushes);
       else if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
       else this.#childCommands.hear(message);

@@ -11,6 +11,7 @@ export interface Channel {
   onMessage(hear: (message: ToChild) => void): void;
 }
 
+export type SwitchMessage = Extract<ToChild, { type: 'switch' }>;
 export type UplinkMessage = Extract<ToChild, { type: 'uplink-open' | 'uplink-taken' | 'uplink-close' }>;
 
 const NOTHING_YET: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 };
@@ -24,7 +25,7 @@ export class AgentPort {
   readonly #configWatchers = new Set<(config: ServedConfig) => void>();
   readonly #uploadWatchers = new Set<(status: UploadStatus) => void>();
   readonly #ready: Promise<void>;
-  readonly #load: Promise<FlowLoad>;
+  #load: Promise<FlowLoad>;
   #view: AgentView = { config: undefined, upload: NOTHING_YET, link: { mqtt: 'disconnected' } };
   #lastCall = 0;
 
@@ -33,6 +34,9 @@ export class AgentPort {
 
   /** what the server wants pushed; set once, before the first message */
   onPushes: (pushes: OrderedPush[]) => void = () => undefined;
+
+  /** other flows are to run in this process; set once, before the first message */
+  onSwitch: (message: SwitchMessage) => void = () => undefined;
 
   constructor(channel: Channel, onStop: () => void) {
     this.#channel = channel;
@@ -45,6 +49,7 @@ export class AgentPort {
           this.#see(message);
           resolve();
         } else if (message.type === 'load') load.resolve(message);
+        else if (message.type === 'switch') this.onSwitch(message);
         else if (message.type === 'pushes') this.onPushes(message.pushes);
         else if (message.type === 'ping') channel.send({ type: 'pong', n: message.n });
         else if (message.type === 'stop') onStop();
@@ -60,9 +65,14 @@ export class AgentPort {
     return this.#ready;
   }
 
-  /** What this process is to run, as long as it lives. */
+  /** What this process is to run. */
   load(): Promise<FlowLoad> {
     return this.#load;
+  }
+
+  /** From now on it is to run this. */
+  take(load: FlowLoad): void {
+    this.#load = Promise.resolve(load);
   }
 
   config(): ServedConfig | undefined {

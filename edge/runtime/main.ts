@@ -20,6 +20,7 @@ import { registerCameraCommands } from './camera-commands.ts';
 import { createDialects } from './dialects.ts';
 import { registerFlowCommand } from './flow-command.ts';
 import { createEdgeStorage } from './flow-storage.ts';
+import { FlowSwitch } from './flow-switch.ts';
 import { LiveDoor } from './live-door.ts';
 import { LiveGate } from './live-gate.ts';
 import { createEdgeLiveHost } from './live-host.ts';
@@ -152,6 +153,9 @@ const engine = createFlowEngine({
   slim: true,
   storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine'), load: () => agent.load() }),
 });
+const { FLOWS_MAX_MB: maxRssMb } = settings;
+const flowSwitch = new FlowSwitch({ engine, startErrors, take: (load) => agent.take(load), send: say, maxRssMb });
+agent.onSwitch = (message) => void flowSwitch.hear(message);
 registerFlowCommand(agent.commands, () => engine.getFlows());
 
 const alive = setInterval(report, ALIVE_EVERY_MS);

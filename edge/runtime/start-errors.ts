@@ -18,6 +18,7 @@ export class StartErrors {
   readonly #onSeen: () => void;
   #isCounting = false;
   #isOver = false;
+  #turn = 0;
 
   constructor(clock: Clock, onSeen: () => void) {
     this.#clock = clock;
@@ -28,9 +29,18 @@ export class StartErrors {
   flowsRun(): void {
     if (this.#isCounting) return;
     this.#isCounting = true;
+    const turn = this.#turn;
     this.#clock.after(AFTER_MS, () => {
-      this.#isOver = true;
+      if (turn === this.#turn) this.#isOver = true;
     });
+  }
+
+  /** Other flows are about to start. */
+  beginAnew(): void {
+    this.#turn += 1;
+    this.#isCounting = false;
+    this.#isOver = false;
+    this.seen.length = 0;
   }
 
   /** The log for the engine: says everything on, and takes note. */

@@ -55,6 +55,11 @@ export interface FlowEngine extends Part {
   getFlows(): Promise<{ flows: FlowElement[]; rev: string }>;
   /** Resolves once the new flows run. Throws `flow.invalid` when they are refused or name types that are not here. */
   deploy(flows: FlowElement[], by?: { user: string }): Promise<{ rev: string }>;
+  /**
+   * Reads the storage again and starts what is there in place of what runs; all nodes are made anew. `onEnded` is called when the old
+   * ones have ended. Resolves once it is known whether the new flows run; throws where they cannot be read, and the old ones go on.
+   */
+  reload(onEnded?: () => void): Promise<void>;
   onNodeStatus(listen: (node: string, status: NodeStatus) => void): Release;
   nodeTypes(): string[];
 }
@@ -197,6 +202,25 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
       });
       if (current.state === 'failed') throw new AppError('flow.invalid', current.reason ?? 'the flows do not run');
       return { rev: result.rev };
+    },
+
+    async reload(onEnded = () => undefined) {
+      const engine = running();
+      const before = current;
+      setState({ state: 'starting' });
+      engine.events.once('flows:stopped', onEnded);
+      try {
+        await outcomeOf(async () => {
+          try {
+            await engine.runtime.flows.setFlows({ deploymentType: 'reload' } as never);
+          } catch (error) {
+            setState(before);
+            throw error;
+          }
+        });
+      } finally {
+        engine.events.off('flows:stopped', onEnded);
+      }
     },
   };
 

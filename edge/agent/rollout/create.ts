@@ -59,6 +59,11 @@ export function createRollout({
     upload,
     nodeTypes: () => (childView().flows === 'running' ? childView().nodeTypes : []),
     restart: (now) => child.restart(now),
+    handOver(n, load) {
+      const isWell = child.status().alive && childView().flows === 'running';
+      if (isWell) child.send({ type: 'switch', n, ...load });
+      return isWell;
+    },
     ping: (n) => child.send({ type: 'ping', n }),
     report: (body) => {
       link.tellFlow(body);

@@ -52,6 +52,8 @@ export class Gate {
   #runningSince: number | undefined;
   #framesAtStart = 0;
   #pings = 0;
+  #isWarm = false;
+  #isLooking = false;
   #answeredAt = 0;
   #isOver = false;
 
@@ -77,6 +79,16 @@ export class Gate {
     else if (flows === 'running' && this.#runningSince === undefined) this.#begin();
   }
 
+  /**
+   * The flows are started in a process that runs: it answers from now on. Frames that the flows before had on their way still come, so
+   * those of the first moments do not count.
+   */
+  warm(): void {
+    this.#isWarm = true;
+    this.#answeredAt = this.#options.clock.monotonicMs();
+    if (!this.#isOver) this.#look();
+  }
+
   /** It answered. */
   pong(): void {
     this.#answeredAt = this.#options.clock.monotonicMs();
@@ -93,17 +105,23 @@ export class Gate {
     this.#runningSince = clock.monotonicMs();
     this.#answeredAt = this.#runningSince;
     this.#framesAtStart = frames();
+    if (this.#isWarm) this.#cancels.push(clock.after(2 * this.#everyMs, () => (this.#framesAtStart = frames())));
     this.#options.onRunning?.();
-    this.#look();
+    if (!this.#isLooking) this.#look();
   }
 
-  /** Looks a few times a second of a short probation, every 2 s of a long one. */
+  /** A few times a second of a short probation, every 2 s of a long one. */
+  get #everyMs(): number {
+    return Math.min(2000, Math.max(100, this.#options.limits.probationMs / 10));
+  }
+
   #look(): void {
+    this.#isLooking = true;
     const { clock, limits, ping } = this.#options;
-    const everyMs = Math.min(2000, Math.max(100, limits.probationMs / 10));
+    const everyMs = this.#everyMs;
     const silence = clock.monotonicMs() - this.#answeredAt;
     if (silence > limits.silenceMs) this.#end(`the flow process did not answer for ${Math.round(silence / 1000)} s`);
-    else if (this.#age() >= limits.probationMs && silence <= 2 * everyMs) {
+    else if (this.#runningSince !== undefined && this.#age() >= limits.probationMs && silence <= 2 * everyMs) {
       // Due, and it still answers.
       const failure = this.#judge();
       if (failure !== 'wait') this.#end(failure);

@@ -4,7 +4,7 @@ import { AppError } from '../../../runtime/contracts/errors.ts';
 import type { Clock, Log, UploadStatus } from '../../../runtime/contracts/host.ts';
 import { Backoff } from '../../../runtime/lib/backoff.ts';
 import type { Part } from '../../../runtime/lib/part.ts';
-import type { FlowLoad } from '../../ipc.ts';
+import type { FlowLoad, SwitchFromChild } from '../../ipc.ts';
 import type { ChildEnd } from '../child.ts';
 import { Pause } from '../pause.ts';
 import { type CallServer, NoAnswer } from '../server-http.ts';
@@ -12,6 +12,7 @@ import type { Disk } from './disk.ts';
 import { fetchBundle, forgetFetched } from './fetch-bundle.ts';
 import { type FlowView, Gate, type GateLimits } from './gate.ts';
 import { GoodWatch } from './good-watch.ts';
+import { HotSwitch } from './hot-switch.ts';
 import { loadOf } from './load.ts';
 import type { PinnedKey } from './pinned-key.ts';
 import type { Word } from './pointer.ts';
@@ -39,6 +40,8 @@ export interface RolloutOptions {
   nodeTypes: () => readonly string[];
   /** Ends the flow process, at once if `now`; a new one is started and asks what to run. */
   restart: (now: boolean) => void;
+  /** Hands other flows to the flow process that runs; false where none runs flows. */
+  handOver: (n: number, load: FlowLoad) => boolean;
   ping: (n: number) => void;
   /** something is to be reported */
   report: (body: ReportBody) => void;
@@ -56,6 +59,7 @@ export class Rollout implements Part {
   readonly #slots: Slots;
   readonly #sealing: SealingKey;
   readonly #watch: GoodWatch;
+  readonly #hot: HotSwitch;
   readonly #pause: Pause;
   readonly #wake: Pause;
   readonly #ending = new AbortController();
@@ -78,6 +82,7 @@ export class Rollout implements Part {
     this.#sealing = new SealingKey({ file: join(folder, 'sealing-key.json'), disk });
     this.#pause = new Pause(clock);
     this.#wake = new Pause(clock);
+    this.#hot = new HotSwitch({ clock, log, handOver: options.handOver });
     this.#watch = new GoodWatch({
       clock,
       onLoop: (reason) => {
@@ -102,6 +107,7 @@ export class Rollout implements Part {
     this.#ending.abort();
     this.#gate?.cancel();
     this.#verdict?.(undefined);
+    this.#hot.stop();
     this.#watch.forget();
     this.#pause.end();
     this.#wake.end();
@@ -158,6 +164,13 @@ export class Rollout implements Part {
     if (this.#isFresh) this.#gate?.pong();
   }
 
+  /** It took other flows, or refuses to. */
+  hearSwitch(message: SwitchFromChild): void {
+    if (!this.#hot.hear(message)) return;
+    this.#isFresh = true;
+    this.#gate?.warm();
+  }
+
   /** A flow process was started, and told what to run. */
   childStarted(): void {
     this.#isFresh = true;
@@ -166,7 +179,8 @@ export class Rollout implements Part {
 
   /** The flow process ended. */
   childEnded({ how, wanted }: ChildEnd): void {
-    if (wanted) return;
+    // It ended while it was still to take the new flows over: that is no fault of theirs.
+    if (this.#hot.gone() || wanted) return;
     if (this.#gate) this.#gate.ended(how);
     else if (!this.#loaded.onTrial) this.#watch.ended(how);
   }
@@ -237,13 +251,16 @@ export class Rollout implements Part {
     const slot = await this.#slots.stage({ text, bundle });
     this.#say(generation, 'staged');
     const framesExpected = this.#framesCame();
+    const wasWell = this.#loaded.slot !== 'safe' && this.#isFresh;
     await this.#slots.switchTo(slot);
     this.#loaded = await this.#slots.load();
     this.#watch.forget();
     this.#isFresh = false;
     const verdict = this.#openGate(framesExpected);
     this.#say(generation, 'switching');
-    this.#options.restart(false);
+    const isHot = wasWell && (await this.#hot.try(this.load()));
+    if (this.#ending.signal.aborted) return;
+    if (!isHot) this.#options.restart(false);
     await this.#probation(verdict);
   }
 

@@ -160,6 +160,7 @@ describe('a device that starts without a network', () => {
       upload: () => ({ state: 'waiting', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 }),
       nodeTypes: () => ['comment'],
       restart: () => assert.fail('nothing is to be switched'),
+      handOver: () => assert.fail('nothing is to be switched'),
       ping: () => undefined,
       report: () => undefined,
     });

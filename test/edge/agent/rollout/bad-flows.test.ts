@@ -90,6 +90,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       log: silentLog,
       onMessage(message) {
         if (message.type === 'pong') rollout.pong();
+        if (message.type === 'switch-answer' || message.type === 'switch-refusal') rollout.hearSwitch(message);
         if (message.type === 'report') {
           view = message;
           rollout.hearChild(message);
@@ -121,6 +122,10 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       upload: () => ({ state: 'waiting', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 }),
       nodeTypes: () => (view.flows === 'running' ? view.nodeTypes : []),
       restart: (now) => child.restart(now),
+      handOver(n, load) {
+        child.send({ type: 'switch', n, ...load });
+        return true;
+      },
       ping: (n) => child.send({ type: 'ping', n }),
       report: (body) => reports.push(body),
     });
@@ -156,6 +161,24 @@ describe('bad flows, deployed to a device with a real flow process', function ()
     assert.equal(child.status().pid, pid);
   });
 
+  it('that are good take over in the running process', async () => {
+    const { pid, starts } = child.status();
+    deploy(tab(FRAMES, { id: 'c', type: 'comment' }));
+    await ended('active');
+    good = rollout.current().revision;
+    await goodRunsAgain();
+    assert.deepEqual([child.status().pid, child.status().starts], [pid, starts]);
+  });
+
+  it('that need a node which this process left out run in a new one', async () => {
+    const { starts } = child.status();
+    deploy(tab(FRAMES, { id: 's', type: 'sort', wires: [[]] }));
+    await ended('active');
+    good = rollout.current().revision;
+    await goodRunsAgain();
+    assert.equal(child.status().starts, starts + 1);
+  });
+
   const kinds: [string, { id: string; type: string }[], RegExp][] = [
     ['that throw at their start', tab(FRAMES, script('throw new Error("not today")')), /function x: .*not today/],
     ['that loop for ever', tab(FRAMES, script('setTimeout(() => { for (;;) {} }, 300)')), /did not answer|did not run/],
@@ -163,7 +186,9 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       'that eat the memory',
       tab(
         FRAMES,
-        script('const all = []; setInterval(() => { for (let n = 0; n < 5e6; n++) all.push({ n: [n] }); }, 5)'),
+        script(
+          'const all = []; setInterval(() => { for (let n = 0; n < 99; n++) all.push(new Array(1e6).fill(n)); }, 5)',
+        ),
       ),
       /ended|takes \d+ MB/,
     ],
@@ -174,6 +199,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
     it(`${name} are gone again by themselves, without a network`, async () => {
       await until('the good flows', () => view.flows === 'running', 60_000);
       await goodRunsAgain();
+      const { starts } = child.status();
       deploy(flows);
       await ended('staged');
       serverIsThere = false;
@@ -181,6 +207,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       assert.match(end.reason ?? '', reason);
       assert.deepEqual([end.code, end.revision], ['bundle.failed', good]);
       await goodRunsAgain();
+      assert.equal(child.status().starts, starts + 1, 'in by a hot switch, back by a new process');
       serverIsThere = true;
     });
 });

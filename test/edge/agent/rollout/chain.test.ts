@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from '../../../../edge/agent/agent.ts';
 import { readSettings } from '../../../../edge/settings.ts';
@@ -41,6 +42,7 @@ describe('a deployment from the API to the device and back', function () {
     assert.ok(status < 300, text);
     return json;
   };
+  const childPid = () => readFile(join(folder, 'edge', 'child.pid'), 'utf8');
   const ended = (id: string) =>
     until(
       'the deployment ends',
@@ -117,9 +119,11 @@ describe('a deployment from the API to the device and back', function () {
 
   it('goes active, and a bad one after it comes back by itself, both seen at the API', async () => {
     await write({ id: 'n', type: 'comment', z: 't', wires: [] });
+    const before = await childPid();
     const first = await api('POST', '', { target: 'device/pi' });
     const good = await ended(first.id);
     assert.deepEqual([good.state, good.devices[0]?.state], ['done', 'active'], good.devices[0]?.reason ?? '');
+    assert.equal(await childPid(), before, 'it was taken over in the running process');
     const { flow } = await devices.fleet.device('pi');
     assert.deepEqual([flow.phase, flow.slot, flow.drift], ['active', 'A', false]);
     assert.equal(flow.revision, good.devices[0]?.revision);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ToAgent, ToChild } from '../../../../edge/ipc.ts';
 import { AgentPort } from '../../../../edge/runtime/agent-port.ts';
 import { createEdgeStorage } from '../../../../edge/runtime/flow-storage.ts';
+import { FlowSwitch } from '../../../../edge/runtime/flow-switch.ts';
 import { StartErrors } from '../../../../edge/runtime/start-errors.ts';
 import { createFlowEngine } from '../../../../runtime/flow-engine/flow-engine.ts';
 import { systemClock } from '../../../../runtime/lib/clock.ts';
@@ -45,6 +46,14 @@ const STILL = {
   height: 3,
   jpegQuality: 80,
 };
+const flowSwitch = new FlowSwitch({
+  engine,
+  startErrors,
+  take: (load) => agent.take(load),
+  send: say,
+  maxRssMb: 600,
+});
+agent.onSwitch = (message) => void flowSwitch.hear(message);
 engine.onState(({ state }) => {
   if (state === 'running') startErrors.flowsRun();
   report();

@@ -204,6 +204,26 @@ describe('a probation', () => {
       assert.equal(verdicts.length, 1, 'one verdict');
     });
 
+  it('of flows in a running process ends at silence before they run, too', async () => {
+    begin({ ping: () => undefined });
+    gate.warm();
+    gate.hear({ flows: 'starting', rssMb: 1 });
+    await clock.advance(9000);
+    assert.deepEqual(verdicts, []);
+    await clock.advance(4000);
+    assert.match(verdicts[0] ?? '', /did not answer for 1\d s/);
+  });
+
+  it('of flows in a running process does not count a frame that was on its way before', async () => {
+    begin();
+    gate.warm();
+    gate.hear(run);
+    await clock.advance(500);
+    frames = 1;
+    await clock.advance(62_000);
+    assert.match(verdicts[0] ?? '', /no frame came/);
+  });
+
   it('wants no frames where there were none, or where it was told so', async () => {
     for (const change of [{ framesExpected: false }, { gates: { expect_frames: false } }]) {
       begin(change);
