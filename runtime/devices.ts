@@ -109,7 +109,10 @@ export function createDevices(parts: DevicesParts): Devices {
       if (kind !== 'response') return;
       await commands.hear(device, topic.slice(topic.lastIndexOf('/') + 1), body as CommandAnswer);
     },
-    onConfigWanted: async (device) => tellConfig(device, (await fleet.config(device)).version),
+    async onConfigWanted(device) {
+      const version = await fleet.configVersion(device);
+      if (version !== undefined) tellConfig(device, version);
+    },
     onState: (device, { state, session }) => fleet.markOnline(device, state, session),
     async onInfo(device, message) {
       await fleet.noteInfo(device, message);

@@ -4,6 +4,7 @@ import type { Db } from './db/db.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { OwnConfig } from './fleet/own-config.ts';
 import { OwnFrames } from './frames/own-frames.ts';
+import { coalesced } from './lib/coalesced.ts';
 import type { Part } from './lib/part.ts';
 import type { CameraSet } from './media/camera-set.ts';
 
@@ -53,7 +54,7 @@ export function createServerCameras(parts: ServerCamerasParts): ServerCameras {
 /** Makes what brings the drivers in line with the register. */
 function follower(fleet: Fleet, cameras: CameraSet, log: Log): () => Promise<void> {
   const known = new Set<string>();
-  return async () => {
+  return coalesced(async () => {
     const wanted = await fleet.serverCameras();
     for (const camera of wanted) {
       known.add(camera.id);
@@ -68,5 +69,5 @@ function follower(fleet: Fleet, cameras: CameraSet, log: Log): () => Promise<voi
       known.delete(id);
       await cameras.remove(id);
     }
-  };
+  });
 }

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { AppError } from './contracts/errors.ts';
 import type { GalleryService } from './contracts/gallery.ts';
 import type { CameraHost, Clock, Log } from './contracts/host.ts';
 import { SERVER_DEVICE } from './contracts/ids.ts';
@@ -9,6 +8,7 @@ import type { CommandService } from './contracts/services.ts';
 import { STREAM_COMMAND } from './contracts/uplink.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { openUplinkDoor } from './http/uplink.ts';
+import { coalesced } from './lib/coalesced.ts';
 import type { Part } from './lib/part.ts';
 import { fitJpeg } from './media/picture-fit.ts';
 import { UplinkSource } from './media/stream/sources/uplink.ts';
@@ -23,8 +23,7 @@ const ANSWER_MS = 8000;
 export type RemoteSettings = Pick<GalleryService, 'settings' | 'applySettings'>;
 
 export interface UplinkParts {
-  fleet: Pick<Fleet, 'cameras' | 'device' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'> &
-    Partial<Pick<Fleet, 'onRevoked'>>;
+  fleet: Pick<Fleet, 'cameras' | 'deviceOfKey' | 'onCamerasChanged' | 'onPresence'> & Partial<Pick<Fleet, 'onRevoked'>>;
   commands: Pick<CommandService, 'request'>;
   metrics: Metrics;
   clock: Clock;
@@ -53,20 +52,10 @@ export function createUplink({ fleet, commands, metrics, clock, log }: UplinkPar
     },
     clock,
   });
-  const follow = async () => {
+  const follow = coalesced(async () => {
     const cameras = (await fleet.cameras()).filter(({ device }) => device !== SERVER_DEVICE);
     devices.set(cameras);
-  };
-  const look = async (device: string) => {
-    const state = await fleet.device(device).then(
-      (record) => record.state,
-      (error) => {
-        if (error instanceof AppError && error.code === 'device.not_found') return 'offline';
-        throw error;
-      },
-    );
-    devices.note(device, state !== 'offline');
-  };
+  });
   const failed = (error: unknown) => log.error('the cameras of devices could not be followed', { error });
   let releases: (() => void)[] = [];
   return {
@@ -88,7 +77,7 @@ export function createUplink({ fleet, commands, metrics, clock, log }: UplinkPar
     async start() {
       releases.push(
         fleet.onCamerasChanged(() => void follow().catch(failed)),
-        fleet.onPresence((device) => void look(device).catch(failed)),
+        fleet.onPresence((device, isThere) => devices.note(device, isThere)),
       );
       await follow();
     },

@@ -12,6 +12,7 @@ import { GuardedStream } from './guarded-stream.ts';
 import { type BrokerHandlers, Inbox } from './inbox.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, MAX_TOPIC_LEVELS } from './limits.ts';
 import type { MessageBroker, PublishOptions, WebSocketOptions } from './message-broker.ts';
+import { type Kept, retainedMemory } from './retained.ts';
 import type { Principal, PublicationKind } from './rights.ts';
 import { Door, type Session, Sessions } from './sessions.ts';
 import { shown } from './shown.ts';
@@ -204,6 +205,8 @@ export class Broker implements MessageBroker {
       authorizeSubscribe: (client, subscription, done) => gate.authorizeSubscribe(client, subscription, done),
       authorizeForward: (client, packet) => gate.authorizeForward(client, packet),
     });
+    // Not in its types: where it keeps what outlives a packet.
+    Object.assign((aedes as unknown as { persistence: object }).persistence, retainedMemory<Kept>());
     aedes.on('clientReady', (client) => this.#ready(client));
     aedes.on('subscribe', (subscriptions, client) => {
       const session = this.#sessions.of(client);

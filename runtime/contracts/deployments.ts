@@ -196,7 +196,14 @@ export type TargetState = (typeof TARGET_STATES)[number];
 
 /** What a deployment changes on a device: names of tabs. */
 export const FlowDiff = Type.Object(
-  { added: Type.Array(Type.String()), changed: Type.Array(Type.String()), removed: Type.Array(Type.String()) },
+  {
+    added: Type.Array(Type.String()),
+    changed: Type.Array(Type.String()),
+    removed: Type.Array(Type.String()),
+    first: Type.Optional(
+      Type.Boolean({ description: 'what the device ran before is not known: every tab is among the added ones' }),
+    ),
+  },
   { title: 'FlowDiff' },
 );
 export type FlowDiff = Static<typeof FlowDiff>;

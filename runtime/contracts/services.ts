@@ -131,7 +131,8 @@ export interface FleetService {
   /** As the device gets it; notes the fetch. */
   servedConfig(id: string): Promise<ServedConfig>;
   heartbeat(body: HeartbeatBody): Promise<{ lastSeen: number }>;
-  cameras(): Promise<CameraRecord[]>;
+  /** all, or those of one device */
+  cameras(device?: string): Promise<CameraRecord[]>;
   camera(id: string): Promise<CameraRecord>;
   createCamera(body: CameraCreate, actor: Actor): Promise<CameraRecord>;
   patchCamera(id: string, change: CameraPatch, actor: Actor): Promise<CameraRecord>;

@@ -25,9 +25,25 @@ const CAMERA = `
          (select f.received_at from captures f where f.camera_id = c.id order by f.received_at desc limit 1) as last_frame_at
     from cameras c join devices d on d.id = c.device_id`;
 
-/** Every camera in the register, by id. */
-export async function listCameras(q: Queryable): Promise<CameraRow[]> {
-  return (await q.query<CameraRow>(`${CAMERA} where c.deleted_at is null order by c.id`)).rows;
+/** Every camera in the register, or those of one device, by id. */
+export async function listCameras(q: Queryable, device?: string): Promise<CameraRow[]> {
+  if (device === undefined)
+    return (await q.query<CameraRow>(`${CAMERA} where c.deleted_at is null order by c.id`)).rows;
+  return (await q.query<CameraRow>(`${CAMERA} where c.deleted_at is null and c.device_id = $1 order by c.id`, [device]))
+    .rows;
+}
+
+/** Whose these cameras are and what drives them; unknown and deleted ones are left out. */
+export async function findCameraDrivers(
+  q: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, Pick<CameraRow, 'id' | 'device_id' | 'driver'>>> {
+  const { rows } = await q.query<Pick<CameraRow, 'id' | 'device_id' | 'driver'>>(
+    'select id, device_id, driver from cameras where id = any($1::text[]) and deleted_at is null',
+    [ids],
+    { prepared: 'camera-drivers' },
+  );
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** One camera of the register; undefined for an unknown or deleted one. */

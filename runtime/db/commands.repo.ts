@@ -77,6 +77,7 @@ export async function openCommands(q: Queryable, device: string, now: Date): Pro
     `select ${COLUMNS} from commands
       where device_id = $1 and ${OPEN} and (expires_at > $2 or state = 'accepted') order by counter`,
     [device, now],
+    { prepared: 'open-commands' },
   );
   return rows;
 }

@@ -123,18 +123,20 @@ export async function listDeployments(
 }
 
 /**
- * Those that may be meant for a device that was not there: newest first, made from edge tabs, not later taken back, neither failed nor
- * aborted, made after the last one that had a part for it.
+ * Those that may be meant for a device that was not there: newest first, not for another one alone, made from edge tabs, not later taken
+ * back, neither failed nor aborted, made after the last one that had a part for it.
  */
 export async function deploymentsMissedBy(q: Queryable, device: string): Promise<DeploymentRow[]> {
   const { rows } = await q.query<DeploymentRow>(
     `select ${COLUMNS} from deployments d
       where source is not null and follows is null and state in ('running', 'done')
+        and (target not like 'device/%' or target = 'device/' || $1::text)
         and not exists (select 1 from deployments b where b.rollback_of = d.id and b.state <> 'aborted')
         and created_at > coalesce((select max(o.created_at) from deployment_targets t
                                      join deployments o on o.id = t.deployment_id where t.device_id = $1), '-infinity')
       order by created_at desc, id desc limit 100`,
     [device],
+    { prepared: 'deployments-missed' },
   );
   return rows;
 }
@@ -217,15 +219,6 @@ export async function supersedeTargets(q: Queryable, device: string, generation:
   return rows.map(({ deployment_id }) => deployment_id);
 }
 
-/** The device's part with that generation. */
-export async function findTarget(q: Queryable, device: string, generation: number): Promise<TargetRow | undefined> {
-  const { rows } = await q.query<TargetRow>(
-    `select ${TARGET_COLUMNS} from deployment_targets where device_id = $1 and generation = $2`,
-    [device, generation],
-  );
-  return rows[0];
-}
-
 /** The last one below a generation that the device came to run: what it had before. */
 export async function findActiveBefore(
   q: Queryable,
@@ -264,6 +257,7 @@ export async function findDesired(q: Queryable, device: string): Promise<TargetR
        join deployment_targets t on t.deployment_id = d.deployment_id and t.device_id = d.device_id
       where d.device_id = $1 and t.signature is not null`,
     [device],
+    { prepared: 'desired-flow' },
   );
   return rows[0];
 }

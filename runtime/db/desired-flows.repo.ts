@@ -1,4 +1,4 @@
-import type { FlowReportedMessage } from '../contracts/deployments.ts';
+import { type FlowReportedMessage, isLastPhase } from '../contracts/deployments.ts';
 import type { Queryable } from './db.ts';
 
 /**
@@ -27,13 +27,24 @@ export async function setDesired(
   ]);
 }
 
-/** Keeps what a device says of its flows. */
-export async function noteReported(q: Queryable, device: string, body: FlowReportedMessage, at: Date): Promise<void> {
-  await q.query(
-    `insert into desired_flows (device_id, generation, reported, reported_at) values ($1, 0, $2::text::jsonb, $3)
-     on conflict (device_id) do update set reported = excluded.reported, reported_at = excluded.reported_at`,
-    [device, JSON.stringify(body), at],
+/**
+ * Keeps what a device says of its flows, and moves its part of the deployment that this is about, unless that has ended or was never sent:
+ * then its deployment's id is the answer. One statement, since a thousand devices may speak at once.
+ */
+export async function noteReported(q: Queryable, device: string, body: FlowReportedMessage, at: Date) {
+  const { generation, phase, reason } = body;
+  const { rows } = await q.query<{ deployment_id: string }>(
+    `with said as (
+       insert into desired_flows (device_id, generation, reported, reported_at) values ($1, 0, $2::text::jsonb, $3)
+       on conflict (device_id) do update set reported = excluded.reported, reported_at = excluded.reported_at)
+     update deployment_targets
+        set state = $5, reason = coalesce($6, reason), ended_at = case when $7 then $3::timestamptz end
+      where device_id = $1 and generation = $4 and ended_at is null and sent_at is not null
+      returning deployment_id`,
+    [device, JSON.stringify(body), at, generation, phase, reason ?? null, isLastPhase(phase)],
+    { prepared: 'flow-reported' },
   );
+  return rows[0]?.deployment_id;
 }
 
 /** The content that a device runs and is to run, as far as it is known. */

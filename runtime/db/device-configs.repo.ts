@@ -11,6 +11,7 @@ export async function findActiveConfig(q: Queryable, device: string): Promise<Co
   const { rows } = await q.query<ConfigRow>(
     'select version, config from device_configs where device_id = $1 and active',
     [device],
+    { prepared: 'active-config' },
   );
   return rows[0];
 }

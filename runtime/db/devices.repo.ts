@@ -132,13 +132,14 @@ export async function updateDeviceState(
             last_seen_at = case when $2 = 'offline' then last_seen_at else $4::timestamptz end
       where id = $1 and deleted_at is null and ($2 <> 'offline' or session is null or session <= $3)`,
     [id, now.state, now.session, now.at],
+    { prepared: 'device-state' },
   );
   return rowCount > 0;
 }
 
 /** The device's connection is gone and nobody said goodbye. */
 export async function markDeviceOffline(q: Queryable, id: string): Promise<void> {
-  await q.query(`update devices set state = 'offline' where id = $1`, [id]);
+  await q.query(`update devices set state = 'offline' where id = $1`, [id], { prepared: 'device-offline' });
 }
 
 /** Nobody is connected: what a broker that just started knows. */
@@ -148,11 +149,11 @@ export async function forgetDeviceSessions(q: Queryable): Promise<void> {
 
 /** Keeps a device's birth message. */
 export async function updateDeviceInfo(q: Queryable, id: string, info: object, at: Date): Promise<void> {
-  await q.query('update devices set info = $2::text::jsonb, last_seen_at = $3 where id = $1 and deleted_at is null', [
-    id,
-    JSON.stringify(info),
-    at,
-  ]);
+  await q.query(
+    'update devices set info = $2::text::jsonb, last_seen_at = $3 where id = $1 and deleted_at is null',
+    [id, JSON.stringify(info), at],
+    { prepared: 'device-info' },
+  );
 }
 
 // Who is away by MQTT and speaks by HTTP has lost the broker, not its power: from then on only its requests tell.
@@ -201,6 +202,7 @@ export async function updateHeartbeat(
       beat.health ? JSON.stringify(beat.health) : null,
       beat.at,
     ],
+    { prepared: 'device-heartbeat' },
   );
   return rowCount > 0;
 }

@@ -8,6 +8,7 @@ import {
   type CameraRow,
   findCamera,
   findCameraDevice,
+  findCameraDrivers,
   insertCamera,
   listCameras,
   listCamerasWithUrl,
@@ -34,9 +35,9 @@ export class CameraRegister {
     this.#context = context;
   }
 
-  /** Every camera, by id. */
-  async list(): Promise<CameraRecord[]> {
-    return (await listCameras(this.#context.db)).map((row) => this.#record(row));
+  /** Every camera, or those of one device, by id. */
+  async list(device?: string): Promise<CameraRecord[]> {
+    return (await listCameras(this.#context.db, device)).map((row) => this.#record(row));
   }
 
   /** One camera; throws `camera.not_found`. */
@@ -143,12 +144,15 @@ export class CameraRegister {
 
   /** Takes over what a device says of its cameras; another's camera or an impossible id is left out, and said. */
   async announce(device: string, cameras: DeviceInfoMessage['cameras']): Promise<void> {
+    if (cameras.length === 0) return;
     let added = false;
+    const ids = cameras.map(({ id }) => id).filter((id) => isId(id) && !this.#context.reservedCameraIds.has(id));
+    const known = await findCameraDrivers(this.#context.db, ids);
     for (const camera of cameras) {
-      const possible = isId(camera.id) && !this.#context.reservedCameraIds.has(camera.id);
-      const owner = possible ? await findCameraDevice(this.#context.db, camera.id) : undefined;
+      const possible = ids.includes(camera.id);
+      const { device_id: owner, driver } = known.get(camera.id) ?? {};
       if (owner === device) {
-        await updateCameraDriver(this.#context.db, camera.id, camera.driver);
+        if (driver !== camera.driver) await updateCameraDriver(this.#context.db, camera.id, camera.driver);
       } else if (!possible || owner !== undefined) {
         this.#context.log.warn('camera announced under an id that it cannot have', { device, camera: camera.id });
       } else {

@@ -34,6 +34,11 @@ export class Configuration {
     return { version: row.config_version ?? 0, config: fullConfig(row.config) };
   }
 
+  /** Number of the configuration in force; undefined for a device that has none. */
+  async version(id: string): Promise<number | undefined> {
+    return (await findActiveConfig(this.#context.db, id))?.version;
+  }
+
   /** Merges the fields into the configuration, as a new version unless nothing changes. */
   async put(id: string, change: DeviceConfigPatch, actor: Actor): Promise<{ version: number; config: DeviceConfig }> {
     const { db, clock, notices } = this.#context;

@@ -56,7 +56,7 @@ export class Fleet implements FleetService, Part {
   readonly #revokedListeners = new Set<(device: string) => void>();
   readonly #seenAt = new Map<string, number>();
   readonly #configListeners = new Set<(device: string) => void>();
-  readonly #presenceListeners = new Set<(device: string) => void>();
+  readonly #presenceListeners = new Set<(device: string, isThere: boolean) => void>();
   readonly #words = new DeviceWords();
 
   constructor(options: FleetOptions) {
@@ -197,20 +197,20 @@ export class Fleet implements FleetService, Part {
   /** What the device's `state` topic says. The farewell of a session older than the known one changes nothing. */
   async markOnline(device: string, state: DeviceStateMessage['state'], session: number): Promise<void> {
     const at = new Date(this.#context.clock.now());
-    if (await updateDeviceState(this.#context.db, device, { state, session, at }))
-      this.#words.say({ device, kind: 'state', at: at.getTime(), state });
-    for (const listener of [...this.#presenceListeners]) listener(device);
+    if (!(await updateDeviceState(this.#context.db, device, { state, session, at }))) return;
+    this.#words.say({ device, kind: 'state', at: at.getTime(), state });
+    for (const listener of [...this.#presenceListeners]) listener(device, state !== 'offline');
   }
 
   /** The broker lost the device's last connection. */
   async markOffline(device: string): Promise<void> {
     await markDeviceOffline(this.#context.db, device);
     this.#words.say({ device, kind: 'state', at: this.#context.clock.now(), state: 'offline' });
-    for (const listener of [...this.#presenceListeners]) listener(device);
+    for (const listener of [...this.#presenceListeners]) listener(device, false);
   }
 
-  /** Calls when a device may have come or gone; its record says which. */
-  onPresence(listener: (device: string) => void): Release {
+  /** Calls when a device said that it is there, or is gone. Nobody has to ask for its record: a thousand may come at once. */
+  onPresence(listener: (device: string, isThere: boolean) => void): Release {
     this.#presenceListeners.add(listener);
     return () => this.#presenceListeners.delete(listener);
   }
@@ -239,6 +239,11 @@ export class Fleet implements FleetService, Part {
     return this.#configuration.get(id);
   }
 
+  /** Its number only, which costs a tenth of it; undefined for a device that has none. */
+  configVersion(id: string): Promise<number | undefined> {
+    return this.#configuration.version(id);
+  }
+
   putConfig(id: string, change: DeviceConfigPatch, actor: Actor): Promise<{ version: number; config: DeviceConfig }> {
     return this.#configuration.put(id, change, actor);
   }
@@ -259,8 +264,8 @@ export class Fleet implements FleetService, Part {
 
   // Cameras ----------------------------------------------------------------------------------------------------------
 
-  cameras(): Promise<CameraRecord[]> {
-    return this.#cameras.list();
+  cameras(device?: string): Promise<CameraRecord[]> {
+    return this.#cameras.list(device);
   }
 
   camera(id: string): Promise<CameraRecord> {

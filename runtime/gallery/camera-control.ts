@@ -17,7 +17,7 @@ export interface CameraControlOptions {
   cameras: Pick<CameraHost, 'list' | 'settings' | 'applySettings' | 'watch'>;
   commands: Pick<CommandService, 'request'>;
   fleet: Pick<FleetService, 'cameras' | 'camera' | 'device'> & {
-    onPresence(listener: (device: string) => void): Release;
+    onPresence(listener: (device: string, isThere: boolean) => void): Release;
     onCamerasChanged(listener: () => void): Release;
     readonly words: Pick<DeviceHost, 'watch'>;
   };
@@ -59,7 +59,10 @@ export class CameraControl implements Part {
     this.#releases = [
       cameras.watch((camera) => this.#forget(camera)),
       fleet.onCamerasChanged(() => this.#forgetRecords()),
-      fleet.onPresence((device) => void this.#forgetAway(device).catch(failed)),
+      // What was known of a device that is gone may be otherwise when it is back.
+      fleet.onPresence((device, isThere) => {
+        if (!isThere) this.#forgetDevice(device);
+      }),
       fleet.words.watch({ kinds: ['info'] }, (word) => {
         if (word.kind !== 'info') return;
         this.#forgetDevice(word.device);
@@ -214,11 +217,6 @@ export class CameraControl implements Part {
     this.#records = new Map();
   }
 
-  /** What was known of a device that is gone may be otherwise when it is back. */
-  async #forgetAway(device: string): Promise<void> {
-    if ((await this.#troubleOfDevice(device)) !== undefined) this.#forgetDevice(device);
-  }
-
   #forgetDevice(device: string): void {
     for (const { id } of [...this.#records.values()].filter((record) => record.device === device)) this.#forget(id);
     this.#forgetRecords();
@@ -226,8 +224,7 @@ export class CameraControl implements Part {
 
   async #warm(device: string): Promise<void> {
     const { fleet, log } = this.#options;
-    for (const record of await fleet.cameras()) {
-      if (record.device !== device) continue;
+    for (const record of await fleet.cameras(device)) {
       // One that does not answer is asked again by whoever wants to know.
       await this.#fetch(record).catch((error) => log.debug('settings not fetched ahead', { camera: record.id, error }));
     }

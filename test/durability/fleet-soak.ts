@@ -22,8 +22,8 @@ export interface FleetSoakOptions {
   parts: readonly FleetPart[];
   /** devices of each kind at a time */
   lanes: number;
-  /** how long broker and server are away, each, ms */
-  awayMs: number;
+  /** how long they are away, ms of real time */
+  awayMs: { broker: number; server: number };
   say: (line: string) => void;
   /** asked before each round: what was not begun by then counts as not run */
   isOver: () => boolean;

@@ -2,6 +2,7 @@
  * `npm run soak -- --kills 50 [--seed N] [--pglite] [--edge] [--only server,postgres,power]`: kills at random moments under load, and
  * prints the ledger. `--pushes N`: kills the ingest of a push N times, and tells what is left behind. `--fleet N`: N bad deployments, N kills in
  * the middle of one, ten times as many tampered bundles and clients that come back at once, and outages; `--only bad,kills` takes some of its parts,
+ * `--away S` and `--server-away S` say how many seconds of real time broker and server are away, `--lanes L` how many devices are used at a time,
  * `--minutes M` begins nothing after so long. Exit code 1 where a promise was broken.
  */
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     fleet: { type: 'string' },
     lanes: { type: 'string', default: '2' },
     away: { type: 'string', default: '60' },
+    'server-away': { type: 'string' },
     minutes: { type: 'string', default: '600' },
   },
 });
@@ -61,7 +63,7 @@ try {
       seed,
       parts,
       lanes: Number(values.lanes),
-      awayMs: Number(values.away) * 1000,
+      awayMs: { broker: Number(values.away) * 1000, server: Number(values['server-away'] ?? values.away) * 1000 },
       say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),
       isOver: () => performance.now() > until,
     });

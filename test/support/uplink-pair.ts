@@ -29,7 +29,7 @@ export async function openUplinkPair(
   const clock = options.clock ?? systemClock;
   const common = { clock, log: silentLog };
   const listeners = {
-    presence: new Set<(device: string) => void>(),
+    presence: new Set<(device: string, isThere: boolean) => void>(),
     cameras: new Set<() => void>(),
     revoked: new Set<(device: string) => void>(),
   };
@@ -57,9 +57,8 @@ export async function openUplinkPair(
     fleet: {
       deviceOfKey: async (key: string) => devices[key],
       cameras: async () => facts.cameras as never,
-      device: async (id: string) => ({ id, state: facts.online ? 'online' : 'offline' }) as never,
       onCamerasChanged: (listener: () => void) => listen(listeners.cameras, listener),
-      onPresence: (listener: (device: string) => void) => listen(listeners.presence, listener),
+      onPresence: (listener: (device: string, isThere: boolean) => void) => listen(listeners.presence, listener),
       onRevoked: (listener: (device: string) => void) => listen(listeners.revoked, listener),
     },
     commands: {
@@ -107,7 +106,7 @@ export async function openUplinkPair(
   await agent.start();
   await streams.start();
   await uplink.start();
-  for (const listener of listeners.presence) listener('pi');
+  for (const listener of listeners.presence) listener('pi', facts.online);
   return {
     facts,
     streams,
@@ -122,7 +121,7 @@ export async function openUplinkPair(
     /** The device comes or goes, as far as the server knows. */
     presence(online: boolean) {
       facts.online = online;
-      for (const listener of listeners.presence) listener('pi');
+      for (const listener of listeners.presence) listener('pi', facts.online);
     },
     /** The device's key is worth nothing any more. */
     revoke() {

@@ -90,12 +90,14 @@ export const edgeStrings = {
       superseded: 'overtaken by a later one',
       aborted: 'stopped',
     },
-    changed: (diff: { added: string[]; changed: string[]; removed: string[] }) =>
-      [
-        ...diff.added.map((name) => `+ ${name}`),
-        ...diff.changed.map((name) => `~ ${name}`),
-        ...diff.removed.map((name) => `− ${name}`),
-      ].join(', ') || 'no change of a tab',
+    changed: (diff: { added: string[]; changed: string[]; removed: string[]; first?: boolean }) =>
+      diff.first
+        ? `first flows known of it: ${diff.added.join(', ') || 'none'}`
+        : [
+            ...diff.added.map((name) => `+ ${name}`),
+            ...diff.changed.map((name) => `~ ${name}`),
+            ...diff.removed.map((name) => `− ${name}`),
+          ].join(', ') || 'no change of a tab',
   },
   running: {
     title: (device: string) => `What runs on ${device}`,

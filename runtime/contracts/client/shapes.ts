@@ -573,6 +573,8 @@ export type FlowDiff = {
   added: string[];
   changed: string[];
   removed: string[];
+  /** what the device ran before is not known: every tab is among the added ones */
+  first?: boolean;
 };
 
 export type GraphRecord = {

@@ -21,7 +21,6 @@ import {
   findActiveBefore,
   findDeployment,
   findDesired,
-  findTarget,
   followersOf,
   isBundleOf,
   listDeployments,
@@ -45,12 +44,12 @@ import { parser } from '../../lib/validate.ts';
 import { beginDeployment } from './begin.ts';
 import type { BundleFiles } from './bundle-files.ts';
 import { checkTabs } from './check-tabs.ts';
-
+import { flowsBefore } from './flows-before.ts';
 import { missedBy } from './later-devices.ts';
 import { devicesOf, planDeployment, planRollback } from './plan.ts';
 import { previewDeployment } from './preview.ts';
 import { deploymentRecord } from './record.ts';
-import { nextStep } from './rings.ts';
+import { isMeant, nextStep } from './rings.ts';
 import { runningFlows } from './running-flows.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { sourceText } from './source.ts';
@@ -113,7 +112,8 @@ export class Deployments implements DeploymentService, Part {
 
   async create(body: DeploymentCreate, actor: Actor): Promise<DeploymentRecord> {
     const { pause_s = DEFAULTS.pause_s, abort_share = DEFAULTS.abort_share, timeout_s = DEFAULTS.timeout_s } = body;
-    const { planned, source } = await planDeployment(this.#options, body);
+    const runsNow = flowsBefore(this.#options);
+    const { planned, source } = await planDeployment({ ...this.#options, runsNow }, body);
     const text = sourceText(source);
     await this.#options.files.put(text);
     const about = {
@@ -285,14 +285,7 @@ export class Deployments implements DeploymentService, Part {
       ...(reason && { reason }),
       ...(code && { code }),
     };
-    const at = this.#now();
-    const deployment = await db.tx(async (q) => {
-      await noteReported(q, device, kept, at);
-      const target = await findTarget(q, device, generation);
-      if (!target || target.ended_at !== null || target.sent_at === null) return undefined;
-      await updateTarget(q, target, { state: phase, reason, ...(isLastPhase(phase) && { ended_at: at }) });
-      return target.deployment_id;
-    });
+    const deployment = await noteReported(db, device, kept, this.#now());
     if (deployment === undefined) return;
     log.info('a device reports on a deployment', { device, deployment, phase, reason });
     if (isLastPhase(phase)) await this.#advance(deployment);
@@ -322,9 +315,9 @@ export class Deployments implements DeploymentService, Part {
 
   async #step(id: string, others: Set<string>, late: Set<string>): Promise<boolean> {
     const { clock, db } = this.#options;
-    const { isAllTold, lookAt, more, sent } = await db.tx(async (q) => {
+    const { lookAt, more, sent, told } = await db.tx(async (q) => {
       const row = await lockDeployment(q, id);
-      if (!row) return { sent: [], more: false, isAllTold: false };
+      if (!row) return { sent: [], more: false };
       const at = this.#now();
       const { send, change, lookAt } = nextStep(row, await listTargets(q, [id]), at.getTime());
       for (const target of send) {
@@ -340,11 +333,11 @@ export class Deployments implements DeploymentService, Part {
         for (const target of await listTargets(q, [id]))
           if (target.state === 'waiting') await updateTarget(q, target, { state: 'aborted', ended_at: at });
       const isAllTold = change.ring !== undefined && change.ring + 1 >= row.rings;
-      return { sent: send, more: send.length > 0 || (isChanged && !isOver), lookAt, isAllTold };
+      return { sent: send, more: send.length > 0 || (isChanged && !isOver), lookAt, told: isAllTold && row.target };
     });
     for (const target of sent) await this.#publish(target);
     // Whoever came meanwhile is next.
-    if (isAllTold) for (const device of await devicesOf(db)) late.add(device.id);
+    if (told) for (const device of await devicesOf(db)) if (isMeant(told, device)) late.add(device.id);
     this.#alarms.get(id)?.();
     if (lookAt !== undefined && !this.#isStopped) {
       const inMs = Math.min(Math.max(1, lookAt - clock.now()), LONGEST_WAIT_MS);

@@ -116,8 +116,8 @@ export function checkFlows(elements: readonly FlowElement[], device: string, kno
   }
 }
 
-/** What changes, by the names of tabs. Without an earlier content everything is new. */
-export function diffOf(before: readonly FlowElement[] | null, after: readonly FlowElement[] | null): FlowDiff {
+/** What changes, by the names of tabs. Where it is not known what was there before, everything is new, and `first` says so. */
+export function diffOf(before: readonly FlowElement[] | undefined, after: readonly FlowElement[] | null): FlowDiff {
   const old = tabsOf(before ?? []);
   const fresh = tabsOf(after ?? []);
   const names = (ids: string[], tabs: Map<string, { label: string }>) => ids.map((id) => tabs.get(id)?.label ?? id);
@@ -134,6 +134,7 @@ export function diffOf(before: readonly FlowElement[] | null, after: readonly Fl
       [...old.keys()].filter((id) => !fresh.has(id)),
       old,
     ),
+    ...(before === undefined && { first: true }),
   };
 }
 

@@ -1,9 +1,12 @@
 import type { Log } from '../../contracts/host.ts';
+import { SERVER_DEVICE } from '../../contracts/ids.ts';
 import { type DeploymentRow, deploymentsMissedBy } from '../../db/deployments.repo.ts';
+import { findDevice } from '../../db/devices.repo.ts';
 import { readCredentials } from '../../flow-engine/credentials.ts';
+import type { FlowElement } from '../../flow-engine/flow-files.ts';
 import { contentHash } from '../../lib/canonical-json.ts';
 import { deviceFlow } from './device-flow.ts';
-import { devicesOf, type Planned, type PlanParts, planFor, typesOf } from './plan.ts';
+import { activeBundle, type Planned, type PlanParts, planFor, typesOf } from './plan.ts';
 import { isMeant } from './rings.ts';
 import { type Source, sourceOf } from './source.ts';
 
@@ -20,9 +23,11 @@ export interface Missed {
  */
 export async function missedBy(parts: PlanParts & { log: Log }, id: string): Promise<Missed | undefined> {
   const { db, files, log, userDir } = parts;
-  const device = (await devicesOf(db)).find((one) => one.id === id);
-  if (!device || typesOf(device).length === 0) return undefined;
-  const row = (await deploymentsMissedBy(db, id)).find(({ target }) => isMeant(target, device));
+  // Mostly there is none: only then is it worth asking who the device is.
+  const missed = await deploymentsMissedBy(db, id);
+  const device = missed.length > 0 && id !== SERVER_DEVICE ? await findDevice(db, id) : undefined;
+  if (!device || device.disabled_at !== null || typesOf(device).length === 0) return undefined;
+  const row = missed.find(({ target }) => isMeant(target, device));
   if (!row || (row.state === 'running' && (row.ring + 1 < row.rings || row.resume_at !== null))) return undefined;
   const text = await files.read(row.source ?? '');
   if (text === undefined) {
@@ -33,6 +38,8 @@ export async function missedBy(parts: PlanParts & { log: Log }, id: string): Pro
     return undefined;
   }
   const source = sourceOf(text);
-  const planned = await planFor(parts, device, { source, secrets: await readCredentials(userDir), ring: 0 });
+  const bundle = await activeBundle(parts, id, Number.MAX_SAFE_INTEGER);
+  const before = (bundle?.content.flows as FlowElement[] | null | undefined) ?? undefined;
+  const planned = await planFor(parts, device, { source, secrets: await readCredentials(userDir), ring: 0, before });
   return contentHash(planned.content) === deviceFlow(device).desired_revision ? undefined : { row, source, planned };
 }

@@ -38,7 +38,7 @@ export interface PlanParts {
  * what sealing throws.
  */
 export async function planDeployment(
-  parts: PlanParts,
+  parts: PlanParts & { runsNow: (device: string) => Promise<readonly FlowElement[] | undefined> },
   body: DeploymentCreate,
 ): Promise<{ planned: Planned[]; source: Source }> {
   const { devices, secrets, source } = await gather(parts, body);
@@ -48,28 +48,40 @@ export async function planDeployment(
       field: 'target',
     });
   const rings = ringsOf(meant, body.rings);
+  // Asked all at once: each may take its time.
+  const before = await Promise.all(meant.map(({ id }) => parts.runsNow(id)));
   const planned: Planned[] = [];
-  for (const device of meant)
-    planned.push(await planFor(parts, device, { source, secrets, ring: rings.get(device.id) ?? 0 }));
+  for (const [at, device] of meant.entries())
+    planned.push(
+      await planFor(parts, device, { source, secrets, ring: rings.get(device.id) ?? 0, before: before[at] }),
+    );
   return { planned, source };
+}
+
+/** What the plan for one device is made of. */
+export interface ForDevice {
+  source: Source;
+  secrets: Record<string, unknown>;
+  ring: number;
+  /** what it runs now; undefined: not known */
+  before: readonly FlowElement[] | undefined;
 }
 
 /** What one device gets of a source. Throws `flow.invalid` and what sealing throws. */
 export async function planFor(
   parts: PlanParts,
   device: DeviceRow,
-  { source, secrets, ring }: { source: Source; secrets: Record<string, unknown>; ring: number },
+  { source, secrets, ring, before }: ForDevice,
 ): Promise<Planned> {
   const elements = flowsFor(source.flows, device);
   checkFlows(elements, device.id, typesOf(device));
   const credentials = credentialsOf(elements, secrets);
-  const before = await activeBundle(parts, device.id, Number.MAX_SAFE_INTEGER);
   return {
     device: device.id,
     ring,
     content: contentOf(elements, source.env, credentials, parts.secret),
     credentials: sealCredentials(device.id, credentials, sealingKeyOf(device)),
-    diff: diffOf((before?.content.flows as FlowElement[] | null | undefined) ?? null, elements),
+    diff: diffOf(before, elements),
   };
 }
 
@@ -80,7 +92,7 @@ export async function planRollback(parts: PlanParts, targets: readonly TargetRow
     const now = await bundleIn(parts.files, sha256);
     const before = await activeBundle(parts, device, generation);
     const content = before?.content ?? { flows: null, env: {}, nodes: [], credentials_digest: null };
-    const diff = diffOf((now?.content.flows as FlowElement[] | null) ?? null, content.flows as FlowElement[] | null);
+    const diff = diffOf((now?.content.flows as FlowElement[] | null) ?? [], content.flows as FlowElement[] | null);
     planned.push({ device, ring: 0, content, credentials: before?.credentials ?? null, diff });
   }
   return planned;

@@ -2,11 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { cpuSeconds } from '../../../bench/cpu.ts';
 import { FrameLoad } from '../../../bench/frame-load.ts';
+import type { DeviceRecord, Page } from '../../../runtime/contracts/api.ts';
 import type { ServerUnderTest } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
 import { realPictures } from '../pictures.ts';
 import { type Claim, claim, quantile } from './claims.ts';
-import type { Gathering, Return } from './crowd-clients.ts';
+import type { CrowdDevice, Gathering, Return, Returned } from './crowd-clients.ts';
 
 const SENDERS = 16;
 const PER_SECOND = 40;
@@ -16,9 +19,17 @@ const AT_ONCE = 8;
 const ALL_BACK_MS = 30_000;
 const CONNECT_MS = 2000;
 
+/** CPU that something used up, ms, by who. */
+interface Used {
+  server: number;
+  postgres: number;
+  /** the crowd, and who sends the frames */
+  load: number;
+}
+
 /**
  * So many devices lose their connections at the same moment and come back, a few times; meanwhile frames of others are sent at a fixed rate, and
- * beforehand too, with everybody connected.
+ * beforehand too, with everybody connected. What a return costs is the difference of the two, with the same frames in both.
  */
 export async function crowd(
   server: ServerUnderTest,
@@ -37,9 +48,12 @@ export async function crowd(
     connections: SENDERS,
   });
   const child = fork(join(import.meta.dirname, 'crowd-clients.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const answer = async () => ((await once(child, 'message')) as [Return[]])[0];
+  const answer = async () => ((await once(child, 'message')) as [Returned])[0];
+  const used = (): Used => usedBy(server.program.pid, child.pid ?? 0);
   const returns: Return[] = [];
   const p99 = { before: [] as number[], during: [] as number[] };
+  const costs: Used[] = [];
+  const onlineMs: number[] = [];
   try {
     child.send({ port, site, seed, devices } satisfies Gathering);
     await answer();
@@ -47,16 +61,27 @@ export async function crowd(
     // The first frames of a server are slow for reasons of their own.
     await load.closed(500, SENDERS);
     for (let round = 0; round < rounds; round += 1) {
+      const quiet = used();
       p99.before.push(quantile(await load.open(PER_SECOND, SECONDS), 0.99));
+      const begin = used();
       const back = answer();
       const during = load.open(PER_SECOND, SECONDS);
       await pause(500);
+      const dropped = performance.now();
       child.send('drop');
-      returns.push(...(await back));
+      returns.push(...(await back).returns);
       p99.during.push(quantile(await during, 0.99));
+      const cost = less(less(used(), begin), less(begin, quiet));
+      costs.push(cost);
+      await until(
+        'all are online for the server',
+        async () => (await online(server)) >= count || (await pause(500, false)),
+        120_000,
+      );
+      onlineMs.push(performance.now() - dropped);
       const worst = Math.max(...returns.slice(-count).map(({ backMs }) => backMs));
       say(
-        `return ${round + 1}: all back after ${Math.round(worst)} ms; ingest p99 ${ms(p99.before.at(-1))} → ${ms(p99.during.at(-1))}`,
+        `return ${round + 1}: all back after ${Math.round(worst)} ms; ingest p99 ${ms(p99.before.at(-1))} → ${ms(p99.during.at(-1))}; CPU each ${shares(cost, count)}`,
       );
     }
   } finally {
@@ -70,11 +95,12 @@ export async function crowd(
     p99.during.map((during, at) => during / (p99.before[at] ?? Number.NaN)),
     0.5,
   );
+  const middle = costs.toSorted((one, other) => one.server - other.server)[Math.floor(costs.length / 2)];
   const against = (isBroken: boolean, why: string) => (isBroken ? [why] : []);
   return [
     claim(
       `${count} MQTT clients come back at once: all within 30 s`,
-      `${returns.length} returns in ${rounds} rounds, the last one ${ms(last)} after the drop, ${refused} attempts refused`,
+      `${returns.length} returns in ${rounds} rounds, the last one ${ms(last)} after the drop, ${refused} attempts refused; all online in the register within ${ms(Math.max(...onlineMs))}; CPU of a return: ${middle ? shares(middle, count) : '-'}`,
       against(!(last <= ALL_BACK_MS) || returns.length < count * rounds, 'not all were back in time'),
     ),
     claim(
@@ -90,14 +116,48 @@ export async function crowd(
   ];
 }
 
-async function register(server: ServerUnderTest, name: string, count: number): Promise<{ id: string; key: string }[]> {
-  const made: { id: string; key: string }[] = [];
+/** PostgreSQL is a child of this process, as the server and the crowd are: what is left of the whole is its. */
+function usedBy(server: number, crowdClients: number): Used {
+  const own = process.cpuUsage();
+  const self = (own.user + own.system) / 1000;
+  const [all, byServer, byCrowd] = [process.pid, server, crowdClients].map((pid) => cpuSeconds(pid) * 1000);
+  const [whole = 0, theServer = 0, clients = 0] = [all, byServer, byCrowd];
+  return { server: theServer, load: self + clients, postgres: whole - theServer - clients - self };
+}
+
+function less(one: Used, other: Used): Used {
+  return {
+    server: one.server - other.server,
+    postgres: one.postgres - other.postgres,
+    load: one.load - other.load,
+  };
+}
+
+function shares(used: Used, count: number): string {
+  const each = (value: number) => `${Math.round((value * 1000) / count)} µs`;
+  return `server ${each(used.server)}, PostgreSQL ${each(used.postgres)}, who makes the load ${each(used.load)}`;
+}
+
+/** How many of the crowd the register has online. */
+async function online(server: ServerUnderTest): Promise<number> {
+  let found = 0;
+  for (let cursor = ''; ; ) {
+    const page = await server.api.get<Page<DeviceRecord>>(`/devices?limit=200${cursor}`);
+    found += page.items.filter(({ id, state }) => id.startsWith('crowd-') && state === 'online').length;
+    if (page.next === null) return found;
+    cursor = `&cursor=${encodeURIComponent(page.next)}`;
+  }
+}
+
+async function register(server: ServerUnderTest, name: string, count: number): Promise<CrowdDevice[]> {
+  const made: CrowdDevice[] = [];
   let next = 0;
   const worker = async () => {
     while (next < count) {
       const id = `${name}-${next}`;
       next += 1;
-      made.push({ id, key: (await server.device(id)).api_key });
+      const { api_key: key, cameras } = await server.device(id);
+      made.push({ id, key, camera: cameras[0] ?? id });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -22,8 +22,8 @@ export interface OutageParts {
   /** MQTT between device and server */
   mqtt: Wire;
   capture: Flows;
-  /** how long broker and server are away, ms of real time */
-  awayMs: number;
+  /** how long the broker is away, and then the server, ms of real time: nothing here compresses it */
+  awayMs: { broker: number; server: number };
   say: (line: string) => void;
 }
 
@@ -56,7 +56,9 @@ export async function outages(parts: OutageParts): Promise<Claim[]> {
 }
 
 /** Frames go on by HTTP; a deployment waits and arrives with the broker. */
-async function brokerAway({ server, device, mqtt, capture, awayMs }: OutageParts): Promise<Claim> {
+async function brokerAway(parts: OutageParts): Promise<Claim> {
+  const { server, device, mqtt, capture } = parts;
+  const awayMs = parts.awayMs.broker;
   const broken: string[] = [];
   await mqtt.cut('refused');
   const from = Date.now();
@@ -84,7 +86,7 @@ async function brokerAway({ server, device, mqtt, capture, awayMs }: OutageParts
 }
 
 /** Frames wait on the device; the server comes back on the same data. */
-async function serverAway({ server, device, awayMs }: OutageParts): Promise<Claim> {
+async function serverAway({ server, device, awayMs: { server: awayMs } }: OutageParts): Promise<Claim> {
   const broken: string[] = [];
   const pids = [device.edge.program.pid, await device.edge.child()];
   const before = await server.api.lastSeq(device.id);

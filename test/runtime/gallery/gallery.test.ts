@@ -36,7 +36,7 @@ describeOnBothDatabases('the gallery', (database) => {
   let request: Request;
   let full: boolean;
   let broken: AppError | undefined;
-  let presence: { state: string; changed: (device: string) => void };
+  let presence: { state: string; changed: (device: string, isThere: boolean) => void };
   let words: DeviceWords;
   const open: Gallery[] = [];
 
@@ -76,13 +76,14 @@ describeOnBothDatabases('the gallery', (database) => {
         },
       },
       fleet: {
-        cameras: async () => ['gate', 'pi-cam'].map(record),
+        cameras: async (device?: string) =>
+          ['gate', 'pi-cam'].map(record).filter((one) => device === undefined || one.device === device),
         camera: async (id: string) => {
           if (['gate', 'porch', 'pi-cam'].includes(id)) return record(id);
           throw new AppError('camera.not_found', `There is no camera "${id}".`);
         },
         device: async () => ({ state: presence.state, disabled: false }),
-        onPresence(listener: (device: string) => void) {
+        onPresence(listener: (device: string, isThere: boolean) => void) {
           presence.changed = listener;
           return () => undefined;
         },
@@ -462,18 +463,18 @@ describeOnBothDatabases('the gallery', (database) => {
     request = async () => ({ settings: { exposure: 3, ranges: {}, available_resolutions: [] } });
     const info = (...cameras: string[]) =>
       words.say({ device: 'pi', kind: 'info', at: clock.now(), info: { cameras: cameras.map((id) => ({ id })) } });
-    presence.changed('pi');
+    presence.changed('pi', presence.state !== 'offline');
     info();
     assert.equal((await gallery.settings('gate')).exposure, 100, 'time passes');
     assert.deepEqual(asked, []);
     info('pi-cam');
     await until('it is asked', () => asked.length === 1);
     assert.equal((await gallery.settings('pi-cam')).exposure, 3);
-    presence.changed('pi');
+    presence.changed('pi', presence.state !== 'offline');
     assert.equal((await gallery.settings('pi-cam')).exposure, 3);
     assert.equal(asked.length, 1, 'another word of one that is there changes nothing');
     presence.state = 'offline';
-    presence.changed('pi');
+    presence.changed('pi', presence.state !== 'offline');
     await until('what was known is forgotten', async () => {
       await gallery.settings('pi-cam');
       return asked.length === 2;

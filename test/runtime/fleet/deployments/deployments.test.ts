@@ -156,7 +156,7 @@ describeOnBothDatabases('deployments', (database) => {
       assert.deepEqual(JSON.parse(openSealed(box, bundle.credentials)), { n2: { token: 'abc' } });
     }
     assert.equal((await fetched('pi-2')).manifest.revision, (await fetched('pi-3')).manifest.revision);
-    assert.deepEqual(made.devices[1]?.diff, { added: ['Capture', 'Gate'], changed: [], removed: [] });
+    assert.deepEqual(made.devices[1]?.diff, { added: ['Capture', 'Gate'], changed: [], removed: [], first: true });
     await assert.rejects(deployments.bundlePart('pi-1', last('pi-2').sha256, 0, 10), { code: 'bundle.gone' });
     assert.equal((await stat(join(folder, 'signing-key.json'))).mode & 0o777, 0o600);
     assert.equal((await fleet.servedConfig('pi-1')).signing?.current.key_id, last('pi-1').key_id);

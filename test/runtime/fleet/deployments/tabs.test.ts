@@ -63,7 +63,7 @@ describe('where a tab runs', () => {
     const after = [tab(), { id: 'n', type: 'comment', z: 't', name: 'new' }, { id: 'v', type: 'tab', label: 'V' }];
     assert.deepEqual(diffOf(before, after), { added: ['V'], changed: ['T'], removed: ['U'] });
     assert.deepEqual(diffOf(before, before), { added: [], changed: [], removed: [] });
-    assert.deepEqual(diffOf(null, [tab()]).added, ['T']);
+    assert.deepEqual(diffOf(undefined, [tab()]), { added: ['T'], changed: [], removed: [], first: true });
   });
 });
 
