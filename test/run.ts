@@ -14,7 +14,7 @@ const AT_ONCE = Math.min(2, availableParallelism());
 /** Groups that wait for cameras, encoders and timers two thirds of their time: two of them count as one. */
 const WAITING = new Set(['cameras and pushes', 'viewers']);
 /** With more failed files than this it is no longer a busy machine, and none is played again. */
-const AGAIN_AT_MOST = 6;
+const AGAIN_AT_MOST = 10;
 
 /**
  * The suite in groups, in the order in which they begin; a file belongs to the first group whose words its path begins with, and the
