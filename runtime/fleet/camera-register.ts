@@ -146,10 +146,11 @@ export class CameraRegister {
   async announce(device: string, cameras: DeviceInfoMessage['cameras']): Promise<void> {
     if (cameras.length === 0) return;
     let added = false;
-    const ids = cameras.map(({ id }) => id).filter((id) => isId(id) && !this.#context.reservedCameraIds.has(id));
+    const ids = cameras.map(({ id }) => id).filter(isId);
     const known = await findCameraDrivers(this.#context.db, ids);
     for (const camera of cameras) {
-      const possible = ids.includes(camera.id);
+      const possible = ids.includes(camera.id) && !this.#context.reservedCameraIds.has(camera.id);
+      // One that has had such an id since before it was taken keeps it.
       const { device_id: owner, driver } = known.get(camera.id) ?? {};
       if (owner === device) {
         if (driver !== camera.driver) await updateCameraDriver(this.#context.db, camera.id, camera.driver);

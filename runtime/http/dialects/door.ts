@@ -5,6 +5,7 @@ import type { User } from '../../contracts/users.ts';
 import { strangerOf, withoutCallback } from '../../lib/openness.ts';
 import { checkStorable } from '../../lib/storable.ts';
 import { hasBody } from '../ingest/read-body.ts';
+import { tellingAddress } from '../trusted-proxies.ts';
 
 const BODY_LIMIT = '64kb';
 /** Devices show their key there, which the API behind it checks. */
@@ -50,7 +51,7 @@ export function dialectDoor({ isOpen, authenticate, remember }: DialectDoorOptio
       const hasKey = (req.get('X-Device-Key') ?? req.get('X-API-Key')) !== undefined;
       if (isLogin || (hasKey && error.code === 'auth.missing' && DEVICE_PATH.test(req.path))) return undefined;
       // A wrong credential is told, also where none is needed.
-      if (error.code === 'auth.missing' && isOpen(dialect, req.ip ?? '')) return strangerOf(dialect);
+      if (error.code === 'auth.missing' && isOpen(dialect, tellingAddress(req) ?? '')) return strangerOf(dialect);
       throw error;
     }
   }

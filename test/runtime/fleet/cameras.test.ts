@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RESERVED_IDS } from '../../../runtime/contracts/reserved-ids.ts';
 import type { Db } from '../../../runtime/db/db.ts';
 import { withAccess } from '../../../runtime/fleet/camera-access.ts';
 import { splitSecret } from '../../../runtime/media/drivers/service-call.ts';
@@ -223,5 +226,17 @@ describeOnBothDatabases('cameras', (database) => {
       await fleet.noteInfo('pi-1', birth('pi-1-cam'));
       assert.deepEqual((await fleet.deviceOfKey(key))?.cameras, ['pi-1-cam']);
     });
+  });
+});
+
+describe('ids that no camera may have', () => {
+  it('are the first parts of every address of the console, too', async () => {
+    const router = await readFile(join(import.meta.dirname, '../../../runtime/console/router.ts'), 'utf8');
+    const places = [...router.matchAll(/path: '\/([a-z]+)/g)].map(([, place = '']) => place);
+    assert.ok(places.length > 8);
+    assert.deepEqual(
+      places.filter((place) => !RESERVED_IDS.has(place)),
+      [],
+    );
   });
 });

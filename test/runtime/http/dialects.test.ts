@@ -88,6 +88,27 @@ describe('the door of the dialects', () => {
     assert.equal(isPrivateAddress('127.0.0.1'), true);
   });
 
+  it('does not take whoever came through an unknown proxy for a neighbour, only because the proxy is one', async () => {
+    const { call } = await door(['mediamtx@lan']);
+    assert.equal((await call('GET', '/v3/paths/list')).status, 200);
+    for (const headers of [
+      { 'X-Forwarded-For': '8.8.8.8' },
+      { Forwarded: 'for=192.168.1.4' },
+      { 'X-Real-IP': '10.0.0.1' },
+    ] as Record<string, string>[])
+      assert.equal((await call('GET', '/v3/paths/list', { headers })).status, 401, JSON.stringify(headers));
+    const caller = new InProcess();
+    const told = await openDoor({
+      dialects: { open: ['mediamtx@lan'], caller },
+      flows: { node: echo(caller) },
+      trustProxy: 'loopback',
+    });
+    doors.push(told);
+    const from = async (address: string) =>
+      (await told.call('GET', '/v3/paths/list', { headers: { 'X-Forwarded-For': address } })).status;
+    assert.deepEqual([await from('192.168.1.9'), await from('8.8.8.8')], [200, 401]);
+  });
+
   it('reads bodies before the flow does, and refuses what cannot be read in the words of the system', async () => {
     const { call } = await door(['compucyto', 'uuplastination']);
     const post = (path: string, body: string, type = 'application/json') =>
