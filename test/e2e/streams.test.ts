@@ -168,13 +168,25 @@ describe('streams in the console', function () {
     await says(gate, 'Off');
     await gate.getByRole('button', { name: 'Start' }).click();
     await says(gate, 'Live');
-    await gate.getByRole('button', { name: 'Delete gate-rtmp' }).click();
+    await until('it is on the air again', () => publishing.pushes.status('gate-rtmp').state === 'live', 30_000);
+    const before = publishing.pushes.status('gate-rtmp').pid;
+    await gate.getByRole('button', { name: 'Change gate-rtmp' }).click();
+    const form = page.getByRole('dialog');
+    assert.equal(await form.getByLabel('Address').inputValue(), '', 'what may hold a key is not shown');
+    assert.equal(await form.getByRole('button', { name: 'Save' }).isDisabled(), true, 'nothing has changed yet');
+    await form.getByLabel('Name').fill('club');
+    await assertAccessible(page, 'a stream that is changed');
+    await screenshot(page, 'streams-change');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await says(row('club'), 'Live');
+    assert.equal(publishing.pushes.status('club').pid, before, 'nobody was taken off the air');
+    await row('club').getByRole('button', { name: 'Delete club' }).click();
     const dialog = page.getByRole('dialog');
     const remove = dialog.getByRole('button', { name: 'Delete' });
     assert.equal(await remove.isDisabled(), true, 'what cannot be undone asks for the name');
-    await dialog.getByLabel('Type gate-rtmp to delete it').fill('gate-rtmp');
+    await dialog.getByLabel('Type club to delete it').fill('club');
     await remove.click();
-    await gate.waitFor({ state: 'detached' });
+    await row('club').waitFor({ state: 'detached' });
     assert.deepEqual(
       publishing.pushes.list().map(({ name }) => name),
       ['deaf'],

@@ -97,7 +97,7 @@ export const streamStrings = {
     soundHint: 'YouTube and some others take no stream without a sound track.',
     insecure: 'Take a certificate that nobody vouches for',
     name: 'Name',
-    nameHint: 'Small letters, digits, - and _; made up if you leave it empty. It stays.',
+    nameHint: 'Small letters, digits, - and _; made up if you leave it empty.',
     started: 'Start at once',
     room: 'Room',
     roomHint: "Empty: the camera's own.",
