@@ -263,7 +263,12 @@ describe('WHEP over HTTP', () => {
     assert.ok(session.bytes > 100);
     assert.ok(!text.includes(address.split('/').at(-1) ?? '?'), 'the secret is not in the list');
     const graph = await call('GET', '/api/v1/graph', { token });
-    const [camera] = graph.json.items;
+    assert.deepEqual(
+      graph.json.items.map((one: { camera: string }) => one.camera),
+      ['door', 'gate'],
+      'by name',
+    );
+    const camera = graph.json.items[1];
     assert.deepEqual(
       [camera.camera, camera.source.state, camera.hub.readers, camera.viewers[0].id],
       ['gate', 'live', 1, session.id],
