@@ -26,6 +26,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // livekit-client alone is larger than the default of 500, and is loaded only where somebody watches by LiveKit.
+    chunkSizeWarningLimit: 600,
     rolldownOptions: {
       // The player and the editor's sidebar are files of their own, with names that pages elsewhere can know.
       input: {
