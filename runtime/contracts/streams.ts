@@ -77,6 +77,8 @@ export interface StreamStatus {
   /** last measured over about 5 s */
   fps: number;
   bitsPerSecond: number;
+  /** bytes that came from the source so far */
+  bytes?: number;
   /** ms since the last unit; undefined before the first */
   ageMs?: number;
   restarts: number;

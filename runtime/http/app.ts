@@ -38,6 +38,7 @@ import { type HealthCheck, healthRoutes } from './health.ts';
 import { IdempotencyCache } from './idempotency.ts';
 import type { IngestDoor } from './ingest/ingest.ts';
 import { type LiveParts, liveRoutes } from './live/live.ts';
+import { mediamtxMetrics } from './mediamtx-metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
 import { requestId } from './request-id.ts';
@@ -157,12 +158,20 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   app.use('/api/v1', deviceBundles(parts));
   app.use(requestId);
   app.use(healthRoutes({ checks, version, clock, state: operations.state }));
-  app.use(scrapeRoutes({ ...operations, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
 
   const { basePath } = parts;
   const watchers = parts.live?.watchers ?? new Watchers(clock);
   const others = parts.live?.sessions.filter((source) => source !== watchers) ?? [];
   const live = parts.live && { ...parts.live, sessions: [...others, watchers] };
+  const mediamtx =
+    live &&
+    (() =>
+      mediamtxMetrics(
+        live.streams.list(),
+        live.sessions.flatMap((one) => one.sessions()),
+      ));
+  const { metrics } = operations;
+  app.use(scrapeRoutes({ metrics, mediamtx, accounts: parts.accounts, authenticate, log: parts.log.child('metrics') }));
   // Who may not see a camera any longer stops seeing it.
   parts.accounts.people.onRights(({ name, sees }) => {
     for (const source of live?.sessions ?? []) {

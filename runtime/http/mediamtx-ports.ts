@@ -6,15 +6,18 @@ import { HttpServer } from './server.ts';
 
 const CAMERA = '[a-z0-9][a-z0-9_-]{0,62}';
 
-/** What answers at each of MediaMTX' ports: a path that is listed goes to the same handlers as at our own port, any other is a 404. */
-export const MEDIAMTX_PORTS: readonly { port: number; paths: readonly RegExp[] }[] = [
+/**
+ * What answers at each of MediaMTX' ports: a path that is listed goes to the same handlers as at our own port, `as` another one where
+ * that is given; any other is a 404.
+ */
+export const MEDIAMTX_PORTS: readonly { port: number; paths: readonly RegExp[]; as?: string }[] = [
   { port: 8889, paths: [new RegExp(`^/${CAMERA}/whep(/[A-Za-z0-9_-]{1,128})?/?$`)] },
   {
     port: 8888,
     paths: [new RegExp(`^(/hls)?/${CAMERA}/((index|live)\\.m3u8|(init|seg|part)-[0-9a-f]+-\\d+\\.mp4)$`)],
   },
   { port: 9997, paths: [/^\/v3\//] },
-  { port: 9998, paths: [/^\/metrics$/] },
+  { port: 9998, paths: [/^\/metrics$/], as: '/metrics?names=mediamtx' },
 ];
 
 export interface MediamtxPortsParts {
@@ -27,9 +30,13 @@ export interface MediamtxPortsParts {
 
 /** Listeners at the ports of MediaMTX (MEDIAMTX_PORTS), for players and programs that were set up for that. */
 export function createMediamtxPorts({ host, tls, app, ports = MEDIAMTX_PORTS }: MediamtxPortsParts): Part {
-  const servers = ports.map(({ port, paths }) => {
+  const servers = ports.map(({ port, paths, as }) => {
     const server = new HttpServer({ host, port, tls, setting: 'MEDIAMTX_PORTS' });
-    server.serve((req, res) => (isListed(req, paths) ? app(req, res) : refuse(res)));
+    server.serve((req, res) => {
+      if (!isListed(req, paths)) return refuse(res);
+      if (as !== undefined) req.url = as;
+      app(req, res);
+    });
     return server;
   });
   return {

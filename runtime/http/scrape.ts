@@ -9,6 +9,8 @@ import type { MetricsRegistry } from './metrics.ts';
 export interface ScrapeParts {
   metrics: Pick<MetricsRegistry, 'text' | 'contentType'>;
   accounts: Pick<Accounts, 'checkBasic'>;
+  /** the same of streams and viewers as MediaMTX names it, for `?names=mediamtx`; none where there is no live picture */
+  mediamtx?: (() => string) | undefined;
   authenticate: (req: Request) => Promise<User>;
   log: Log;
 }
@@ -17,12 +19,13 @@ export interface ScrapeParts {
  * `/metrics` for Prometheus: open to programs on this machine, else for any user, by Bearer token or by name and password or app password (Basic).
  * What came through a proxy on this machine is not from this machine.
  */
-export function scrapeRoutes({ metrics, accounts, authenticate, log }: ScrapeParts): RequestHandler {
+export function scrapeRoutes({ metrics, mediamtx, accounts, authenticate, log }: ScrapeParts): RequestHandler {
   const router = Router();
   router.get('/metrics', async (req, res) => {
     try {
       if (!isFromHere(req)) await admit(req, accounts, authenticate);
-      const text = await metrics.text();
+      const more = req.query.names === 'mediamtx' ? mediamtx?.() : undefined;
+      const text = `${await metrics.text()}${more ?? ''}`;
       res.set({ 'Content-Type': metrics.contentType, 'Cache-Control': 'no-store' }).end(text);
     } catch (thrown) {
       const error = toAppError(thrown);

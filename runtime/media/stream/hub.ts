@@ -46,6 +46,7 @@ export class StreamHub {
   readonly #gop: GopCache;
   readonly #shaper: UnitShaper;
   readonly #rate = new RateMeter();
+  #bytes = 0;
   readonly #seats = new Set<ReaderSeat>();
   #source: StreamSource;
   #keepers = 0;
@@ -131,6 +132,7 @@ export class StreamHub {
       ...(reason !== undefined && { reason }),
       readers: this.#seats.size,
       ...(this.#state === 'live' ? this.#rate.read(nowMs) : { fps: 0, bitsPerSecond: 0 }),
+      bytes: this.#bytes,
       ...(this.#lastMs !== undefined && { ageMs: Math.round(nowMs - this.#lastMs) }),
       restarts: this.#restarts,
       discarded,
@@ -265,6 +267,7 @@ export class StreamHub {
     this.#state = 'live';
     this.#reason = undefined;
     this.#lastMs = unit.arrivedMs;
+    this.#bytes += unit.annexB.length;
     this.#rate.add(unit.annexB.length, unit.arrivedMs);
     this.#gop.add(unit);
     // A copy: who subscribes or leaves in a call must not change who is called now.
@@ -274,6 +277,7 @@ export class StreamHub {
   #audio(unit: AudioUnit): void {
     const format = this.#shaper.format;
     if (!format) return;
+    this.#bytes += unit.data.length;
     for (const seat of [...this.#seats]) if (seat.isSeated) seat.audio(unit, format);
   }
 

@@ -31,10 +31,10 @@ describe("MediaMTX' ports", () => {
       [8888, '/gate/index.m3u8?token=x'],
       [8888, '/gate/part-00ff-12.mp4'],
       [9997, '/v3/paths/list'],
-      [9998, '/metrics'],
     ] as const) {
       assert.equal(await ask(port, path), `200 app ${path}`);
     }
+    assert.equal(await ask(9998, '/metrics'), '200 app /metrics?names=mediamtx');
   });
 
   it('show nothing else of the server', async () => {
