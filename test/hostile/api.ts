@@ -234,6 +234,7 @@ function mayBe(name: string, value: unknown): boolean {
   if (['keep', 'reviewed', 'disabled', 'dry_run', 'signed', 'end_old'].includes(name) && value === true) return true;
   if ((name === 'rois' || name === 'headers') && Array.isArray(value) && value.length === 0) return true;
   if (['key', 'description'].includes(name) && value === null) return true;
+  if (name === 'description' && value === '') return true;
   if (name === 'groups' && Array.isArray(value) && value.every((group) => typeof group === 'string')) return true;
   return (
     typeof value === 'number' &&

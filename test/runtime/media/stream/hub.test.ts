@@ -366,6 +366,7 @@ describe('a hub', () => {
       readers: 0,
       fps: 0,
       bitsPerSecond: 0,
+      bytes: 0,
       restarts: 0,
       discarded: 0,
     });
@@ -377,7 +378,8 @@ describe('a hub', () => {
       bits += (hub.recent.at(-1)?.annexB.length ?? 0) * 8;
       await clock.advance(100);
     }
-    const { state, fps, bitsPerSecond, ageMs, format } = hub.status();
+    const { state, fps, bitsPerSecond, bytes, ageMs, format } = hub.status();
+    assert.equal(bytes, bits / 8);
     assert.deepEqual(
       { state, ageMs, format },
       {
