@@ -3,6 +3,8 @@ import { type Ask, Refusal, type Reply, type Tools } from './operation.ts';
 /** Playlists are asked for again and again; pieces never change under a name (S0.28). */
 const PLAYLIST_CACHE = 'no-cache';
 const PIECE_CACHE = 'private, max-age=7200';
+/** How long a file of a preview may be kept, by its name. */
+export const cacheOf = (file: string) => (file.endsWith('.m3u8') ? PLAYLIST_CACHE : PIECE_CACHE);
 /** Names without a way out of the folder; `master.m3u8` is A's first playlist, `index.m3u8` B's. */
 const SAFE = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 
@@ -37,7 +39,7 @@ export async function hlsFile(
     body,
     headers: {
       'Content-Type': String(headers['content-type'] ?? (isPlaylist ? 'application/vnd.apple.mpegurl' : 'video/mp4')),
-      'Cache-Control': options.cache ?? (isPlaylist ? PLAYLIST_CACHE : PIECE_CACHE),
+      'Cache-Control': options.cache ?? cacheOf(file),
     },
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ImageRow } from './image.ts';
 import {
+  type Ask,
   type CameraRow,
   invalid,
   leftOut,
@@ -13,29 +14,13 @@ import {
   textIn,
 } from './operation.ts';
 import { imageMetadata } from './relab-metadata.ts';
-import { anyStreamOf, cameraOf, endPreview, relabPreview } from './relab-preview.ts';
+import { anyStreamOf, cameraOf, endPreview, type RemoteStreamRow, relabPreview, remoteView } from './relab-preview.ts';
 import { relabRecording } from './relab-recording.ts';
+import { fromCamera } from './relab-refusals.ts';
 
-/** What our codes are on the platform: a camera away is 503, its key 401 or 403, an answer that is none 424 (§2.1). */
-const STATUS: Record<string, number> = {
-  'camera.key_missing': 401,
-  'camera.key_refused': 403,
-  'camera.bad_answer': 424,
-  'camera.busy': 409,
-};
 /** Letter first, then letters, digits, `-` and `.` (S0.25). */
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9.-]{0,99}$/;
 const MOST_HEADER_BYTES = 3500;
-
-/** Has refusals of the camera say what they say on the platform. */
-async function fromCamera<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(STATUS[error.code] ?? error.status, error.code, error.message);
-  }
-}
 
 /** Its address is write-only, since the key is in it. */
 function cameraRead(camera: CameraRow) {
@@ -49,7 +34,7 @@ interface StatusRow {
   connected: boolean;
   last_frame: string | null;
   code: string | null;
-  remote: { mode: 'photo' | 'video' | null; stream: object | null } | null;
+  remote: { mode: 'photo' | 'video' | null; stream: RemoteStreamRow | null; last_seen: string | null } | null;
 }
 
 /** What our codes are as the platform's `connection`. */
@@ -67,15 +52,16 @@ async function statusOf({ id }: CameraRow, tools: Tools, options: { refresh?: bo
     `/cameras/${encodeURIComponent(id)}/status${search}`,
   )) as StatusRow;
   const trouble = code === null ? 'offline' : (CONNECTIONS[code] ?? 'error');
-  if (!connected) return { connection: trouble, last_seen_at: last_frame, details: null };
-  const stream = (await anyStreamOf(id, tools, options.origin)) ?? streamIn(remote?.stream ?? null);
+  const last_seen_at = laterOf(last_frame, remote?.last_seen ?? null);
+  if (!connected) return { connection: trouble, last_seen_at, details: null };
+  const stream =
+    (await anyStreamOf(id, tools, options.origin)) ?? remoteView(id, remote?.stream ?? null, options.origin);
   const current_mode = stream ? 'video' : remote ? remote.mode : 'photo';
-  return { connection: 'online', last_seen_at: last_frame, details: { current_mode, stream } };
+  return { connection: 'online', last_seen_at, details: { current_mode, stream } };
 }
 
-/** A stream that the Pi was told by somebody else to send. */
-function streamIn(told: object | null): object | null {
-  return told && { provider: null, ...told, youtube_config: null };
+function laterOf(one: string | null, other: string | null): string | null {
+  return one !== null && other !== null && Date.parse(one) > Date.parse(other) ? one : (other ?? one);
 }
 
 /** The address as a driver's URL; keys and headers go beside it. */
@@ -138,7 +124,8 @@ const regenerateKey: Operation = async ({ params }, { api }) => {
   return { status: 201, body: { ...cameraRead(camera), api_key: key, auth_headers } };
 };
 
-const list: Operation = async ({ query }, tools) => {
+const list: Operation = async (ask, tools) => {
+  const { query } = ask;
   const items = await tools.cameras();
   const has = (text: string | null | undefined, wanted: string | undefined) =>
     wanted === undefined || (text ?? '').toLowerCase().includes(wanted.toLowerCase());
@@ -148,17 +135,17 @@ const list: Operation = async ({ query }, tools) => {
       has(description, query.description) &&
       (has(name, query.search) || has(description, query.search)),
   );
-  return { status: 200, body: await Promise.all(shown.map((camera) => withMore(camera, query, tools))) };
+  return { status: 200, body: await Promise.all(shown.map((camera) => withMore(camera, ask, tools))) };
 };
 
-const get: Operation = async ({ params, query }, tools) => {
-  return { status: 200, body: await withMore(await cameraOf(params, tools), query, tools) };
+const get: Operation = async (ask, tools) => {
+  return { status: 200, body: await withMore(await cameraOf(ask.params, tools), ask, tools) };
 };
 
 /** The camera with `include_status` and B's `include_telemetry`; telemetry that cannot be had is null, and the list is there all the same. */
-async function withMore(camera: CameraRow, query: Readonly<Record<string, string | undefined>>, tools: Tools) {
+async function withMore(camera: CameraRow, { query, origin }: Pick<Ask, 'query' | 'origin'>, tools: Tools) {
   const [status, telemetry] = await Promise.all([
-    flagIn(query, 'include_status') ? statusOf(camera, tools) : undefined,
+    flagIn(query, 'include_status') ? statusOf(camera, tools, { origin }) : undefined,
     flagIn(query, 'include_telemetry') ? telemetryOf(camera, tools, false).catch(nullForNone) : undefined,
   ]);
   return {
@@ -197,7 +184,7 @@ const patch: Operation = async ({ params, body }, tools) => {
     ...(url !== undefined && { url: addressOf(url) }),
     ...(body.auth_headers !== undefined && body.auth_headers !== null && { headers: headersIn(body.auth_headers) }),
   };
-  if (Object.keys(change).length === 0) return get({ params, query: {} } as never, tools);
+  if (Object.keys(change).length === 0) return { status: 200, body: cameraRead(await cameraOf(params, tools)) };
   if (url !== undefined && !(await cameraOf(params, tools)).has_key) {
     const words = 'no key is kept for this camera, so it would be asked without one: regenerate its key first';
     throw invalid('url', words);
@@ -237,13 +224,13 @@ const image: Operation = async ({ params, body, origin }, { api }) => {
 };
 
 /** Wakes or rests the Pi; cameras without an API of their own wake when somebody looks, and that is all they need. */
-const mode: Operation = async ({ params, query, path }, tools) => {
+const mode: Operation = async ({ params, query, path, origin }, tools) => {
   const camera = await cameraOf(params, tools);
   const isClose = path.endsWith('/close');
   if (!isClose && query.mode !== undefined && !['photo', 'video'].includes(query.mode)) {
     throw invalid('mode', 'mode must be photo or video', 'query');
   }
-  const stream = await anyStreamOf(camera.id, tools);
+  const stream = await anyStreamOf(camera.id, tools, origin);
   if (isClose && stream) throw new Refusal(409, 'stream.active', 'Stream is active: stop it first');
   const wanted = isClose ? null : (query.mode ?? 'photo');
   const address = `/cameras/${encodeURIComponent(camera.id)}/mode`;
@@ -252,7 +239,10 @@ const mode: Operation = async ({ params, query, path }, tools) => {
     const { remote } = answer.body as StatusRow;
     return {
       status: 200,
-      body: { current_mode: remote?.mode ?? null, stream: stream ?? streamIn(remote?.stream ?? null) },
+      body: {
+        current_mode: remote?.mode ?? null,
+        stream: stream ?? remoteView(camera.id, remote?.stream ?? null, origin),
+      },
     };
   }
   const refusal = refusalOf(answer);
@@ -262,7 +252,7 @@ const mode: Operation = async ({ params, query, path }, tools) => {
 
 async function telemetryOf({ id }: CameraRow, tools: Tools, refresh: boolean): Promise<object> {
   const path = `/cameras/${encodeURIComponent(id)}/telemetry${refresh ? '?fresh=true' : ''}`;
-  const told = (await fromCamera(tools.api('GET', path))) as { preview_sessions: number };
+  const told = (await fromCamera(tools.api('GET', path)).catch(lackingAs503)) as { preview_sessions: number };
   const { live } = tools.host;
   const viewers = (['webrtc', 'hls', 'mjpeg'] as const).reduce(
     (sum, kind) => sum + (live?.status(id, kind).viewers ?? 0),
@@ -284,14 +274,17 @@ const telemetry: Operation = async ({ params, query }, tools) => {
 /** Key and addresses with which the Pi is reached past this server; a camera that has none is 503 there. */
 const localAccess: Operation = async ({ params }, tools) => {
   const { id } = await cameraOf(params, tools);
-  try {
-    const body = await fromCamera(tools.api('GET', `/cameras/${encodeURIComponent(id)}/local-access`));
-    return { status: 200, body, headers: { 'Cache-Control': 'no-store' } };
-  } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== 'camera.not_supported') throw error;
-    throw new Refusal(503, error.code, error.message);
-  }
+  const body = await fromCamera(tools.api('GET', `/cameras/${encodeURIComponent(id)}/local-access`)).catch(
+    lackingAs503,
+  );
+  return { status: 200, body, headers: { 'Cache-Control': 'no-store' } };
 };
+
+/** What a camera has not got is 503 there. */
+function lackingAs503(error: unknown): never {
+  if (!(error instanceof Refusal) || error.code !== 'camera.not_supported') throw error;
+  throw new Refusal(503, error.code, error.message);
+}
 
 /** The platform of seed 000 (§2.1), both of its dialects where they do not contradict each other. */
 export const relabPlatform: Record<string, Operation> = {

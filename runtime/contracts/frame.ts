@@ -56,6 +56,9 @@ export interface FrameInfo {
   jpegQuality: number;
 }
 
+/** What a camera said of a picture besides, in groups; the names are its own. */
+export type CameraWords = Record<string, Record<string, string | number | number[]>>;
+
 /** A picture as a camera gave it. */
 export interface Still {
   jpeg: Buffer;
@@ -68,4 +71,5 @@ export interface Still {
   /** ms, and a factor: with what it was taken, where the camera says so with the picture */
   exposure?: number | undefined;
   gain?: number | undefined;
+  told?: CameraWords | undefined;
 }

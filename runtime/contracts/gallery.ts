@@ -1,7 +1,13 @@
 import { type Static, Type } from 'typebox';
 import type { CameraSettingsChange } from './cameras.ts';
 import { CameraSettings } from './cameras.ts';
-import { type CameraTelemetry, type LocalAccess, REMOTE_MODES, type RemoteMode } from './remote-cameras.ts';
+import {
+  type CameraTelemetry,
+  type LocalAccess,
+  REMOTE_MODES,
+  type RemoteMode,
+  RemoteStream,
+} from './remote-cameras.ts';
 import { anything, nullable, pageOf, time } from './schema.ts';
 import type { Actor } from './services.ts';
 
@@ -231,14 +237,8 @@ export type CameraSettingsAnswer = Static<typeof CameraSettingsAnswer>;
 export const RemoteView = Type.Object(
   {
     mode: nullable(Type.Enum([...REMOTE_MODES])),
-    stream: nullable(
-      Type.Object({
-        mode: Type.String({ examples: ['youtube'] }),
-        url: nullable(Type.String()),
-        started_at: nullable(Type.String()),
-        metadata: anything(),
-      }),
-    ),
+    stream: nullable(RemoteStream),
+    last_seen: nullable(time(), { description: 'when it last answered' }),
     code: nullable(Type.String({ examples: ['camera.key_refused'] }), { description: 'why it does not say' }),
     reason: nullable(Type.String()),
   },
@@ -304,6 +304,12 @@ export interface GalleryService {
   telemetry(camera: string, isForced?: boolean): Promise<CameraTelemetry>;
   /** Throws `camera.not_supported` for a camera that has no way past this server. */
   localAccess(camera: string): Promise<LocalAccess>;
+  /** Has a camera with an API of its own show itself live; throws `camera.not_supported` for another, `camera.busy`. */
+  startPreview(camera: string): Promise<RemoteStream>;
+  /** Throws `stream.not_found` when it does not. */
+  stopPreview(camera: string): Promise<void>;
+  /** A playlist or piece of its own HLS; throws `stream.gone` for a name that it does not have. */
+  previewFile(camera: string, name: string, signal?: AbortSignal): Promise<Buffer>;
   images(query: GalleryQuery): Promise<GalleryList<ImageRecord>>;
   image(id: number): Promise<ImageRecord>;
   /** The picture's bytes; throws `image.not_found`. */

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { nullable, time } from './schema.ts';
+import { anything, nullable, time } from './schema.ts';
 
 /** What the machine of a camera says of itself, in the fields that seed 000's clients know; null: it does not say. */
 export const CameraTelemetry = Type.Object(
@@ -39,12 +39,20 @@ export interface RemoteStatus {
   stream: RemoteStream | null;
 }
 
-export interface RemoteStream {
-  mode: string;
-  url: string | null;
-  started_at: string | null;
-  metadata: Record<string, unknown>;
-}
+/** What it streams to. */
+export const RemoteStream = Type.Object(
+  {
+    mode: Type.String({ examples: ['youtube'] }),
+    url: nullable(Type.String()),
+    started_at: nullable(Type.String()),
+    metadata: anything(),
+  },
+  { title: 'RemoteStream' },
+);
+export type RemoteStream = Static<typeof RemoteStream>;
+
+/** Names in its playlists: below one folder, without a way out. */
+export const PREVIEW_NAME = '^(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)?[A-Za-z0-9_][A-Za-z0-9._-]*\\.(?:m3u8|ts|mp4|m4s)$';
 
 /**
  * What a camera that is a computer of its own does besides stills (`relab+http:`): it is asked, nothing runs here for it. Each answer
@@ -65,4 +73,10 @@ export interface RemoteCamera {
   youtube(): Promise<RemoteStream | undefined>;
   /** No error when there is none. */
   stopYoutube(): Promise<void>;
+  /** Has it show itself live; throws `camera.busy` while it streams something (in one version also this). */
+  startPreview(): Promise<RemoteStream>;
+  /** False when there was none to stop. */
+  stopPreview(): Promise<boolean>;
+  /** A playlist or piece of its HLS by the name in its playlists; undefined when it is not there. A playlist is waited for a little. */
+  previewFile(name: string, signal?: AbortSignal): Promise<Buffer | undefined>;
 }

@@ -1,5 +1,6 @@
 import type { CameraRecord } from '../contracts/api.ts';
 import { AppError, toAppError } from '../contracts/errors.ts';
+import type { CameraWords } from '../contracts/frame.ts';
 import { CAMERA_NOT_CONNECTED, CAMERA_UNAVAILABLE, type PictureMeta } from '../contracts/gallery.ts';
 import type { CameraHost, Clock, Log } from '../contracts/host.ts';
 import { SERVER_DEVICE } from '../contracts/ids.ts';
@@ -24,6 +25,8 @@ export interface CapturesOptions {
 export interface TakenPicture {
   jpeg: Buffer;
   meta: PictureMeta;
+  /** what the camera said of it besides */
+  told?: CameraWords | undefined;
 }
 
 /** Keeps a picture; answers its id. */
@@ -74,12 +77,12 @@ export class Captures {
     const { still, exposure, gain } = await captureWith(cameras, id, wish, { signal, log }).catch((error) => {
       throw inSeedWords(error);
     });
-    const { jpeg, capturedAt, width, height, jpegQuality } = still;
+    const { jpeg, capturedAt, width, height, jpegQuality, told } = still;
     const driver = cameras.list().find((camera) => camera.id === id)?.driver;
     const size = sizeOf(jpeg, { width, height });
     signal.throwIfAborted();
     const seen = { camera: id, captured_at: Math.round(capturedAt), jpeg_quality: jpegQuality, exposure, gain };
-    return keep({ jpeg, meta: { ...seen, ...size, ...(driver !== undefined && { driver }) } });
+    return keep({ jpeg, meta: { ...seen, ...size, ...(driver !== undefined && { driver }) }, told });
   }
 
   async #ofDevice<T extends { id: number }>(

@@ -17,7 +17,7 @@ import type {
   VideoRecord,
 } from '../contracts/gallery.ts';
 import type { CameraHost, Release } from '../contracts/host.ts';
-import type { CameraTelemetry, LocalAccess, RemoteMode } from '../contracts/remote-cameras.ts';
+import type { CameraTelemetry, LocalAccess, RemoteMode, RemoteStream } from '../contracts/remote-cameras.ts';
 import type { Actor } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Queryable } from '../db/db.ts';
@@ -92,7 +92,7 @@ export class Gallery implements GalleryService, Part {
     // Before the camera is troubled for nothing.
     if (productId !== null && !(await hasProduct(db, productId))) throw noProduct(productId);
     const { userId, ...actor } = asker;
-    return this.#captures.take(record, { exposure, gain }, { actor, signal }, async ({ jpeg, meta }) => {
+    return this.#captures.take(record, { exposure, gain }, { actor, signal }, async ({ jpeg, meta, told }) => {
       const { camera: _camera, captured_at, exposure: taken = null, gain: amplified = null, width, height } = meta;
       const row = await this.#store.add(jpeg, {
         camera,
@@ -105,7 +105,12 @@ export class Gallery implements GalleryService, Part {
         gain: amplified,
         width,
         height,
-        metadata: { driver: meta.driver ?? record.driver, jpeg_quality: meta.jpeg_quality, asked: body },
+        metadata: {
+          driver: meta.driver ?? record.driver,
+          jpeg_quality: meta.jpeg_quality,
+          asked: body,
+          ...(told && { camera: told }),
+        },
       });
       return imageRecord(row);
     });
@@ -140,6 +145,18 @@ export class Gallery implements GalleryService, Part {
 
   async localAccess(camera: string): Promise<LocalAccess> {
     return this.#remotes.localAccess(await this.#control.record(camera));
+  }
+
+  async startPreview(camera: string): Promise<RemoteStream> {
+    return this.#remotes.startPreview(await this.#control.record(camera));
+  }
+
+  async stopPreview(camera: string): Promise<void> {
+    await this.#remotes.stopPreview(await this.#control.record(camera));
+  }
+
+  async previewFile(camera: string, name: string, signal?: AbortSignal): Promise<Buffer> {
+    return this.#remotes.previewFile(await this.#control.record(camera), name, signal);
   }
 
   // Images -----------------------------------------------------------------------------------------------------------

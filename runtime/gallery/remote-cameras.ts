@@ -4,13 +4,22 @@ import { AppError, toAppError } from '../contracts/errors.ts';
 import type { RemoteView } from '../contracts/gallery.ts';
 import type { Clock } from '../contracts/host.ts';
 import { SERVER_DEVICE } from '../contracts/ids.ts';
-import type { CameraTelemetry, LocalAccess, RemoteCamera, RemoteMode } from '../contracts/remote-cameras.ts';
+import type {
+  CameraTelemetry,
+  LocalAccess,
+  RemoteCamera,
+  RemoteMode,
+  RemoteStatus,
+  RemoteStream,
+} from '../contracts/remote-cameras.ts';
 import { thermalBand } from '../contracts/thermal.ts';
 
 /** Seed 000 §S0.28: how long a status counts, how long it may take, and how long telemetry counts (§2.1). */
 const STATUS_FRESH_MS = 15_000;
 const STATUS_TIMEOUT_MS = 2_000;
 const TELEMETRY_FRESH_MS = 120_000;
+
+const HAS_NO_PREVIEW = 'shows itself live by the routes of every camera';
 
 export interface RemoteCamerasOptions {
   cameras: { remote?(camera: string): Promise<RemoteCamera | undefined> };
@@ -39,7 +48,7 @@ export class RemoteCameras {
     if (!remote) return undefined;
     const known = this.#views.get(id);
     if (known && !isForced && this.#age(known) < STATUS_FRESH_MS) return known.value;
-    const value = await this.#ask(remote);
+    const value = await this.#ask(remote, known?.value.last_seen ?? null);
     this.#keep(this.#views, id, value);
     return value;
   }
@@ -47,11 +56,32 @@ export class RemoteCameras {
   /** Throws as `RemoteCamera`; `camera.not_supported` for a camera that wakes and rests by itself. */
   async setMode(camera: CameraRecord, mode: RemoteMode | null): Promise<void> {
     const remote = await this.#mustHave(camera, 'wakes and rests by itself');
-    this.#keep(this.#views, camera.id, { ...(await remote.setMode(mode)), code: null, reason: null });
+    this.#keep(this.#views, camera.id, this.#seen(await remote.setMode(mode)));
   }
 
   async localAccess(camera: CameraRecord): Promise<LocalAccess> {
     return (await this.#mustHave(camera, 'has no key for its own network')).localAccess();
+  }
+
+  /** Throws as `RemoteCamera`; `camera.not_supported` for a camera whose live picture is made here. */
+  async startPreview(camera: CameraRecord): Promise<RemoteStream> {
+    const remote = await this.#mustHave(camera, HAS_NO_PREVIEW);
+    const stream = await remote.startPreview();
+    this.#views.delete(camera.id);
+    return stream;
+  }
+
+  async stopPreview(camera: CameraRecord): Promise<void> {
+    const remote = await this.#mustHave(camera, HAS_NO_PREVIEW);
+    this.#views.delete(camera.id);
+    if (!(await remote.stopPreview())) throw new AppError('stream.not_found', 'the camera does not show itself live');
+  }
+
+  async previewFile(camera: CameraRecord, name: string, signal?: AbortSignal): Promise<Buffer> {
+    const remote = await this.#mustHave(camera, HAS_NO_PREVIEW);
+    const file = await remote.previewFile(name, signal);
+    if (!file) throw new AppError('stream.gone', 'the camera has no such piece of a stream');
+    return file;
   }
 
   /** Of the camera's own machine, else of the device or server that has it. */
@@ -88,17 +118,22 @@ export class RemoteCameras {
     return remote;
   }
 
-  async #ask(remote: RemoteCamera): Promise<RemoteView> {
+  #seen(status: RemoteStatus): RemoteView {
+    const last_seen = new Date(this.#options.clock.now()).toISOString();
+    return { ...status, last_seen, code: null, reason: null };
+  }
+
+  async #ask(remote: RemoteCamera, lastSeen: string | null): Promise<RemoteView> {
     const { clock } = this.#options;
     const ending = new AbortController();
     const late = new AppError('camera.unreachable', `no answer within ${STATUS_TIMEOUT_MS / 1000} s`);
     const stopWaiting = clock.after(STATUS_TIMEOUT_MS, () => ending.abort(late));
     try {
-      return { ...(await remote.status(ending.signal)), code: null, reason: null };
+      return this.#seen(await remote.status(ending.signal));
     } catch (thrown) {
       const { code, message, details } = toAppError(thrown);
       const reason = typeof details.reason === 'string' ? details.reason : message;
-      return { mode: null, stream: null, code, reason };
+      return { mode: null, stream: null, last_seen: lastSeen, code, reason };
     } finally {
       stopWaiting();
     }

@@ -11,7 +11,7 @@ export interface Came {
 
 /** Asks a server as clients of other systems do. */
 export interface DialectClient {
-  /** As the administrator unless `bearer` says otherwise; null: as nobody. */
+  /** A form is sent as one, anything else as JSON. As the administrator unless `bearer` says otherwise; null: as nobody. */
   ask(method: string, path: string, options?: { body?: unknown; bearer?: string | null }): Promise<Came>;
   /** As nobody. */
   plain(method: string, path: string): Promise<Came>;
@@ -22,14 +22,15 @@ export async function dialectClient(server: ServerUnderTest): Promise<DialectCli
   const token = await server.api.token();
   const client: DialectClient = {
     async ask(method, path, { body, bearer = token } = {}) {
+      const isForm = body instanceof FormData;
       const response = await fetch(server.url + path, {
         method,
         redirect: 'manual',
         headers: {
           ...(bearer !== null && { Authorization: `Bearer ${bearer}` }),
-          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(body !== undefined && !isForm && { 'Content-Type': 'application/json' }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) }),
       });
       const bytes = Buffer.from(await response.arrayBuffer());
       const isJson = response.headers.get('content-type')?.includes('json');

@@ -3,6 +3,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 type Fields = Record<string, unknown>;
+
+/** What `cdn` may say (YouTube Live API, resource liveStream). */
+const INGESTION_TYPES = ['rtmp', 'hls', 'dash', 'webrtc'];
+const RESOLUTION = /^(240p|360p|480p|720p|1080p|1440p|2160p|variable)$/;
+const FRAME_RATE = /^(30fps|60fps|variable)$/;
+
 interface Live {
   id: string;
   title: string;
@@ -20,7 +26,8 @@ interface Live {
  */
 export class YoutubeStandIn {
   readonly broadcasts = new Map<string, Live>();
-  readonly streams = new Map<string, { id: string; name: string }>();
+  /** ingests, with the `cdn` that was asked for */
+  readonly streams = new Map<string, { id: string; name: string; cdn: Fields }>();
   readonly active = new Set<string>();
   /** method and path of each call, as `POST liveBroadcasts` */
   readonly calls: string[] = [];
@@ -150,8 +157,13 @@ export class YoutubeStandIn {
       case 'POST liveStreams': {
         const cdn = (body.cdn ?? {}) as Fields;
         if (!snippet.title || !cdn.ingestionType || !cdn.resolution || !cdn.frameRate) return fail(400, 'required');
+        if (!INGESTION_TYPES.includes(String(cdn.ingestionType))) return fail(400, 'invalidIngestionType');
+        if (!RESOLUTION.test(String(cdn.resolution))) return fail(400, 'invalidResolution');
+        if (!FRAME_RATE.test(String(cdn.frameRate))) return fail(400, 'invalidFrameRate');
         const id = `s${this.#next()}`;
-        this.streams.set(id, { id, name: `key-${randomBytes(4).toString('hex')}` });
+        const { ingestionType, resolution, frameRate } = cdn;
+        const name = `key-${randomBytes(4).toString('hex')}`;
+        this.streams.set(id, { id, name, cdn: { ingestionType, resolution, frameRate } });
         return { status: 200, body: this.#stream(id) };
       }
       case 'GET liveStreams': {
@@ -181,13 +193,20 @@ export class YoutubeStandIn {
   }
 
   #stream(id: string) {
-    const ingestionInfo = {
-      streamName: this.streams.get(id)?.name,
-      ingestionAddress: 'rtmp://a.rtmp.stand-in.example/live2',
-      rtmpsIngestionAddress: 'rtmps://a.rtmps.stand-in.example:443/live2',
-    };
+    const { name: streamName, cdn = {} } = this.streams.get(id) ?? {};
+    const isHls = cdn.ingestionType === 'hls';
+    const ingestionInfo = isHls
+      ? {
+          streamName,
+          ingestionAddress: `https://a.upload.stand-in.example/http_upload_hls?cid=${streamName}&copy=0&file=`,
+        }
+      : {
+          streamName,
+          ingestionAddress: 'rtmp://a.rtmp.stand-in.example/live2',
+          rtmpsIngestionAddress: 'rtmps://a.rtmps.stand-in.example:443/live2',
+        };
     const streamStatus = this.active.has(id) ? 'active' : 'ready';
-    return { id, cdn: { ingestionInfo }, status: { streamStatus, healthStatus: this.health } };
+    return { id, cdn: { ...cdn, ingestionInfo }, status: { streamStatus, healthStatus: this.health } };
   }
 
   #next(): number {

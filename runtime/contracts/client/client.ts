@@ -65,6 +65,7 @@ import type {
   ProductRecord,
   ProductRecordPage,
   RefreshBody,
+  RemoteStream,
   RetentionReport,
   RetentionRun,
   RetentionStatus,
@@ -329,6 +330,14 @@ export function createClient(send: Send) {
     getCameraLocalAccess: (id: string | number, options?: CallOptions) =>
       send<LocalAccess>({ method: 'GET', path: `api/v1/cameras/${part(id)}/local-access`, options }),
 
+    /** Have a camera with an API of its own (seed 000) show itself live; every other is watched without */
+    postCameraPreview: (id: string | number, options?: CallOptions) =>
+      send<RemoteStream>({ method: 'POST', path: `api/v1/cameras/${part(id)}/preview`, options }),
+
+    /** End that */
+    deleteCameraPreview: (id: string | number, options?: CallOptions) =>
+      send<void>({ method: 'DELETE', path: `api/v1/cameras/${part(id)}/preview`, options }),
+
     /** Stored frames, newest first */
     getCaptures: (query: { limit?: number | undefined; cursor?: string | undefined; device?: string | undefined; camera?: string | undefined; from?: string | undefined; to?: string | undefined } = {}, options?: CallOptions) =>
       send<CaptureRecordPage>({ method: 'GET', path: 'api/v1/captures', query, options }),
@@ -509,6 +518,8 @@ export function createClient(send: Send) {
 
 /** Where what is not JSON lies. */
 export const addresses = {
+  /** A file of its HLS as the camera has it: index.m3u8, and what that names */
+  cameraPreview: (id: string | number) => `api/v1/cameras/${part(id)}/preview`,
   /** Its picture, as the device sent it */
   captureImageJpg: (id: string | number) => `api/v1/captures/${part(id)}/image.jpg`,
   /** Its bytes, as the camera gave them */

@@ -971,14 +971,18 @@ export type RefreshBody = {
   refresh_token?: string;
 };
 
+export type RemoteStream = {
+  mode: string;
+  url: string | null;
+  started_at: string | null;
+  metadata: Record<string, unknown>;
+};
+
 export type RemoteView = {
   mode: "photo" | "video" | null;
-  stream: {
-    mode: string;
-    url: string | null;
-    started_at: string | null;
-    metadata: Record<string, unknown>;
-  } | null;
+  stream: RemoteStream | null;
+  /** when it last answered */
+  last_seen: string | null;
   /** why it does not say */
   code: string | null;
   reason: string | null;

@@ -7,7 +7,13 @@ import {
   type GalleryService,
   ImageRecord,
 } from '../../contracts/gallery.ts';
-import { CameraTelemetry, LocalAccess, REMOTE_MODES } from '../../contracts/remote-cameras.ts';
+import {
+  CameraTelemetry,
+  LocalAccess,
+  PREVIEW_NAME,
+  REMOTE_MODES,
+  RemoteStream,
+} from '../../contracts/remote-cameras.ts';
 import { nullable } from '../../contracts/schema.ts';
 import type { IdempotencyCache } from '../idempotency.ts';
 import { requireCamera } from '../list-query.ts';
@@ -31,8 +37,78 @@ const ModePut = Type.Object(
   { title: 'CameraModePut', additionalProperties: false },
 );
 
+const FIRST = 'index.m3u8';
+const PreviewQuery = Type.Object(
+  { file: Type.Optional(Type.String({ pattern: PREVIEW_NAME, maxLength: 200, default: FIRST })) },
+  { additionalProperties: false },
+);
+
+/** What files of HLS are; what the camera calls them is not handed on. */
+const TYPES: Readonly<Record<string, string>> = {
+  m3u8: 'application/vnd.apple.mpegurl',
+  ts: 'video/mp2t',
+  mp4: 'video/mp4',
+  m4s: 'video/mp4',
+};
+
 /** A picture on request, and the settings of the camera that takes it. */
 export function cameraControlRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
+  return [...controlRoutes(gallery, idempotency), ...previewRoutes(gallery)];
+}
+
+/** The live picture that a camera with an API of its own makes itself (seed 000, S0.19). */
+function previewRoutes(gallery: GalleryService): RouteSpec[] {
+  const tag = 'cameras';
+  return [
+    {
+      method: 'post',
+      path: '/cameras/:id/preview',
+      access: 'operator',
+      tag,
+      summary: 'Have a camera with an API of its own (seed 000) show itself live; every other is watched without',
+      answer: RemoteStream,
+      status: 201,
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable', 'camera.busy'],
+      async handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        return new Answer(201, await gallery.startPreview(params.id ?? ''));
+      },
+    },
+    {
+      method: 'delete',
+      path: '/cameras/:id/preview',
+      access: 'operator',
+      tag,
+      summary: 'End that',
+      status: 204,
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable', 'stream.not_found'],
+      async handle({ params, user }) {
+        requireCamera(user, params.id ?? '');
+        await gallery.stopPreview(params.id ?? '');
+        return new Answer(204, undefined);
+      },
+    },
+    {
+      method: 'get',
+      path: '/cameras/:id/preview',
+      access: 'viewer',
+      tag,
+      summary: 'A file of its HLS as the camera has it: index.m3u8, and what that names',
+      query: PreviewQuery,
+      produces: 'application/vnd.apple.mpegurl',
+      errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable', 'stream.gone'],
+      async handle({ params, query, user }) {
+        requireCamera(user, params.id ?? '');
+        const file = (query.file as string | undefined) ?? FIRST;
+        const bytes = await gallery.previewFile(params.id ?? '', file);
+        const type = TYPES[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+        return new Answer(200, bytes, { 'Content-Type': type, 'Cache-Control': 'no-store' });
+      },
+    },
+  ];
+}
+
+function controlRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
   const tag = 'cameras';
   return [
     {

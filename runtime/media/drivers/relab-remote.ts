@@ -1,4 +1,5 @@
 import { AppError } from '../../contracts/errors.ts';
+import type { Clock } from '../../contracts/host.ts';
 import type {
   CameraTelemetry,
   LocalAccess,
@@ -8,20 +9,27 @@ import type {
   RemoteStream,
 } from '../../contracts/remote-cameras.ts';
 import { thermalBand } from '../../contracts/thermal.ts';
-import { refusalOf, type ServiceAnswer, type ServiceAsk, type ServiceCall } from './service-call.ts';
+import { objectOf, refusalOf, type ServiceAnswer, type ServiceAsk, type ServiceCall } from './service-call.ts';
 
 export type RelabDialect = 'A' | 'B';
 
 type Answer = Record<string, unknown>;
 
-/** What the Pi camera API of seed 000 does besides stills: its status, telemetry, and its own stream to YouTube. */
+/** Dialect B's encoder wakes for whoever looks; its playlist is asked for again after these pauses (§2.1). */
+const PLAYLIST_PAUSES_MS = [0, 250, 500, 1000, 2000, 4000];
+/** What dialect A says of a wrong key; of a file that is not there it says another 403. */
+const WRONG_KEY = 'Invalid API Key';
+
+/** What the Pi camera API of seed 000 does besides stills: its status, telemetry, its own stream to YouTube, and its HLS. */
 export class RelabRemote implements RemoteCamera {
   readonly #call: ServiceCall;
   readonly #dialectOf: (signal?: AbortSignal) => Promise<RelabDialect>;
+  readonly #clock: Clock;
 
-  constructor(call: ServiceCall, dialectOf: (signal?: AbortSignal) => Promise<RelabDialect>) {
+  constructor(call: ServiceCall, dialectOf: (signal?: AbortSignal) => Promise<RelabDialect>, clock: Clock) {
     this.#call = call;
     this.#dialectOf = dialectOf;
+    this.#clock = clock;
   }
 
   async status(signal?: AbortSignal): Promise<RemoteStatus> {
@@ -80,6 +88,45 @@ export class RelabRemote implements RemoteCamera {
     await this.#orNone({ method: 'DELETE', path });
   }
 
+  /** Dialect B's preview is no stream of its status: it is started again without harm. */
+  async startPreview(): Promise<RemoteStream> {
+    if ((await this.#dialectOf()) === 'A') {
+      const stream = streamIn(await this.#call.json({ method: 'POST', path: '/stream/start?mode=local' }));
+      if (stream) return stream;
+      throw new AppError('camera.bad_answer', 'the camera began a stream and told nothing of it');
+    }
+    await this.#done({ method: 'POST', path: '/preview/start' });
+    return { mode: 'local', url: null, started_at: new Date(this.#clock.now()).toISOString(), metadata: {} };
+  }
+
+  async stopPreview(): Promise<boolean> {
+    if ((await this.#dialectOf()) === 'A') {
+      return (await this.#orNone({ method: 'DELETE', path: '/stream/stop?mode=local' })) !== undefined;
+    }
+    await this.#done({ method: 'POST', path: '/preview/stop' });
+    return true;
+  }
+
+  /** Either version's first playlist is found by either name, `master.m3u8` or `index.m3u8`, with or without a folder. */
+  async previewFile(name: string, signal?: AbortSignal): Promise<Buffer | undefined> {
+    const file = name.split('/').at(-1) ?? '';
+    const isFirst = file === 'master.m3u8' || file === 'index.m3u8';
+    if ((await this.#dialectOf(signal)) === 'A') {
+      const path = `/stream/hls/${isFirst ? 'master.m3u8' : file}`;
+      const answer = await this.#call.ask({ method: 'GET', path, picture: true, signal });
+      const isMissing = answer.status === 403 && objectOf(answer.body)?.detail !== WRONG_KEY;
+      return isMissing || answer.status === 404 ? undefined : good(answer).body;
+    }
+    const folder = name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : 'cam-preview';
+    const path = `/preview/hls/${folder}/${isFirst ? 'index.m3u8' : file}`;
+    for (const pauseMs of file.endsWith('.m3u8') ? PLAYLIST_PAUSES_MS : [0]) {
+      if (pauseMs > 0) await this.#clock.sleep(pauseMs, signal);
+      const answer = await this.#call.ask({ method: 'GET', path, picture: true, signal });
+      if (answer.status !== 404) return good(answer).body;
+    }
+    return undefined;
+  }
+
   async #mustBeB(lack: string): Promise<void> {
     if ((await this.#dialectOf()) === 'A') {
       throw new AppError('camera.not_supported', `this version of the Pi camera API ${lack}`);
@@ -89,10 +136,18 @@ export class RelabRemote implements RemoteCamera {
   /** A good answer; undefined where there is nothing (404). */
   async #orNone(ask: ServiceAsk): Promise<ServiceAnswer | undefined> {
     const answer = await this.#call.ask(ask);
-    if (answer.status === 404) return undefined;
-    if (answer.status >= 300) throw refusalOf(answer);
-    return answer;
+    return answer.status === 404 ? undefined : good(answer);
   }
+
+  async #done(ask: ServiceAsk): Promise<void> {
+    good(await this.#call.ask(ask));
+  }
+}
+
+/** Throws for a refusal what it is for us. */
+function good(answer: ServiceAnswer): ServiceAnswer {
+  if (answer.status >= 300) throw refusalOf(answer);
+  return answer;
 }
 
 function parsed({ body }: ServiceAnswer): unknown {

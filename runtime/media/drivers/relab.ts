@@ -6,6 +6,7 @@ import { fitJpeg } from '../picture-fit.ts';
 import { type Exposure, SERVICE_TIMEOUT_MS } from './camera-service.ts';
 import type { DriverParts } from './parts.ts';
 import { type RelabDialect, RelabRemote } from './relab-remote.ts';
+import { wordsIn } from './relab-words.ts';
 import { refusalOf, ServiceCall, splitSecret } from './service-call.ts';
 import { type ServiceSettings, serviceControl } from './service-settings.ts';
 
@@ -43,7 +44,7 @@ export class RelabDriver implements StillDriver {
       timeoutMs: parts.serviceTimeoutMs ?? SERVICE_TIMEOUT_MS,
       clock: parts.clock,
     });
-    this.remote = new RelabRemote(this.#call, (signal) => this.#dialectOf(signal));
+    this.remote = new RelabRemote(this.#call, (signal) => this.#dialectOf(signal), parts.clock);
   }
 
   async open(): Promise<void> {}
@@ -61,7 +62,7 @@ export class RelabDriver implements StillDriver {
       this.#last = { exposure: told.exposure ?? 0, gain: told.gain ?? 0 };
       const picture = await fitJpeg(jpeg, told.capturedAt ?? this.#parts.clock.now(), options);
       this.#status = { state: 'live', lastFrameAt: this.#parts.clock.now() };
-      return { ...picture, exposure: told.exposure, gain: told.gain };
+      return { ...picture, exposure: told.exposure, gain: told.gain, told: wordsIn(taken.metadata) };
     } catch (thrown) {
       if (!ending.aborted) this.#note(toAppError(thrown));
       throw thrown;
