@@ -53,11 +53,11 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** A picture on request, and the settings of the camera that takes it. */
 export function cameraControlRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
-  return [...controlRoutes(gallery, idempotency), ...previewRoutes(gallery)];
+  return [...controlRoutes(gallery, idempotency), ...previewRoutes(gallery, idempotency)];
 }
 
 /** The live picture that a camera with an API of its own makes itself (seed 000, S0.19). */
-function previewRoutes(gallery: GalleryService): RouteSpec[] {
+function previewRoutes(gallery: GalleryService, idempotency: IdempotencyCache): RouteSpec[] {
   const tag = 'cameras';
   return [
     {
@@ -68,10 +68,12 @@ function previewRoutes(gallery: GalleryService): RouteSpec[] {
       summary: 'Have a camera with an API of its own (seed 000) show itself live; every other is watched without',
       answer: RemoteStream,
       status: 201,
+      idempotent: true,
       errors: ['camera.not_found', 'camera.not_supported', 'camera.unreachable', 'camera.busy'],
-      async handle({ params, user }) {
+      async handle(context) {
+        const { params, user } = context;
         requireCamera(user, params.id ?? '');
-        return new Answer(201, await gallery.startPreview(params.id ?? ''));
+        return idempotency.run(context, async () => new Answer(201, await gallery.startPreview(params.id ?? '')));
       },
     },
     {
