@@ -114,7 +114,8 @@ export class DeviceKeys {
     const cached = this.#cache.get(id);
     if (cached && cached.until > now) return cached;
     // Only keys that were found right are asked for along with this one: whoever shows made-up ones causes no more work than that.
-    if (cached) this.#renewAllBut(id, now);
+    // Whoever is first in a turn asks for all of them: a crowd must not look through the crowd for each.
+    if (cached && !this.#wanted) this.#renewAllBut(id, now);
     if (this.#cache.size >= CACHED_KEYS) this.#cache.clear();
     return this.#ask(id);
   }

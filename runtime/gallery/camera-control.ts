@@ -12,6 +12,8 @@ import { inSeedWords, unavailable } from './captures.ts';
 
 /** Somebody at the camera may have changed it: so long an answer is given without asking again. */
 const FRESH_MS = 30_000;
+/** When a thousand devices come back together, what is fetched ahead must not stand before credentials and frames. */
+const AHEAD_EVERY_MS = 100;
 
 export interface CameraControlOptions {
   cameras: Pick<CameraHost, 'list' | 'settings' | 'applySettings' | 'watch'>;
@@ -48,14 +50,16 @@ export class CameraControl implements Part {
   /** cameras and their devices, as they are in the register */
   #records = new Map<string, CameraRecord>();
   #releases: Release[] = [];
+  /** devices whose settings are to be fetched ahead, and the rest until the next one's turn */
+  readonly #ahead = new Set<string>();
+  #pause: (() => void) | undefined;
 
   constructor(options: CameraControlOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    const { cameras, fleet, log } = this.#options;
-    const failed = (error: unknown) => log.warn('settings of cameras could not be fetched ahead', { error });
+    const { cameras, fleet } = this.#options;
     this.#releases = [
       cameras.watch((camera) => this.#forget(camera)),
       fleet.onCamerasChanged(() => this.#forgetRecords()),
@@ -68,16 +72,19 @@ export class CameraControl implements Part {
         this.#forgetDevice(word.device);
         // The first word of a device that starts names none: what drives its cameras does not run yet, and would only complain.
         const { cameras: named } = word.info;
-        if (Array.isArray(named) && named.length > 0) void this.#warm(word.device).catch(failed);
+        if (Array.isArray(named) && named.length > 0) this.#warmSoon(word.device);
       }),
     ];
     // Nobody waits for it: a camera that does not answer must not hold up the start.
-    void this.#warm(SERVER_DEVICE).catch(failed);
+    this.#warmNow(SERVER_DEVICE);
   }
 
   async stop(): Promise<void> {
     for (const release of this.#releases) release();
     this.#releases = [];
+    this.#pause?.();
+    this.#pause = undefined;
+    this.#ahead.clear();
     await Promise.allSettled(this.#fetching.values());
   }
 
@@ -220,6 +227,27 @@ export class CameraControl implements Part {
   #forgetDevice(device: string): void {
     for (const { id } of [...this.#records.values()].filter((record) => record.device === device)) this.#forget(id);
     this.#forgetRecords();
+  }
+
+  /** The first one at once, others at a walk. */
+  #warmSoon(device: string): void {
+    this.#ahead.add(device);
+    if (!this.#pause) this.#warmNext();
+  }
+
+  #warmNext(): void {
+    this.#pause = undefined;
+    const [device] = this.#ahead;
+    if (device === undefined) return;
+    this.#ahead.delete(device);
+    this.#pause = this.#options.clock.after(AHEAD_EVERY_MS, () => this.#warmNext());
+    this.#warmNow(device);
+  }
+
+  #warmNow(device: string): void {
+    this.#warm(device).catch((error) =>
+      this.#options.log.warn('settings of cameras could not be fetched ahead', { device, error }),
+    );
   }
 
   async #warm(device: string): Promise<void> {

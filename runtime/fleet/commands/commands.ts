@@ -138,8 +138,9 @@ export class Commands implements CommandService, Part {
     const checked = this.#parse(name, args);
     const id = this.#options.newId();
     const answer = this.#waiters.wait(id, device, onProgress);
-    const late = new AppError('command.timeout', `The device "${device}" did not answer within ${timeoutMs / 1000} s.`);
-    const cancel = this.#options.clock.after(timeoutMs, () => this.#waiters.refuse(id, late));
+    const late = () =>
+      new AppError('command.timeout', `The device "${device}" did not answer within ${timeoutMs / 1000} s.`);
+    const cancel = this.#options.clock.after(timeoutMs, () => this.#waiters.refuse(id, late()));
     const abort = () => this.#waiters.refuse(id, signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     this.#add({ device, name, args: checked, ttlMs: timeoutMs, actor }, undefined, id).catch((error) =>

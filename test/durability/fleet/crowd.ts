@@ -61,8 +61,10 @@ export async function crowd(
     // The first frames of a server are slow for reasons of their own.
     await load.closed(500, SENDERS);
     for (let round = 0; round < rounds; round += 1) {
+      await settled(server);
       const quiet = used();
       p99.before.push(quantile(await load.open(PER_SECOND, SECONDS), 0.99));
+      await settled(server);
       const begin = used();
       const back = answer();
       const during = load.open(PER_SECOND, SECONDS);
@@ -71,6 +73,7 @@ export async function crowd(
       child.send('drop');
       returns.push(...(await back).returns);
       p99.during.push(quantile(await during, 0.99));
+      await settled(server);
       const cost = less(less(used(), begin), less(begin, quiet));
       costs.push(cost);
       await until(
@@ -136,6 +139,18 @@ function less(one: Used, other: Used): Used {
 function shares(used: Used, count: number): string {
   const each = (value: number) => `${Math.round((value * 1000) / count)} µs`;
   return `server ${each(used.server)}, PostgreSQL ${each(used.postgres)}, who makes the load ${each(used.load)}`;
+}
+
+/** Waits until every frame has been analysed: what that costs belongs to the frames. */
+async function settled(server: ServerUnderTest): Promise<void> {
+  await until(
+    'all frames are analysed',
+    async () => {
+      const { queued, running } = await server.api.get<Record<string, number>>('/jobs/counts');
+      return (queued === 0 && running === 0) || (await pause(250, false));
+    },
+    120_000,
+  );
 }
 
 /** How many of the crowd the register has online. */

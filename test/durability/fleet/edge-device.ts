@@ -78,14 +78,15 @@ export class EdgeDevice {
     return this.#tabs.with(files, () => this.#server.api.post<DeploymentRecord>('/deployments', body));
   }
 
-  /** Waits for the end of a deployment on this device. */
-  async ended(id: string, timeoutMs = 300_000): Promise<{ state: string; reason: string }> {
+  /** Waits for the end of a deployment on this device; `tookMs`: from its sending, by the server's clock. */
+  async ended(id: string, timeoutMs = 300_000): Promise<{ state: string; reason: string; tookMs: number }> {
     const record = await this.#ask(`${this.id}: the deployment ends`, timeoutMs, async () => {
       const now = await this.#server.api.get<DeploymentRecord>(`/deployments/${id}`);
       return now.state !== 'running' && now;
     });
     const [target] = record.devices;
-    return { state: target?.state ?? record.state, reason: target?.reason ?? record.reason ?? '' };
+    const tookMs = Date.parse(target?.ended_at ?? '') - Date.parse(target?.sent_at ?? '');
+    return { state: target?.state ?? record.state, reason: target?.reason ?? record.reason ?? '', tookMs };
   }
 
   /** How far the server knows that a deployment is on this device. */

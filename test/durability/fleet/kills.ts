@@ -32,18 +32,16 @@ export async function killsDuringDeployments(
       'versions.json': JSON.stringify(version(n)),
     });
     let old = number * 1_000_000;
-    const began = performance.now();
     const first = await device.ended((await device.deploy(files(old), PROBATION_S)).id);
     if (first.state !== 'active') throw new Error(`the first flows ended ${first.state}: ${first.reason}`);
-    // What a whole deployment takes here and now; kills come at any moment of it.
-    let span = performance.now() - began;
+    // What a whole deployment takes here and now, from its sending to its end; kills come at any moment of it.
+    let span = first.tookMs;
     while (next < count && !isOver()) {
       const n = next;
       next += 1;
       const fresh = number * 1_000_000 + n + 1;
       const victim = draw() < 0.5 ? 'agent' : 'child';
       const afterMs = draw() * span * 1.1;
-      const asked = performance.now();
       const { id } = await device.deploy(files(fresh), PROBATION_S);
       await pause(afterMs);
       const phase = await device.phase(id);
@@ -62,7 +60,8 @@ export async function killsDuringDeployments(
       if (now !== due) wrong.push(`${what}: ${end.state}, but ${now} runs in place of ${due}`);
       if (!['active', 'rolled_back'].includes(end.state)) wrong.push(`${what}: ended ${end.state}, ${end.reason}`);
       ran[now === fresh ? 'new' : 'old'] += 1;
-      if (end.state === 'active' && victim === 'child') span = (span + performance.now() - asked) / 2;
+      // One that was over before the kill took as long as they do.
+      if (phase === 'active') span = (span + end.tookMs) / 2;
       if (now === fresh) old = fresh;
       say(`${what} on ${device.id}: booted ${boot === fresh ? 'new' : 'old'}, ended ${end.state}`);
     }

@@ -481,6 +481,20 @@ describeOnBothDatabases('the gallery', (database) => {
     });
   });
 
+  it('asks the devices of a crowd at a walk: ten a second, each once', async () => {
+    request = async () => ({ settings: { exposure: 3, ranges: {}, available_resolutions: [] } });
+    const come = (device: string) =>
+      words.say({ device, kind: 'info', at: clock.now(), info: { cameras: [{ id: 'pi-cam' }] } });
+    for (const device of ['pi', 'away-1', 'pi', 'away-2', 'pi']) come(device);
+    await until('the first is asked at once', () => asked.length === 1);
+    await clock.advance(199);
+    assert.equal(asked.length, 1, 'the next in line has no camera');
+    await clock.advance(1);
+    await until('who came again has its turn again, once', () => asked.length === 2);
+    await clock.advance(10_000);
+    assert.equal(asked.length, 2);
+  });
+
   it('says why settings cannot be had, and has them when the camera is back', async () => {
     await assert.rejects(gallery.settings('pi-cam'), GONE);
     request = () => new Promise(() => undefined);

@@ -3,7 +3,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { checkBundle, checkDesired } from '../../../../edge/agent/rollout/verify.ts';
-import type { FlowDesiredMessage, FlowPhase, SigningAnswer } from '../../../../runtime/contracts/deployments.ts';
+import type {
+  DeploymentRecord,
+  FlowDesiredMessage,
+  FlowPhase,
+  SigningAnswer,
+} from '../../../../runtime/contracts/deployments.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
 import { BundleFiles } from '../../../../runtime/fleet/deployments/bundle-files.ts';
 import { Deployments } from '../../../../runtime/fleet/deployments/deployments.ts';
@@ -36,7 +41,7 @@ describeOnBothDatabases('deployments', (database) => {
   let folder: string;
   let told: { device: string; body: FlowDesiredMessage }[];
   /** what devices answer to the command `flows` */
-  const answers = new Map<string, object>();
+  const answers = new Map<string, object | Promise<object>>();
   const boxes = new Map<string, ReturnType<typeof newBoxKeys>>();
 
   const create = (file: string | undefined = join(folder, 'signing-key.json')) =>
@@ -323,6 +328,34 @@ describeOnBothDatabases('deployments', (database) => {
     assert.equal(
       (await fetched('pi-1')).content.flows?.some((element) => Object.hasOwn(element, 'disabled')),
       false,
+    );
+  });
+
+  it('say at the first one too what changed against what the device ran, or that nobody knows', async () => {
+    const shipped = [tab('t1', 'Capture'), { id: 'n1', type: 'camera-capture', z: 't1', interval_s: 9, wires: [[]] }];
+    const old = [...shipped, tab('t0', 'Shipped with it')];
+    answers.set('pi-1', { flows_gz: gzipSync(JSON.stringify(old)).toString('base64'), slot: 'own', revision: null });
+    answers.set('pi-3', new Promise(() => undefined));
+    await write('edge/more.json', [tab('t5', 'More')]);
+    const making = deployments.create({ target: 'all' }, ANNA);
+    // One that says nothing is not waited for longer than that.
+    let isMade = false;
+    const noted = making.then(() => {
+      isMade = true;
+    });
+    await until('it is made', async () => {
+      await clock.advance(1000);
+      return isMade;
+    });
+    await noted;
+    answers.clear();
+    assert.deepEqual(
+      (await making).devices.map(({ diff }) => diff),
+      [
+        { added: ['More'], changed: ['Capture'], removed: ['Shipped with it'] },
+        { added: ['Capture', 'More'], changed: [], removed: [], first: true },
+        { added: ['Capture', 'More'], changed: [], removed: [], first: true },
+      ],
     );
   });
 
