@@ -3,12 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { checkBundle, checkDesired } from '../../../../edge/agent/rollout/verify.ts';
-import type {
-  DeploymentRecord,
-  FlowDesiredMessage,
-  FlowPhase,
-  SigningAnswer,
-} from '../../../../runtime/contracts/deployments.ts';
+import type { FlowDesiredMessage, FlowPhase, SigningAnswer } from '../../../../runtime/contracts/deployments.ts';
 import type { Db } from '../../../../runtime/db/db.ts';
 import { BundleFiles } from '../../../../runtime/fleet/deployments/bundle-files.ts';
 import { Deployments } from '../../../../runtime/fleet/deployments/deployments.ts';
