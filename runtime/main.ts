@@ -346,6 +346,7 @@ async function compose(
     live: { ...live, sessions: [...live.sessions, publishing.viewers] },
     flows: {
       node: engine.httpNode,
+      trouble: () => flowTrouble(engine.state()),
       ...(settings.EDITOR && { editor: EDITOR_PORT === undefined ? engine.httpAdmin : toEditorPort(EDITOR_PORT) }),
     },
     console: consolePages(join(productDir, 'console'), basePath, publishing.streams.livekit.status().url ?? undefined),

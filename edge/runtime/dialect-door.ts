@@ -16,6 +16,8 @@ export interface DialectDoorOptions {
   showMoving: (req: IncomingMessage, res: ServerResponse, camera: string) => Promise<void>;
   /** What flows answer; calls `next` for a path that none of them has. */
   flows: (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+  /** whether there are flows that could have it; else it may be there in a moment */
+  isRunning: () => boolean;
 }
 
 /**
@@ -66,8 +68,13 @@ export class DialectDoor {
     req.url = withoutCallback(req.url ?? '/');
     await new Promise<void>((resolve, reject) => {
       res.once('close', resolve);
-      this.#options.flows(req, res, (error) => reject(error ?? new AppError('route.not_found', 'Not Found')));
+      this.#options.flows(req, res, (error) => reject(error ?? this.#notThere()));
     });
+  }
+
+  #notThere(): AppError {
+    if (this.#options.isRunning()) return new AppError('route.not_found', 'Not Found');
+    return new AppError('flows.stopped', 'the flows of the device do not run yet', { retryAfterS: 2 });
   }
 }
 

@@ -24,6 +24,7 @@ export interface DialectsOptions {
   open: readonly string[];
   /** what flows answer, once they run */
   flows: DialectDoorOptions['flows'];
+  isRunning: DialectDoorOptions['isRunning'];
   /** where pictures are kept that somebody asked for */
   folder: string;
   clock: Clock;
@@ -44,7 +45,8 @@ export interface Dialects extends Part {
 
 /** Puts them together. */
 export function createDialects(options: DialectsOptions): Dialects {
-  const { device, cameras, live, liveDoor, access, open, flows, folder, machine, localAccess, clock, log } = options;
+  const { device, cameras, live, liveDoor, access, open, flows, isRunning, folder, machine, localAccess, clock, log } =
+    options;
   const { dialectCamera = '' } = options;
   const images = new KeptImages({ folder, clock, log });
   const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
@@ -54,6 +56,7 @@ export function createDialects(options: DialectsOptions): Dialects {
     check,
     isOpen,
     flows,
+    isRunning,
     async showMoving(req, res, wanted) {
       const camera = cameras.resolve(wanted || dialectCamera);
       // Who was let in here is let in there, also where no credential was needed.

@@ -110,6 +110,7 @@ const dialects = createDialects({
   dialectCamera: settings.DIALECT_CAMERA,
   open: settings.OPEN_DIALECTS,
   flows: (req, res, next) => engine.httpNode(req, res, next),
+  isRunning: () => engine.state().state === 'running',
   folder: join(folder, 'captures'),
   machine: async () => {
     const [celsius, disk] = await Promise.all([readings.temperature(), readings.disk(folder)]);

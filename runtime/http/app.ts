@@ -85,8 +85,8 @@ export interface HttpParts {
   ingest: IngestDoor;
   /** live pictures; none where there are no cameras to watch */
   live?: LiveParts | undefined;
-  /** Node-RED's editor and admin API (below /editor), and what flows serve; none while there is no engine */
-  flows: { editor?: RequestHandler; node: RequestHandler };
+  /** Node-RED's editor and admin API (below /editor), what flows serve, and why they do not run; none while there is no engine */
+  flows: { editor?: RequestHandler; node: RequestHandler; trouble?: () => string | undefined };
   /** the operators' pages; none while they are not built */
   console?: RequestHandler | undefined;
   clock: Clock;
@@ -230,7 +230,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
     flows.get(MOVING_PATHS, movingPictures({ pictures: live.pictures, watchers, clock, fleet: parts.fleet, caller }));
   }
   flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet, remember }), parts.flows.node);
-  flows.use(dialectNotFound);
+  flows.use(dialectNotFound(parts.flows.trouble ?? (() => undefined)));
   app.use(flows);
   if (parts.console) app.use(parts.console);
   app.use(notFound);

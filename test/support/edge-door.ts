@@ -45,6 +45,8 @@ export interface EdgeDoor {
   ask(method: string, path: string, options?: AskOptions): Promise<Came>;
   /** OPEN_DIALECTS from now on */
   open(names: string[]): void;
+  /** Stops answering by flows, as while they start, and goes on. */
+  flowsRun(isRunning: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -78,7 +80,8 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
     access,
     // Read at each request, so that one server serves closed and opened.
     open: new Proxy([] as string[], { get: (_none, key) => Reflect.get(open, key) }),
-    flows: (req, res, next) => handler?.(req, res, next),
+    flows: (req, res, next) => (handler ? handler(req, res, next) : next()),
+    isRunning: () => handler !== undefined,
     folder,
     machine: async () => ({ temperature_c: 76.5, disk_percent: 12.5 }),
     localAccess: () => localAccess(LOCAL_KEY, { host: '127.0.0.1', port: 8018 }),
@@ -113,6 +116,9 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
     pushes: fake.pushes,
     open(names) {
       open = names;
+    },
+    flowsRun(isRunning) {
+      handler = isRunning ? flow.engine.httpNode : undefined;
     },
     async ask(method, path, { body, key = DEVICE_KEY, headers = {} } = {}) {
       const response = await fetch(url + path, {

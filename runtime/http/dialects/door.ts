@@ -71,12 +71,19 @@ export function dialectDoor({ isOpen, authenticate, remember }: DialectDoorOptio
   }
 }
 
-/** Behind the flows: what no flow took of a dialect's paths is not there, in its own words. */
-export const dialectNotFound: RequestHandler = (req, res, next) => {
-  const found = dialectAt('server', req.path);
-  if (!found) return next();
-  refuse(res, found, new AppError('route.not_found', 'Not Found'));
-};
+/**
+ * Behind the flows: what no flow took of a dialect's paths is not there, in its own words. While flows do not run (`trouble` says why) it
+ * may be there in a moment.
+ */
+export function dialectNotFound(trouble: () => string | undefined): RequestHandler {
+  return (req, res, next) => {
+    const found = dialectAt('server', req.path);
+    if (!found) return next();
+    const reason = trouble();
+    if (reason === undefined) refuse(res, found, new AppError('route.not_found', 'Not Found'));
+    else refuse(res, found, new AppError('flows.stopped', reason, { retryAfterS: 2 }));
+  };
+}
 
 /** Answers an error as clients of the dialect know it. */
 export function refuse(res: Response, { shape }: DialectPath, error: AppError): void {

@@ -29,6 +29,19 @@ describe('the dialects of a device', function () {
     assert.equal((await ask('GET', '/captures/list', { key: null })).status, 401);
   });
 
+  it('are 503 with the time to come again while the flows start, to who may come in at all', async () => {
+    door.flowsRun(false);
+    try {
+      const early = await ask('GET', '/camera/status');
+      assert.deepEqual([early.status, early.json.code, early.headers.get('retry-after')], [503, 'flows.stopped', '2']);
+      assert.equal((await ask('GET', '/camera/status', { key: null })).status, 401);
+    } finally {
+      door.flowsRun(true);
+    }
+    assert.equal((await ask('GET', '/camera/status')).status, 200);
+    assert.equal((await ask('GET', '/camera/nothing')).status, 404);
+  });
+
   it("CompuCyto's camera service: capture in both dialects at once, settings, files", async () => {
     const { status, json } = await ask('POST', '/capture', { body: { exposure: 50, gain: 2 } });
     assert.equal(status, 200);

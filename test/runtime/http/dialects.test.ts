@@ -139,6 +139,24 @@ describe('the door of the dialects', () => {
     assert.deepEqual([status, json], [404, { status: 'error', error: 'Not Found', code: 'route.not_found' }]);
   });
 
+  it('says 503 and when to come again while the flows do not run: a start or a stop is no missing route', async () => {
+    let trouble: string | undefined = 'flows are starting';
+    const node = echo(new InProcess());
+    const made = await openDoor({
+      dialects: { open: ['mediamtx', 'uuplastination'], caller: new InProcess() },
+      flows: { node: (req, res, next) => (trouble ? next() : node(req, res, next)), trouble: () => trouble },
+    });
+    doors.push(made);
+    const early = await made.call('GET', '/v3/paths/list');
+    const said = { status: 'error', error: 'flows are starting', code: 'flows.stopped' };
+    assert.deepEqual([early.status, early.json, early.headers.get('retry-after')], [503, said, '2']);
+    assert.equal((await made.call('GET', '/camera/status')).json.detail, 'flows are starting');
+    assert.equal((await made.call('GET', '/nothing')).status, 401, 'who shows no credential learns nothing elsewhere');
+    trouble = undefined;
+    assert.equal((await made.call('GET', '/v3/paths/list')).status, 200);
+    assert.equal((await made.call('GET', '/v3/nothing')).status, 404);
+  });
+
   it('leaves the product API before the dialects, and everything else below /api not found', async () => {
     const { call } = await door(['compucyto']);
     assert.equal((await call('GET', '/api/v1/devices')).json.code, 'auth.missing');
