@@ -150,9 +150,9 @@ export class EdgeUnderTest {
   }
 }
 
-/** Waits until nothing is left to analyse, and answers how many jobs ended in which way. */
+/** Waits until nothing is left to analyse, and answers how many jobs ended in which way; throws the reasons of those that are dead. */
 export async function jobsSettle(api: ServerApi): Promise<Record<string, number>> {
-  return until(
+  const counts = await until(
     'all jobs have ended',
     async () => {
       const counts = await api.get<Record<string, number>>('/jobs/counts');
@@ -160,4 +160,7 @@ export async function jobsSettle(api: ServerApi): Promise<Record<string, number>
     },
     30_000,
   );
+  if (counts.dead === 0) return counts;
+  const { items } = await api.get<{ items: unknown[] }>('/jobs?status=dead');
+  throw new Error(`dead jobs: ${JSON.stringify(items, null, 2)}`);
 }
