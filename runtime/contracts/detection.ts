@@ -22,7 +22,17 @@ export interface GreyPicture {
   pixels: Uint8Array;
 }
 
-export type Decision = 'learning' | 'quiet' | 'starting' | 'active' | 'ending' | 'late' | 'obstructed' | 'shifted';
+/** `late`: older than one that was compared; `removed`: its camera is not registered any more. Neither is compared. */
+export type Decision =
+  | 'learning'
+  | 'quiet'
+  | 'starting'
+  | 'active'
+  | 'ending'
+  | 'late'
+  | 'removed'
+  | 'obstructed'
+  | 'shifted';
 
 export interface RoiReport {
   name: string;
