@@ -17,6 +17,8 @@ export interface AdminSocketOptions {
   /** in the data folder, which the caller has locked: what lies there already is of a process that is gone */
   path: string;
   work: AdminWork;
+  /** Has the server end in order, for a restore. */
+  end: () => void;
   clock: Clock;
   log: Log;
 }
@@ -25,7 +27,7 @@ export interface AdminSocketOptions {
  * Lets `npm run admin` speak to the running server: a Unix socket that only the server's own user (and root) can open. Whoever can open it
  * may do everything, and could read the data folder anyway.
  */
-export function createAdminSocket({ path, work, clock, log }: AdminSocketOptions): Part {
+export function createAdminSocket({ path, work, end, clock, log }: AdminSocketOptions): Part {
   let server: Server | undefined;
   const sockets = new Set<Socket>();
 
@@ -35,6 +37,7 @@ export function createAdminSocket({ path, work, clock, log }: AdminSocketOptions
       const request = parseAdminRequest(await readRequest(socket, clock)) as AdminRequest;
       log.info('asked by the admin command', { ask: request.ask });
       await say({ ok: true, answer: await answerTo(request, work, say) });
+      if (request.ask === 'end') end();
     } catch (thrown) {
       const { code, message } = toAppError(thrown);
       if (code === 'internal.error') log.error('the admin command failed', { error: thrown });
@@ -85,6 +88,7 @@ async function answerTo(
   say: (line: AdminLine) => Promise<void>,
 ): Promise<object> {
   if (request.ask === 'status') return work.status();
+  if (request.ask === 'end') return {};
   if (request.ask === 'reset-password') return work.resetPassword(request.user);
   const out = new Writable({
     write: (chunk: Buffer, _encoding, done) => void say({ chunk: chunk.toString('base64') }).then(() => done(), done),

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { productVersion } from '../../edge/version.ts';
 import { readSettings } from '../../settings.ts';
 import { AppError } from '../contracts/errors.ts';
@@ -8,13 +9,18 @@ import { silentLog } from '../lib/log.ts';
 import { guardNodeVersion } from '../lib/node-version.ts';
 import { type Command, readCommand, USAGE, UsageError } from './admin/arguments.ts';
 import { writeNewFile } from './admin/backup-file.ts';
-import { runningServer } from './admin/client.ts';
+import { type RunningServer, runningServer } from './admin/client.ts';
 import { describeStatus } from './admin/protocol.ts';
 import { restoreFrom } from './admin/restore.ts';
 import { type StoppedParts, statusWithoutDatabase, whileStopped, withStoppedData } from './admin/stopped.ts';
+import { unpackBackup } from './admin/unpack.ts';
 import type { AdminWork } from './admin/work.ts';
 
 guardNodeVersion();
+
+/** A server ends within 15 s, or is stuck. */
+const END_WITHIN_MS = 60_000;
+const LOOK_MS = 50;
 
 const write = (text: string) => process.stdout.write(text);
 
@@ -69,17 +75,55 @@ async function run(command: Exclude<Command, { name: 'restore' }>, work: AdminWo
 async function restore({ file }: { file: string }, parts: StoppedParts): Promise<void> {
   const { DATA_DIR: dataDir, FLOWS_DIR: flowsDir, DATABASE_URL: databaseUrl } = parts.settings;
   const { clock, log } = parts;
-  if (await runningServer(dataDir)) {
-    throw new AppError('data_dir.locked', 'the server runs: stop it first, then restore');
-  }
   await ensureFolder(dataDir, 0o700);
-  const { version, madeAt, flows, images, setAside } = await whileStopped(parts, () =>
+  let hasEnded = false;
+  const end = async (running: RunningServer) => {
+    // Nobody is taken off the air for a file that cannot be restored.
+    if (!hasEnded) await lookAt(pathOf(file), dataDir);
+    hasEnded = true;
+    await running.end();
+  };
+  const { version, madeAt, flows, images, setAside } = await withoutServer(parts, end, () =>
     restoreFrom(pathOf(file), { dataDir, flowsDir, databaseUrl, clock, log }),
   );
   write(`Restored the backup of ${madeAt} (version ${version}): database, secrets, ${flows} flow files`);
   write(images > 0 ? `, ${images} pictures of events\n` : '\n');
   for (const place of setAside) write(`What was there before is in ${place}\n`);
-  write('Start the server; frames that came after the backup and are still on the disk are read in again.\n');
+  const start = hasEnded
+    ? 'The server was stopped for it: start it again, unless systemd or the like does.'
+    : 'Start the server.';
+  write(`${start} Frames that came after the backup and are still on the disk are read in again.\n`);
+}
+
+/** Lays a backup out and takes it away again; throws what is wrong with it. */
+async function lookAt(file: string, dataDir: string): Promise<void> {
+  const { folder } = await unpackBackup(file, join(dataDir, 'restoring'));
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Has the server end that runs on the data, also one that was started again meanwhile, and works as soon as the data are free. */
+async function withoutServer<T>(
+  parts: StoppedParts,
+  end: (running: RunningServer) => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { clock, settings } = parts;
+  const lastMs = clock.monotonicMs() + END_WITHIN_MS;
+  let hasAsked = false;
+  for (;;) {
+    const running = await runningServer(settings.DATA_DIR);
+    if (running) {
+      await end(running);
+      hasAsked = true;
+    }
+    try {
+      return await whileStopped(parts, work);
+    } catch (error) {
+      const isLocked = error instanceof AppError && error.code === 'data_dir.locked';
+      if (!isLocked || !hasAsked || clock.monotonicMs() > lastMs) throw error;
+    }
+    await new Promise<void>((resolve) => clock.after(LOOK_MS, () => resolve()));
+  }
 }
 
 /** npm runs its scripts in the product's folder; a file's name is meant from where the person is. */

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     log.error('a promise was rejected and nobody looked', { error });
   });
   server = await startServer({ settings, log, clock: systemClock, productDir: join(import.meta.dirname, '..', '..') });
-  admin = await openAdmin(server, settings, log);
+  admin = await openAdmin(server, settings, log, () => void end('npm run admin restores a backup', 0));
   const banner = lanBanner(settings);
   if (banner !== undefined) process.stderr.write(banner);
   log.info('ready', { url: server.url, flows: server.flows });
@@ -65,13 +65,13 @@ async function main(): Promise<void> {
 }
 
 /** The door for `npm run admin`. A server without it is still a server. */
-async function openAdmin(server: RunningServer, settings: Settings, log: Log): Promise<Part> {
+async function openAdmin(server: RunningServer, settings: Settings, log: Log, end: () => void): Promise<Part> {
   const { url, flowsNow, database } = server;
   const { DATA_DIR: dataDir, FLOWS_DIR: flowsDir } = settings;
   const live = { pid: process.pid, url, flows: flowsNow };
   const work = createAdminWork({ ...database, dataDir, flowsDir, version: VERSION, clock: systemClock, live });
   const path = join(dataDir, SOCKET_NAME);
-  const socket = createAdminSocket({ path, work, clock: systemClock, log: log.child('admin') });
+  const socket = createAdminSocket({ path, work, end, clock: systemClock, log: log.child('admin') });
   await socket.start().catch((error) => log.warn('npm run admin cannot reach this server', { path, error }));
   return socket;
 }

@@ -27,7 +27,10 @@ export async function insertRois(
   );
 }
 
-/** What a camera's comparisons depend on: its ROIs and the fields set in its device's configuration. */
+/**
+ * What a camera's comparisons depend on: its ROIs and the fields set in its device's configuration. Of one that was deleted too: pictures
+ * that it sent before are still looked at.
+ */
 export async function findDetectionSettings(
   q: Queryable,
   camera: string,
@@ -37,7 +40,7 @@ export async function findDetectionSettings(
        from cameras c
        left join lateral (select version, rois from rois where camera_id = c.id order by version desc limit 1) r on true
        left join device_configs v on v.device_id = c.device_id and v.active
-      where c.id = $1 and c.deleted_at is null`,
+      where c.id = $1`,
     [camera],
   );
   return rows[0];

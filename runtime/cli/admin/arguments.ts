@@ -5,7 +5,7 @@ export const USAGE = `usage: npm run admin -- COMMAND
   status [--json]            what runs, how much waits, how much room there is
   reset-password [USER]      a new random password (default: admin), shown once
   backup FILE [--images]     database, secrets and flows into one .tar.gz; --images: the events' pictures too
-  restore FILE               puts a backup in place of what is there; the server must be stopped
+  restore FILE               puts a backup in place of what is there; a server that runs is ended for it
 `;
 
 export type Command =

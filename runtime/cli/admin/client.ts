@@ -8,8 +8,14 @@ import type { PackSummary } from './pack.ts';
 import { type AdminLine, type AdminRequest, type AdminStatus, SOCKET_NAME } from './protocol.ts';
 import type { AdminWork } from './work.ts';
 
+/** A server that runs. */
+export interface RunningServer extends AdminWork {
+  /** Has it end in order, as a signal would; resolves when it has begun to. */
+  end(): Promise<void>;
+}
+
 /** The commands, done by the server that runs on a data folder; undefined when none does. */
-export async function runningServer(dataDir: string): Promise<AdminWork | undefined> {
+export async function runningServer(dataDir: string): Promise<RunningServer | undefined> {
   const path = join(dataDir, SOCKET_NAME);
   // Asked once, to know that somebody is there.
   const socket = await opened(path);
@@ -22,6 +28,7 @@ export async function runningServer(dataDir: string): Promise<AdminWork | undefi
   };
   return {
     status: () => ask<AdminStatus>({ ask: 'status' }),
+    end: async () => void (await ask({ ask: 'end' })),
     resetPassword: (user) => ask({ ask: 'reset-password', user }),
     async backup(out, { images }) {
       const summary = await ask<PackSummary>({ ask: 'backup', images }, (chunk) => into(out, chunk));

@@ -15,11 +15,13 @@ export const AdminRequest = Type.Union([
     { additionalProperties: false },
   ),
   Type.Object({ ask: Type.Literal('backup'), images: Type.Boolean() }, { additionalProperties: false }),
+  Type.Object({ ask: Type.Literal('end') }, { additionalProperties: false }),
 ]);
 export type AdminRequest =
   | { ask: 'status' }
   | { ask: 'reset-password'; user: string }
-  | { ask: 'backup'; images: boolean };
+  | { ask: 'backup'; images: boolean }
+  | { ask: 'end' };
 export const parseAdminRequest = parser(AdminRequest);
 
 export type AdminLine = { chunk: string } | { ok: true; answer: object } | { ok: false; code: string; message: string };

@@ -114,6 +114,13 @@ describeOnBothDatabases('ROIs', (database) => {
     assert.equal(plan.rois.length, 3);
   });
 
+  it('are those of pictures that came before their camera was deleted, too', async () => {
+    await bench.fleet.putRois('pi-1-cam', { rois: [roi('own')] }, ANNA);
+    await bench.fleet.deleteCamera('pi-1-cam', ANNA);
+    assert.deepEqual(Object.keys((await bench.fleet.detectionPlan('pi-1-cam')).thresholds), ['own']);
+    await assert.rejects(bench.fleet.rois('pi-1-cam'), { code: 'camera.not_found' });
+  });
+
   it('compare the whole picture where there are only areas to ignore', async () => {
     const hidden = roi('hidden', { kind: 'ignore' });
     await bench.fleet.putRois('pi-1-cam', { rois: [hidden] }, ANNA);

@@ -159,8 +159,10 @@ describe('npm run admin while the server runs', function () {
   let db: EmbeddedDb;
   let socket: Part;
   let path: string;
+  let ended = 0;
   before(async () => {
     ({ dataDir, db } = await usedData());
+    const lock = await lockDataDir(dataDir, { pid: process.pid, clock: systemClock });
     path = join(dataDir, 'admin.sock');
     const live = { pid: 4711, url: 'http://127.0.0.1:1880', flows: () => 'running' };
     const parts = {
@@ -173,14 +175,20 @@ describe('npm run admin while the server runs', function () {
       live,
     };
     await writeFile(path, 'left behind by a process that was killed');
-    socket = createAdminSocket({ path, work: createAdminWork(parts), clock: systemClock, log: silentLog });
+    const end = async () => {
+      ended += 1;
+      await socket.stop();
+      await db.close();
+      await lock.release();
+    };
+    const work = createAdminWork(parts);
+    socket = createAdminSocket({ path, work, end: () => void end(), clock: systemClock, log: silentLog });
     await socket.start();
   });
   after(async () => {
     await socket.stop();
     await socket.stop();
     assert.ok(!(await readdir(dataDir)).includes('admin.sock'));
-    await db.close();
   });
   const say = async (bytes: string): Promise<string> => {
     const client = connect(path);
@@ -211,12 +219,10 @@ describe('npm run admin while the server runs', function () {
     assert.deepEqual([nobody.code, nobody.err], [1, 'redeye admin: there is no user "nobody"\n']);
   });
 
-  it('gives a backup that can be restored, and lets nobody restore meanwhile', async () => {
+  it('gives a backup that can be restored elsewhere', async () => {
     const { code, err } = await admin(dataDir, 'backup', 'live.tar.gz');
     assert.equal(code, 0, err);
     const file = join(dataDir, '..', 'live.tar.gz');
-    const refused = await admin(dataDir, 'restore', file);
-    assert.deepEqual([refused.code, refused.err], [1, 'redeye admin: the server runs: stop it first, then restore\n']);
     const fresh = join(await temporaryFolder('redeye-admin'), 'data');
     const restored = await admin(fresh, 'restore', file);
     assert.equal(restored.code, 0, restored.err);
@@ -243,5 +249,21 @@ describe('npm run admin while the server runs', function () {
     await once(client, 'data');
     client.destroy();
     await until('the next one is served', async () => (await say('{"ask":"status"}\n')).includes('"ok":true'));
+  });
+
+  it('ends the server for a restore, once the file is known to be whole', async () => {
+    const file = join(dataDir, '..', 'live.tar.gz');
+    const bytes = await readFile(file);
+    await writeFile(join(dataDir, '..', 'cut.tar.gz'), bytes.subarray(0, bytes.length / 2));
+    const refused = await admin(dataDir, 'restore', 'cut.tar.gz');
+    assert.deepEqual([refused.code, ended], [1, 0], refused.err);
+    assert.match((await admin(dataDir, 'status')).out, /^state +running/);
+    const restored = await admin(dataDir, 'restore', file);
+    assert.deepEqual([restored.code, ended], [0, 1], restored.err);
+    assert.match(restored.out, /The server was stopped for it: start it again, unless/);
+    const again = await openData(dataDir);
+    assert.deepEqual((await again.query('select name from users')).rows, [{ name: 'admin' }]);
+    await again.close();
+    assert.ok(!(await readdir(dataDir)).includes('lock'));
   });
 });
