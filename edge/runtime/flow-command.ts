@@ -7,9 +7,12 @@ import type { CommandTable } from './commands.ts';
 const MAX_CHARS = 240_000;
 
 /** The command `flows`: what the engine of this process runs, as it has it; without credentials, which it keeps apart. */
-export function registerFlowCommand(table: CommandTable, getFlows: () => Promise<{ flows: unknown[] }>): void {
+export function registerFlowCommand(table: CommandTable, getFlows: () => Promise<{ flows: unknown[] } | null>): void {
   table.on('flows', async () => {
-    const { flows } = await getFlows();
+    const found = await getFlows();
+    // An engine that is just starting has none yet, and its type does not say so.
+    if (!found) throw new AppError('flows.stopped', 'the flows are just starting');
+    const { flows } = found;
     const flows_gz = (await promisify(gzip)(JSON.stringify(flows))).toString('base64');
     if (flows_gz.length > MAX_CHARS)
       throw new AppError(

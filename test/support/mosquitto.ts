@@ -3,6 +3,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { loopbackCertificate } from './certificate.ts';
 import { temporaryFolder } from './folders.ts';
 import { freePorts, isTaken } from './ports.ts';
 import { until } from './until.ts';
@@ -12,36 +13,44 @@ const DEPLOY = resolve(import.meta.dirname, '../../deploy/mosquitto');
 export const SERVER_LOGIN = 'redeye:long%20and%20secret';
 const SERVER_PASSWORD = 'long and secret';
 
-/** A real Mosquitto on 127.0.0.1 with the configuration that deploy/mosquitto gives to operators, but for TLS and paths. */
+/** A real Mosquitto on 127.0.0.1 with the configuration that deploy/mosquitto gives to operators, but for paths, and for TLS unless asked for. */
 export class Mosquitto {
   readonly port: number;
+  /** who trusts it: NODE_EXTRA_CA_CERTS; undefined without TLS */
+  readonly caFile: string | undefined;
   readonly #folder: string;
   readonly #clients: MqttClient[] = [];
   #child: ChildProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, caFile: string | undefined) {
     this.#folder = folder;
     this.port = port;
+    this.caFile = caFile;
   }
 
   /** Prepares one with the users `redeye` and `homeassistant`; `start` starts it. */
-  static async make(): Promise<Mosquitto> {
+  static async make({ tls = false } = {}): Promise<Mosquitto> {
     const [port = 0] = await freePorts(1);
     const folder = await temporaryFolder('mosquitto');
-    const made = new Mosquitto(folder, port);
+    const own = tls ? await loopbackCertificate() : undefined;
+    const made = new Mosquitto(folder, port, own?.certFile);
     const shipped = await readFile(join(DEPLOY, 'redeye.conf'), 'utf8');
+    const files = own && { certfile: own.certFile, keyfile: own.keyFile };
     const conf = shipped
+      .replace(/^(certfile|keyfile) .*\n/gm, (_, name: 'certfile' | 'keyfile') =>
+        files ? `${name} ${files[name]}\n` : '',
+      )
+      .replace(/^tls_version .*\n/m, (line) => (files ? line : ''))
       .replace(/^listener .*$/m, `listener ${port} 127.0.0.1`)
-      .replace(/^(certfile|keyfile|tls_version) .*\n/gm, '')
       .replaceAll('/etc/mosquitto/redeye', join(folder, 'redeye'));
-    const own = [
+    const lines = [
       'user root',
       'persistence true',
       `persistence_location ${folder}/`,
       `log_dest file ${folder}/log`,
       'log_type all',
     ];
-    await writeFile(join(folder, 'mosquitto.conf'), `${own.join('\n')}\n${conf}`);
+    await writeFile(join(folder, 'mosquitto.conf'), `${lines.join('\n')}\n${conf}`);
     await copyFile(join(DEPLOY, 'redeye.acl'), join(folder, 'redeye.acl'));
     await writeFile(join(folder, 'redeye.passwords'), '', { mode: 0o600 });
     await made.user('redeye', SERVER_PASSWORD);
@@ -49,9 +58,9 @@ export class Mosquitto {
     return made;
   }
 
-  /** `mqtt://127.0.0.1:port`, with the server's user and password for `MQTT_URL`. */
+  /** `mqtt://127.0.0.1:port`, or `mqtts`, with the server's user and password for `MQTT_URL`. */
   url(login = ''): string {
-    return `mqtt://${login}${login && '@'}127.0.0.1:${this.port}`;
+    return `mqtt${this.caFile === undefined ? '' : 's'}://${login}${login && '@'}127.0.0.1:${this.port}`;
   }
 
   async start(): Promise<void> {
@@ -100,8 +109,9 @@ export class Mosquitto {
   }
 
   /** A client of it, connected. */
-  connect(options: IClientOptions): Promise<MqttClient> {
-    const client = mqtt.connect(this.url(), { protocolVersion: 4, reconnectPeriod: 0, ...options });
+  async connect(options: IClientOptions): Promise<MqttClient> {
+    const ca = this.caFile === undefined ? {} : { ca: await readFile(this.caFile) };
+    const client = mqtt.connect(this.url(), { protocolVersion: 4, reconnectPeriod: 0, ...ca, ...options });
     this.#clients.push(client);
     return new Promise((done, reject) => {
       client.once('connect', () => done(client));

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { MqttClient } from 'mqtt';
-import { temporaryFolder } from '../../support/folders.ts';
+import { loopbackCertificate } from '../../support/certificate.ts';
 import { until } from '../../support/until.ts';
 import { at, BrokerBench, inboxOf, stateBody } from './broker-bench.ts';
 
@@ -509,20 +506,7 @@ describe('broker under attack', () => {
 
 describe('the broker over TLS', () => {
   it('takes devices on a port of its own, and nobody who does not speak TLS there', async () => {
-    const folder = await temporaryFolder('mqtts');
-    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    const about = [
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=IP:127.0.0.1',
-      '-keyout',
-      keyFile,
-      '-out',
-      certFile,
-    ];
-    await promisify(execFile)('openssl', [...made, ...about]);
+    const { certFile, keyFile } = await loopbackCertificate();
     const tls = { host: '127.0.0.1', port: 'any' as const, certFile, keyFile };
     const bench = await new BrokerBench({ tls }).start();
     try {
