@@ -1,4 +1,3 @@
-import type { MqttClient } from 'mqtt';
 import type { CameraControl, CameraControlState } from '../../runtime/contracts/camera-controls.ts';
 import type { CameraStatus } from '../../runtime/contracts/cameras.ts';
 import type { CommandAnswer } from '../../runtime/contracts/commands.ts';
@@ -8,10 +7,10 @@ import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatMessage } from '..
 import { deviceTopics, serverStateTopic, TOPIC_ROOT } from '../../runtime/contracts/topics.ts';
 import { Backoff } from '../../runtime/lib/backoff.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import { isPlainMqtt, type MqttConnection, type MqttOptions, openMqtt, REFUSED } from './mqtt/connection.ts';
 import { Pause } from './pause.ts';
 import { objectIn } from './server-http.ts';
 import type { SessionNumber } from './session-number.ts';
-import { loadMqtt } from './small-mqtt.ts';
 
 /** A half-open connection is noticed after one and a half of these. */
 const KEEPALIVE_S = 30;
@@ -62,7 +61,7 @@ export class Link implements Part {
   readonly #watchers = new Set<(connected: boolean) => void>();
   readonly #retries: Backoff;
   #target: MqttTarget | undefined;
-  #client: MqttClient | undefined;
+  #client: MqttConnection | undefined;
   #session = -1;
   #connected = false;
   #told: DeviceStateMessage['state'] = 'offline';
@@ -185,7 +184,7 @@ export class Link implements Part {
         await this.#pause.wait();
         continue;
       }
-      const before = performance.now();
+      const before = this.#options.clock.monotonicMs();
       let reason = 'closed';
       try {
         reason = await this.#connection(target);
@@ -199,7 +198,7 @@ export class Link implements Part {
       if (wasConnected || failures === 0) {
         log.warn(wasConnected ? 'MQTT connection lost' : 'no MQTT connection', { reason });
       }
-      log.debug('MQTT attempt ended', { reason, after_ms: Math.round(performance.now() - before) });
+      log.debug('MQTT attempt ended', { reason, after_ms: Math.round(this.#options.clock.monotonicMs() - before) });
       if (wasConnected) {
         failures = 0;
         this.#retries.reset();
@@ -211,55 +210,41 @@ export class Link implements Part {
 
   /** One connection from its beginning to its end; answers why it ended. */
   async #connection(target: MqttTarget): Promise<string> {
-    const { device, key, sessions } = this.#options;
+    const { clock, device, key, sessions } = this.#options;
     this.#session = await sessions.next();
-    const { connect } = await loadMqtt();
-    if (!this.#running || target !== this.#target) return 'no longer wanted';
-    const client = connect(target.url, {
-      protocolVersion: 4,
-      clientId: device,
-      username: device,
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let greeting: string | undefined;
+    const client = await open(target.url, {
+      client: device,
+      user: device,
       password: key,
-      clean: true,
-      keepalive: KEEPALIVE_S,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectPeriod: 0,
-      resubscribe: false,
-      queueQoSZero: false,
-      will: {
-        topic: this.#topics.state,
-        payload: Buffer.from(JSON.stringify(this.#enveloped(this.#state('offline')))),
-        qos: 1,
-        retain: true,
+      keepaliveS: KEEPALIVE_S,
+      connectMs: CONNECT_TIMEOUT_MS,
+      will: { topic: this.#topics.state, payload: JSON.stringify(this.#enveloped(this.#state('offline'))) },
+      clock,
+      onConnect: () => {
+        this.#greet().catch((error: unknown) => {
+          greeting = `greeting failed: ${error instanceof Error ? error.message : String(error)}`;
+          this.#client?.end(true);
+        });
       },
+      onMessage: (topic, payload, retained) => this.#hear(topic, payload, retained),
+      onEnd: (reason) => resolve(greeting ?? reason),
     });
     this.#client = client;
-    let reason = 'closed by the broker';
-    client.on('error', (error) => {
-      reason = error.message || String((error as NodeJS.ErrnoException).code ?? error.name);
-    });
-    client.on('message', (topic, payload, packet) => this.#hear(topic, payload, packet.retain));
-    client.on('connect', () => {
-      this.#greet(client).catch((error: unknown) => {
-        reason = `greeting failed: ${error instanceof Error ? error.message : String(error)}`;
-        client.end(true);
-      });
-    });
+    if (!this.#running || target !== this.#target) client.end(true);
     try {
-      return await new Promise((resolve) => {
-        client.once('close', () => resolve(reason));
-        client.once('end', () => resolve(reason));
-      });
+      return await promise;
     } finally {
       this.#client = undefined;
       client.end(true);
     }
   }
 
-  async #greet(client: MqttClient): Promise<void> {
+  async #greet(): Promise<void> {
     const topics = this.#topics;
     const filters = [topics.commands, topics.flowDesired, topics.configDesired, topics.cameraControls];
-    await client.subscribeAsync([...filters, serverStateTopic(this.#site)], { qos: 1 });
+    await this.#client?.subscribe([...filters, serverStateTopic(this.#site)]);
     await this.#publishState();
     await this.#send(topics.info, this.#options.info(), { retain: true, qos: 1 });
     const flow = this.#options.flowReport?.();
@@ -269,9 +254,8 @@ export class Link implements Part {
     this.tellCameras();
     if (!this.#mayHearItself) return;
     // A broker that keeps a late farewell over our word would leave us offline; one that refuses this filter is asked once.
-    client.subscribe(topics.state, { qos: 1 }, (error, granted) => {
-      if (error || granted?.some(({ qos }) => qos > 2)) this.#mayHearItself = false;
-    });
+    const granted = await this.#client?.subscribe([topics.state]).catch(() => [REFUSED]);
+    if (granted?.includes(REFUSED)) this.#mayHearItself = false;
   }
 
   #hear(topic: string, payload: Buffer, retained: boolean): void {
@@ -318,7 +302,8 @@ export class Link implements Part {
 
   async #send(topic: string, body: object, options: { retain?: boolean; qos: 0 | 1 }): Promise<void> {
     try {
-      await this.#client?.publishAsync(topic, JSON.stringify(this.#enveloped(body)), options);
+      const { qos, retain = false } = options;
+      await this.#client?.publish(topic, JSON.stringify(this.#enveloped(body)), { qos, retain });
     } catch (error) {
       this.#options.log.debug('MQTT message not sent', { topic, error });
     }
@@ -330,6 +315,13 @@ export class Link implements Part {
     if (connected) this.#options.log.info('MQTT connected', { session: this.#session });
     for (const watcher of this.#watchers) watcher(connected);
   }
+}
+
+/** By our own client where it can; the package is loaded only for what it cannot. */
+async function open(url: string, options: MqttOptions): Promise<MqttConnection> {
+  if (isPlainMqtt(url)) return openMqtt(url, options);
+  const { openPackagedMqtt } = await import('./mqtt/packaged.ts');
+  return openPackagedMqtt(url, options);
 }
 
 function isUsable({ url, root }: MqttTarget): boolean {

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { AppError } from '../../runtime/contracts/errors.ts';
-import { systemClock } from '../../runtime/lib/clock.ts';
 import { writeCompiledCode } from '../../runtime/lib/compiled-code.ts';
 import { createLog } from '../../runtime/lib/log.ts';
 import { openLogFile } from '../../runtime/lib/log-file.ts';
@@ -13,6 +12,7 @@ import { type Identity, identityOf } from './identity.ts';
 import { LogTail } from './log-tail.ts';
 import { modelOf } from './model.ts';
 import { PairingPage } from './pairing-page.ts';
+import { agentClock } from './small/clock.ts';
 import { CHILD_FLAGS } from './small-heap.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -22,7 +22,7 @@ const EXTENSION = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 /** The agent process from its settings to its end. Ends with one sentence on a wrong setting, and by itself on nothing else. */
 export async function runEdge(): Promise<void> {
   // From the first moment: a device may wait for days until somebody pairs it.
-  await new Watchdog({ env: process.env, clock: systemClock, log: createLog({ level: 'info' }) }).start();
+  await new Watchdog({ env: process.env, clock: agentClock, log: createLog({ level: 'info' }) }).start();
   const { env, key } = await identifyOrEnd();
   const settings = readOrEnd(env);
   const logTail = new LogTail();
@@ -36,7 +36,7 @@ export async function runEdge(): Promise<void> {
     settings,
     key,
     version: productVersion(),
-    clock: systemClock,
+    clock: agentClock,
     log,
     logTail,
     child: {
@@ -83,7 +83,7 @@ async function identifyOrEnd(): Promise<{ env: NodeJS.ProcessEnv; key: string }>
     const identity: Identity = await identityOf({
       ...known,
       model: await modelOf(),
-      clock: systemClock,
+      clock: agentClock,
       log,
       onPairing: () => page.start(),
       say(code, until) {

@@ -1,7 +1,7 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../runtime/contracts/host.ts';
-import { HttpAgent, HttpsAgent, requestHttp, requestHttps } from '../../runtime/lib/builtin-http.ts';
+import { HttpAgent, requestHttp, tlsHttp } from '../../runtime/lib/builtin-http.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const WHOLE_TIMEOUT_MS = 60_000;
@@ -46,7 +46,7 @@ export class ServerHttp {
     this.#key = options.key;
     this.#clock = options.clock;
     const settings = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2 };
-    this.#agent = this.#base.protocol === 'https:' ? new HttpsAgent(settings) : new HttpAgent(settings);
+    this.#agent = this.#base.protocol === 'https:' ? new (tlsHttp().Agent)(settings) : new HttpAgent(settings);
   }
 
   readonly call: CallServer = async (call) => {
@@ -65,15 +65,18 @@ export class ServerHttp {
 
   #once(call: ServerCall): Promise<ServerAnswer> {
     const length = (call.body ?? []).reduce((sum, part) => sum + part.length, 0);
-    const request = (this.#base.protocol === 'https:' ? requestHttps : requestHttp)(new URL(call.path, this.#base), {
-      method: call.method,
-      agent: this.#agent,
-      headers: {
-        'x-device-key': this.#key,
-        ...(call.body ? { 'content-length': String(length) } : {}),
-        ...call.headers,
+    const request = (this.#base.protocol === 'https:' ? tlsHttp().request : requestHttp)(
+      new URL(call.path, this.#base),
+      {
+        method: call.method,
+        agent: this.#agent,
+        headers: {
+          'x-device-key': this.#key,
+          ...(call.body ? { 'content-length': String(length) } : {}),
+          ...call.headers,
+        },
       },
-    });
+    );
     return new Promise((resolve, reject) => {
       const fail = (why: string) => request.destroy(new NoAnswer(why));
       const timers = [this.#clock.after(WHOLE_TIMEOUT_MS, () => fail('no answer within 60 s'))];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../contracts/errors.ts';
-import { createServer as createPlainServer, createTlsServer } from '../lib/builtin-http.ts';
+import { createServer as createPlainServer, tlsHttp } from '../lib/builtin-http.ts';
 
 /** Slow clients are cut off: headers within 10 s, the whole request within 60 s (a listening default of Node held 800 of 800). */
 const LIMITS = {
@@ -52,7 +52,7 @@ export class HttpServer {
   }) {
     const { tls } = options;
     this.server = tls
-      ? createTlsServer({
+      ? tlsHttp().createServer({
           ...LIMITS,
           cert: readFileSync(tls.certFile),
           key: readFileSync(tls.keyFile),

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { IceServer } from '../../contracts/live.ts';
-import { requestHttp as plainRequest, requestHttps as tlsRequest } from '../../lib/builtin-http.ts';
+import { requestHttp as plainRequest, tlsHttp } from '../../lib/builtin-http.ts';
 import { linkedServers } from './link-servers.ts';
 
 const ANSWER_MS = 8000;
@@ -141,7 +141,7 @@ async function ask(url: URL, { bearer, caFile, insecure }: WhipEndpoint, questio
       });
       response.on('error', fail);
     };
-    const request = (isTls ? tlsRequest : plainRequest)(url, options, onAnswer);
+    const request = (isTls ? tlsHttp().request : plainRequest)(url, options, onAnswer);
     const cancel = clock.after(limitMs, () => request.destroy(new Error('no answer')));
     const fail = (cause: NodeJS.ErrnoException) => {
       cancel();
