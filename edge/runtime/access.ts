@@ -4,6 +4,11 @@ import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Clock } from '../../runtime/contracts/host.ts';
 
 export const KEY_NAME = 'X-API-Key';
+/** Where dialect B of seed 000 keeps a login (§2.0); A's cookie has the name of the header. */
+export const SESSION_NAME = 'relab_session';
+/** Seed 000 §S0.38: sessions of 12 hours. */
+export const SESSION_S = 12 * 3600;
+const SESSION = /^(\d{13,16})\.([A-Za-z0-9_-]{43})$/;
 /** As on the server: for `<img>` and `<video>`, which can send no header. */
 const TOKEN_MS = 5 * 60_000;
 /** Seed 000 §S0.38: five wrong tries in five minutes. */
@@ -24,8 +29,8 @@ export function hashOfKey(key: string): string {
 }
 
 /**
- * Who may see this device: whoever shows its key or one of AUTHORIZED_API_KEYS, as header or cookie `X-API-Key`, and for reading also a
- * token that the device signed for a camera. The keys themselves are not here, only their hashes.
+ * Who may see this device: whoever shows its key or one of AUTHORIZED_API_KEYS, as header or cookie `X-API-Key`, or a session that was begun
+ * with one, and for reading also a token that the device signed for a camera. The keys themselves are not here, only their hashes.
  */
 export class Access {
   readonly #device: string;
@@ -59,14 +64,24 @@ export class Access {
       this.#checkToken(token, camera);
       return { name: 'token', by: 'token' };
     }
-    const cookie = cookieOf(req, KEY_NAME);
+    const cookie = cookieOf(req, SESSION_NAME) ?? cookieOf(req, KEY_NAME);
     if (cookie === undefined) throw new AppError('auth.missing', `the header ${KEY_NAME} is missing`);
     const site = req.headers['sec-fetch-site'];
     if (!isRead && site !== undefined && site !== 'same-origin') {
       throw new AppError('csrf.refused', "a change by cookie needs the device's own page");
     }
-    this.check(cookie, address);
+    if (SESSION.test(cookie)) this.#checkSession(cookie);
+    else this.check(cookie, address);
     return { name: 'key', by: 'cookie' };
+  }
+
+  /**
+   * What a browser keeps instead of a key that was checked: good for 12 hours, also over restarts, and only as long as the key is one of the
+   * device's. It tells nothing of the key.
+   */
+  session(key: string): string {
+    const expiresAt = String(Math.round(this.#clock.now()) + SESSION_S * 1000);
+    return `${expiresAt}.${this.#signSession(Buffer.from(hashOfKey(key), 'hex'), expiresAt).toString('base64url')}`;
   }
 
   /** Throws `auth.invalid` for a key that is none of ours; tries are counted by address. */
@@ -93,6 +108,18 @@ export class Access {
   issue(camera: string): { token: string; expiresAt: number } {
     const expiresAt = this.#clock.now() + TOKEN_MS;
     return { token: `${Math.round(expiresAt)}.${this.#sign(camera, Math.round(expiresAt))}`, expiresAt };
+  }
+
+  #checkSession(session: string): void {
+    const [, expiresAt = '', signature = ''] = SESSION.exec(session) ?? [];
+    const given = Buffer.from(signature, 'base64url');
+    if (!this.#hashes.some((hash) => timingSafeEqual(given, this.#signSession(hash, expiresAt))))
+      throw new AppError('auth.invalid', 'this login is not one of the device');
+    if (Number(expiresAt) <= this.#clock.now()) throw new AppError('auth.expired', 'the login has expired');
+  }
+
+  #signSession(keyHash: Buffer, expiresAt: string): Buffer {
+    return createHmac('sha256', keyHash).update(`session\n${this.#device}\n${expiresAt}`).digest();
   }
 
   #checkToken(token: string, camera: string): void {

@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import { readText } from '../../runtime/lib/live/ask.ts';
-import { type Access, KEY_NAME } from './access.ts';
+import { type Access, KEY_NAME, SESSION_NAME, SESSION_S } from './access.ts';
 import { loginPage } from './page-html.ts';
 
 const MOST_BYTES = 4096;
-/** Seed 000 §S0.38: sessions of 12 hours. */
-const SESSION_S = 12 * 3600;
 
-/** `/login`, for people: takes the key and keeps it in a cookie that no script can read; `/logout` forgets it. */
+/**
+ * `/login`, for people: takes a key and keeps a session of 12 hours in cookies that no script can read, under the names of both dialects
+ * of seed 000; `/logout` forgets it. The key itself is kept nowhere.
+ */
 export class Login {
   readonly #access: Access;
 
@@ -20,7 +21,7 @@ export class Login {
   async serve(req: IncomingMessage, res: ServerResponse, url: URL): Promise<boolean> {
     const { pathname } = url;
     if (pathname === '/logout' || pathname === '/auth/logout') {
-      res.writeHead(303, { Location: '/login', 'Set-Cookie': cookie('', 0) }).end();
+      res.writeHead(303, { Location: '/login', 'Set-Cookie': cookies('', 0) }).end();
       return true;
     }
     // The form of seed 000 goes to /auth/login.
@@ -49,7 +50,7 @@ export class Login {
       show(res, error.status === 401 ? 403 : error.status, loginPage(next, error.message));
       return;
     }
-    res.writeHead(303, { Location: next, 'Set-Cookie': cookie(key, SESSION_S) }).end();
+    res.writeHead(303, { Location: next, 'Set-Cookie': cookies(this.#access.session(key), SESSION_S) }).end();
   }
 }
 
@@ -58,8 +59,9 @@ function show(res: ServerResponse, status: number, html: string): void {
   res.end(html);
 }
 
-function cookie(value: string, maxAgeS: number): string {
-  return `${KEY_NAME}=${encodeURIComponent(value)}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Strict`;
+function cookies(value: string, maxAgeS: number): string[] {
+  const rest = `Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Strict`;
+  return [KEY_NAME, SESSION_NAME].map((name) => `${name}=${value}; ${rest}`);
 }
 
 /** A path of this device; whatever would lead elsewhere leads to the first page. */

@@ -22,10 +22,7 @@ const PRESENT = new Set(['idle', 'live', 'online', 'connecting']);
  * somebody looks is available and not running.
  */
 const cameraStatus: Operation = async (_ask, tools) => {
-  const camera = await tools.camera().catch((error: unknown) => {
-    if (error instanceof Refusal && error.code === 'camera.not_found') return undefined;
-    throw error;
-  });
+  const camera = await anyCamera(tools);
   const available = camera !== undefined && PRESENT.has(camera.state);
   const settings = camera && available ? await settingsOf(camera, tools) : {};
   const { width, height } = settings.resolution ?? { width: 1920, height: 1080 };
@@ -48,6 +45,16 @@ const cameraStatus: Operation = async (_ask, tools) => {
     },
   };
 };
+
+/** The camera that is meant; undefined when there is none. */
+function anyCamera(tools: Tools): Promise<CameraRow | undefined> {
+  return tools.camera().catch((error: unknown) => {
+    if (error instanceof Refusal && error.code === 'camera.not_found') return undefined;
+    throw error;
+  });
+}
+
+const NO_CAMERA = { status: 200, body: { status: 'error', message: 'there is no camera' } };
 
 /** What a camera does not tell, or tells too late, is left to the defaults. */
 async function settingsOf({ id }: CameraRow, { raw }: Tools): Promise<SettingsRow> {
@@ -75,7 +82,9 @@ function isKept(camera: string, { memory }: Tools): boolean {
 
 /** Keeps the live picture ready, as a viewer would. Always 200: clients read `status` (§2.2). */
 const cameraStart: Operation = async (_ask, tools) => {
-  const { id } = await tools.camera();
+  const camera = await anyCamera(tools);
+  if (!camera) return NO_CAMERA;
+  const { id } = camera;
   const { live } = tools.host;
   if (!live) return { status: 200, body: { status: 'error', message: 'there is no live picture here' } };
   const { state, reason } = live.status(id, 'mjpeg');
@@ -86,7 +95,9 @@ const cameraStart: Operation = async (_ask, tools) => {
 };
 
 const cameraStop: Operation = async (_ask, tools) => {
-  const { id } = await tools.camera();
+  const camera = await anyCamera(tools);
+  if (!camera) return NO_CAMERA;
+  const { id } = camera;
   const key = `warm ${id}`;
   (tools.memory.get(key) as Disposable | undefined)?.[Symbol.dispose]();
   tools.memory.delete(key);
@@ -94,10 +105,10 @@ const cameraStop: Operation = async (_ask, tools) => {
 };
 
 const snapshot: Operation = async (_ask, tools): Promise<Reply> => {
-  const { id } = await tools.camera();
-  const { status, body } = await tools.raw({ method: 'GET', path: `/cameras/${id}/snapshot.jpg` });
-  if (status === 200 && Buffer.isBuffer(body)) {
-    return { status: 200, body, headers: { 'Content-Type': 'image/jpeg', 'Cache-Control': 'no-store' } };
+  const camera = await anyCamera(tools);
+  const answer = camera && (await tools.raw({ method: 'GET', path: `/cameras/${camera.id}/snapshot.jpg` }));
+  if (answer?.status === 200 && Buffer.isBuffer(answer.body)) {
+    return { status: 200, body: answer.body, headers: { 'Content-Type': 'image/jpeg', 'Cache-Control': 'no-store' } };
   }
   // Its clients show the text.
   return { status: 503, body: 'Camera not available', headers: { 'Content-Type': 'text/plain; charset=utf-8' } };

@@ -95,8 +95,9 @@ describe("the device's HTTP port", () => {
     assert.equal((await enter('wrong', '/')).status, 403);
     const entered = await enter(KEY, '/stream/watch?camera=pi-cam');
     assert.deepEqual([entered.status, entered.headers.get('location')], [303, '/stream/watch?camera=pi-cam']);
-    const cookie = entered.headers.get('set-cookie') ?? '';
+    const [cookie = '', ofB = ''] = entered.headers.getSetCookie();
     assert.match(cookie, /^X-API-Key=[^;]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    assert.equal(ofB, cookie.replace('X-API-Key', 'relab_session'), 'both dialects of seed 000 find theirs');
     const headers = { ...asPerson, Cookie: cookie.split(';')[0] ?? '' };
     assert.match(await (await go('/stream/watch', { headers })).text(), /<redeye-player camera="pi-cam"/);
     assert.equal(await (await go('/assets/redeye-player.js', { headers })).text(), 'customElements');
@@ -104,7 +105,68 @@ describe("the device's HTTP port", () => {
       assert.equal((await go(path, { headers })).status, 404, path);
     for (const elsewhere of ['//evil.example', '/\\evil.example', 'https://evil.example'])
       assert.equal((await enter('another-key', elsewhere)).headers.get('location'), '/', elsewhere);
-    assert.match((await go('/logout')).headers.get('set-cookie') ?? '', /Max-Age=0/);
+    for (const [method, path] of [
+      ['GET', '/logout'],
+      ['POST', '/auth/logout'],
+    ] as const) {
+      const left = await go(path, { method });
+      assert.deepEqual([left.status, left.headers.get('location')], [303, '/login'], path);
+      assert.deepEqual(
+        left.headers.getSetCookie().map((one) => one.split('; Path')[0]),
+        ['X-API-Key=', 'relab_session='],
+      );
+      for (const one of left.headers.getSetCookie()) assert.match(one, /Max-Age=0/);
+    }
+  });
+
+  it('keeps a login for 12 hours, without the key, over a restart, and as long as the key is one of the device', async () => {
+    await open(0);
+    let url = await base();
+    const enter = (path: string, api_key: string) =>
+      fetch(url + path, { method: 'POST', body: new URLSearchParams({ api_key }), redirect: 'manual' });
+    const status = async (Cookie: string, init: RequestInit = {}) =>
+      (await fetch(url, { ...init, headers: { Cookie, ...init.headers } })).status;
+    const entered = await enter('/auth/login', KEY);
+    const [, session = ''] = entered.headers.getSetCookie();
+    const cookie = session.split(';')[0] ?? '';
+    assert.match(cookie, /^relab_session=\d+\.[A-Za-z0-9_-]{43}$/);
+    assert.ok(!decodeURIComponent(entered.headers.getSetCookie().join()).includes(KEY));
+    assert.equal(await status(cookie), 200);
+    assert.equal(await status(cookie.replace('relab_session', 'X-API-Key')), 200);
+    assert.equal(await status(`X-API-Key=${encodeURIComponent(KEY)}`), 200, 'a client may put the key itself there');
+    const other = cookie.slice(0, -1) + (cookie.endsWith('A') ? 'Q' : 'A');
+    for (const forged of [other, cookie.replace(/=\d/, '=9'), 'relab_session=x'])
+      assert.equal(await status(forged), 401, forged);
+
+    await pages.stop();
+    await open(0);
+    url = await base();
+    assert.equal(await status(cookie), 200, 'a new process knows it');
+    await clock.advance(12 * 3600_000 - 1000);
+    assert.equal(await status(cookie), 200);
+    await clock.advance(2000);
+    assert.equal(await status(cookie), 401);
+    const removed = new Access({ device: 'pi', keyHashes: [hashOfKey('another-key')], clock });
+    const req = { headers: { cookie: `relab_session=${removed.session(KEY)}` }, method: 'GET', socket: {} };
+    assert.throws(() => removed.caller(req as never), { code: 'auth.invalid' });
+  });
+
+  it('takes five wrong keys at the login in five minutes, also of who then has the right one (S0.38)', async () => {
+    await open(0);
+    const url = await base();
+    const enter = (path: string, api_key: string) =>
+      fetch(url + path, { method: 'POST', body: new URLSearchParams({ api_key }), redirect: 'manual' });
+    for (let n = 0; n < 5; n += 1) assert.equal((await enter('/auth/login', `guess ${n}`)).status, 403);
+    for (const [path, key] of [
+      ['/auth/login', 'guess 6'],
+      ['/login', KEY],
+    ] as const) {
+      const late = await enter(path, key);
+      assert.deepEqual([late.status, late.headers.get('retry-after')], [429, '300'], path);
+      assert.deepEqual(late.headers.getSetCookie(), []);
+    }
+    await clock.advance(300_000);
+    assert.equal((await enter('/auth/login', KEY)).status, 303);
   });
 
   it('tells programs without a key 401, and takes five wrong ones in five minutes', async () => {
