@@ -14,6 +14,8 @@ export interface DialectDoorOptions {
   isOpen: (name: DialectName, ip: string) => boolean;
   /** Shows the first camera's moving picture to who was let in here. */
   showMoving: (req: IncomingMessage, res: ServerResponse, camera: string) => Promise<void>;
+  /** Shows what is answered here, as a page or a document, to who was let in; undefined for another path. */
+  docs: (path: string) => { type: string; text: string } | undefined;
   /** What flows answer; calls `next` for a path that none of them has. */
   flows: (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
   /** whether there are flows that could have it; else it may be there in a moment */
@@ -37,12 +39,16 @@ export class DialectDoor {
     if (!found) return false;
     try {
       this.#enter(req, found);
-      if (MOVING.has(url.pathname)) {
+      const shown = this.#options.docs(url.pathname);
+      if (shown) show(req, res, shown);
+      else if (MOVING.has(url.pathname)) {
         if (req.method !== 'GET') throw new AppError('route.method_not_allowed', 'only GET is answered here');
         await this.#options.showMoving(req, res, url.searchParams.get('camera') ?? '');
       } else await this.#answer(req, res);
     } catch (thrown) {
       if (res.headersSent) res.destroy();
+      else if (url.pathname === '/docs' && isPersonWithoutKey(req, thrown))
+        res.writeHead(303, { Location: '/login?redirect_url=%2Fdocs' }).end();
       else refuse(req, res, found, toAppError(thrown));
     }
     return true;
@@ -76,6 +82,23 @@ export class DialectDoor {
     if (this.#options.isRunning()) return new AppError('route.not_found', 'Not Found');
     return new AppError('flows.stopped', 'the flows of the device do not run yet', { retryAfterS: 2 });
   }
+}
+
+/** A person is shown where to give a key; a program is told. */
+function isPersonWithoutKey(req: IncomingMessage, thrown: unknown): boolean {
+  return toAppError(thrown).status === 401 && (req.headers.accept ?? '').includes('text/html');
+}
+
+function show(req: IncomingMessage, res: ServerResponse, { type, text }: { type: string; text: string }): void {
+  if (req.method !== 'GET' && req.method !== 'HEAD')
+    throw new AppError('route.method_not_allowed', 'only GET is answered here');
+  res.setHeader('Content-Type', type);
+  res.setHeader('Content-Length', Buffer.byteLength(text));
+  res.setHeader(
+    'Content-Security-Policy',
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+  );
+  res.end(req.method === 'HEAD' ? undefined : text);
 }
 
 async function textOf(req: IncomingMessage): Promise<string> {

@@ -4,13 +4,16 @@ import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import { opennessOf } from '../../runtime/lib/openness.ts';
 import type { Part } from '../../runtime/lib/part.ts';
 import type { CameraSet } from '../../runtime/media/camera-set.ts';
+import { productVersion } from '../version.ts';
 import type { Access } from './access.ts';
 import { createCameraApi } from './camera-api.ts';
 import { CameraSocket } from './camera-socket.ts';
+import { deviceApi, deviceRoutes } from './device-api.ts';
 import { DialectDoor, type DialectDoorOptions } from './dialect-door.ts';
 import { KeptImages } from './kept-images.ts';
 import type { LiveDoor } from './live-door.ts';
 import type { LiveGate } from './live-gate.ts';
+import { docsPage } from './page-html.ts';
 
 export interface DialectsOptions {
   device: string;
@@ -57,6 +60,11 @@ export function createDialects(options: DialectsOptions): Dialects {
     isOpen,
     flows,
     isRunning,
+    docs(path) {
+      if (path === '/docs') return { type: 'text/html; charset=utf-8', text: docsPage(device, deviceRoutes()) };
+      if (path !== '/openapi.json') return undefined;
+      return { type: 'application/json; charset=utf-8', text: JSON.stringify(deviceApi(productVersion())) };
+    },
     async showMoving(req, res, wanted) {
       const camera = cameras.resolve(wanted || dialectCamera);
       // Who was let in here is let in there, also where no credential was needed.

@@ -107,6 +107,18 @@ export function watchPage(view: {
   return page(device, `<section class="card"><h2>${id || 'Live'}</h2>${body}</section>${more}`, '');
 }
 
+/** What is answered here to clients of other systems; `/openapi.json` has the same for programs. */
+export function docsPage(device: string, routes: readonly (readonly string[])[]): string {
+  const rows = routes.map(([method = '', path = '', tag = '', summary = '', codes = '']) => {
+    const call = `<th scope="row"><b>${asHtml(method)}</b><br><code>${asHtml(path)}</code></th>`;
+    return `<tr>${call}<td>${asHtml(summary)}<br><small>${asHtml(tag)} · ${asHtml(codes)}</small></td></tr>`;
+  });
+  const words =
+    '<p>Each wants the header <code>X-API-Key</code> with a key of this device, or a login. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>';
+  const card = `<section class="card"><h2>API of this device</h2>${words}<table>${rows.join('')}</table></section>`;
+  return page(device, card, '');
+}
+
 /** What stands beside the title in a browser's tab. */
 export const ICON =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#15191c"/>' +

@@ -39,7 +39,11 @@ const EDGE: readonly DialectPath[] = [
   { dialect: 'relab', path: /^\/camera(\/(open|status|close|controls|focus))?$/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/(images|streams|preview|system|pairing)(\/|$)/, shape: 'fastapi' },
   { dialect: 'relab', path: /^\/stream(\/(start|status|stop|hls|hls\/.*))?$/, shape: 'fastapi' },
-  { dialect: 'relab', path: /^\/(captures|local-key|setup|metrics|preview-thumbnail\.jpg)$/, shape: 'fastapi' },
+  {
+    dialect: 'relab',
+    path: /^\/(captures|local-key|setup|metrics|docs|openapi\.json|preview-thumbnail\.jpg)$/,
+    shape: 'fastapi',
+  },
 ];
 
 const PATHS: Record<Side, readonly DialectPath[]> = { server: SERVER, edge: EDGE };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { type Came, type EdgeDoor, LOCAL_KEY, openEdgeDoor } from '../../support/edge-door.ts';
 
@@ -293,5 +294,37 @@ describe("RELab's Pi camera API on a device", function () {
       const left = await ask(method, path);
       assert.deepEqual([left.status, left.json.code], [501, 'dialect.left_out']);
     }
+  });
+
+  it('tells what it answers, as a page and for programs: every route of its tabs, and no other', async () => {
+    const { status, json, headers } = await ask('GET', '/openapi.json');
+    assert.deepEqual(
+      [status, json.openapi, headers.get('content-type')],
+      [200, '3.1.0', 'application/json; charset=utf-8'],
+    );
+    const told = Object.entries(
+      json.paths as Record<string, Record<string, { tags: string[]; operationId: string }>>,
+    ).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, one]) => ({ call: `${method} ${path}`, ...one })),
+    );
+    const ids = told.map(({ operationId }) => operationId);
+    assert.deepEqual([...new Set(ids)], ids);
+    // As Express writes them: `:id`, `:what(start|stop)`, `*`.
+    const plain = (url: string) => url.replace(/:(\w+)(\([^)]*\))?/g, '{$1}').replace('*', '{path}');
+    const shipped = ['relab-camera', 'compucyto-camera'].flatMap((name) => {
+      const tab = readFileSync(new URL(`../../../flows/edge/${name}.json`, import.meta.url), 'utf8');
+      const nodes = JSON.parse(tab) as { type: string; method: string; url: string }[];
+      return nodes.filter(({ type }) => type === 'http in').map(({ method, url }) => `${method} ${plain(url)}`);
+    });
+    const flows = told.filter(({ tags }) => tags[0] !== 'live').map(({ call }) => call);
+    assert.deepEqual(flows.sort(), shipped.sort());
+    const page = await ask('GET', '/docs');
+    assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
+    for (const path of Object.keys(json.paths)) assert.ok(page.bytes.includes(path), path);
+    assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'/);
+    assert.equal((await ask('POST', '/docs')).status, 405);
+    assert.equal((await ask('GET', '/openapi.json', { key: null })).status, 401);
+    const person = await ask('GET', '/docs', { key: null, headers: { Accept: 'text/html' } });
+    assert.deepEqual([person.status, person.headers.get('location')], [303, '/login?redirect_url=%2Fdocs']);
   });
 });
