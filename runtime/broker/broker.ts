@@ -71,7 +71,7 @@ export class Broker implements MessageBroker {
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#door = new Door(this.#limits);
-    this.#inbox = new Inbox(this.#log);
+    this.#inbox = new Inbox(this.#log, () => this.#door.isCrowded());
   }
 
   async start(): Promise<void> {

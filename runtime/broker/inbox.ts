@@ -29,16 +29,21 @@ const MAX_WAITING = 200;
  * would hold every connection to the database, while credentials and frames wait behind them.
  */
 const AT_ONCE = 4;
+/** So many while others knock: who waits to be let in gives up after 10 s and comes again, who has spoken only waits. */
+const AT_ONCE_IN_A_CROWD = 1;
 
 /** Hands messages to the handlers, per device in the order they came, a few devices at a time. */
 export class Inbox {
   readonly #log: Log;
+  readonly #isCrowded: () => boolean;
   readonly #lanes = new Map<string, { tail: Promise<void>; waiting: number }>();
   readonly #turns: (() => void)[] = [];
   #running = 0;
 
-  constructor(log: Log) {
+  /** `isCrowded`: whether somebody waits to be let in. */
+  constructor(log: Log, isCrowded: () => boolean = () => false) {
     this.#log = log;
+    this.#isCrowded = isCrowded;
   }
 
   /** Calls when the device's earlier calls are done. */
@@ -60,16 +65,22 @@ export class Inbox {
   }
 
   async #inTurn(call: () => Answer): Promise<void> {
-    // Whoever ends hands its place on: nobody who comes later slips in between.
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#turns.push(resolve));
+    // In the order in which they came: nobody who comes later slips in between.
+    if (this.#turns.length > 0 || !this.#hasPlace()) await new Promise<void>((resolve) => this.#turns.push(resolve));
     else this.#running += 1;
     try {
       await call();
     } finally {
-      const next = this.#turns.shift();
-      if (next) next();
-      else this.#running -= 1;
+      this.#running -= 1;
+      while (this.#turns.length > 0 && this.#hasPlace()) {
+        this.#running += 1;
+        this.#turns.shift()?.();
+      }
     }
+  }
+
+  #hasPlace(): boolean {
+    return this.#running < (this.#isCrowded() ? AT_ONCE_IN_A_CROWD : AT_ONCE);
   }
 
   /** Resolves when everything taken so far is dealt with. */

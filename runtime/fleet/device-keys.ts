@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Clock } from '../contracts/host.ts';
 import type { KnownDevice } from '../contracts/services.ts';
@@ -36,7 +36,8 @@ export interface IssuedKey {
 export class DeviceKeys {
   readonly #db: Db;
   readonly #clock: Clock;
-  readonly #pepper: Buffer;
+  /** made once: a buffer would be made into one for each hash, which took a third of it */
+  readonly #pepper: KeyObject;
   readonly #cipher: FleetOptions['urlCipher'];
   readonly #cache = new Map<string, Cached>();
   /** what the next statement will ask for */
@@ -45,7 +46,7 @@ export class DeviceKeys {
   constructor(options: Pick<FleetOptions, 'db' | 'clock' | 'pepper' | 'urlCipher'>) {
     this.#db = options.db;
     this.#clock = options.clock;
-    this.#pepper = options.pepper;
+    this.#pepper = createSecretKey(options.pepper);
     this.#cipher = options.urlCipher;
   }
 

@@ -59,7 +59,7 @@ export async function crowd(
     await answer();
     say('all are connected');
     // The first frames of a server are slow for reasons of their own.
-    await load.closed(500, SENDERS);
+    await load.closed(10 * SENDERS, SENDERS);
     for (let round = 0; round < rounds; round += 1) {
       await settled(server);
       const quiet = used();

@@ -30,4 +30,24 @@ describe('what devices say', () => {
     await inbox.drained();
     assert.equal(order.size, 0, 'places that failed are free again');
   });
+
+  it('waits, but for one at a time, while a crowd is let in', async () => {
+    let isCrowded = true;
+    const inbox = new Inbox(silentLog, () => isCrowded);
+    let running = 0;
+    const most = { crowded: 0, after: 0 };
+    let done = 0;
+    for (let at = 0; at < 40; at += 1)
+      inbox.add(`pi-${at}`, 'state', async () => {
+        running += 1;
+        const when = isCrowded ? 'crowded' : 'after';
+        most[when] = Math.max(most[when], running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+        done += 1;
+        if (done === 20) isCrowded = false;
+      });
+    await inbox.drained();
+    assert.deepEqual([done, most], [40, { crowded: 1, after: 4 }]);
+  });
 });
