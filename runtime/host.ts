@@ -92,13 +92,11 @@ class Detection implements DetectionHost {
 
   async compareJob(job: JobHandle, frame: StoredFrame, jpeg: Buffer, by: { flow: string }): Promise<DetectionReport> {
     const { jobs, events, fleet, newId } = this.#parts;
-    const plan = await this.#registeredPlanOf(frame.camera);
-    if (!plan) {
-      // Pictures that were still to be looked at when their camera was removed are nobody's trouble.
-      await jobs.done(job);
-      return { camera: frame.camera, at: frame.capturedAt, decision: 'removed', rois: [], events: [] };
-    }
-    const [before, picture] = await Promise.all([this.#stateOf(job), decodeGrey(jpeg)]);
+    const [plan, before, picture] = await Promise.all([
+      fleet.detectionPlan(frame.camera),
+      this.#stateOf(job),
+      decodeGrey(jpeg),
+    ]);
     const { state, report } = compare(before, picture, frame.capturedAt, frame.id, plan, newId);
     const images = report.events.length > 0 ? await events.prepareImages(report.events) : undefined;
     const outcome = await jobs.finish(job, async (q) => {
@@ -152,15 +150,10 @@ class Detection implements DetectionHost {
 
   /** A camera that only a flow knows has no ROIs: the whole picture is one. */
   async #planOf(camera: string): Promise<DetectionPlan> {
-    return (await this.#registeredPlanOf(camera)) ?? planWithoutRois(camera);
-  }
-
-  /** Undefined where the camera is in no register (any more). */
-  async #registeredPlanOf(camera: string): Promise<DetectionPlan | undefined> {
     try {
       return await this.#parts.fleet.detectionPlan(camera);
     } catch (error) {
-      if (error instanceof AppError && error.code === 'camera.not_found') return undefined;
+      if (error instanceof AppError && error.code === 'camera.not_found') return planWithoutRois(camera);
       throw error;
     }
   }

@@ -22,17 +22,7 @@ export interface GreyPicture {
   pixels: Uint8Array;
 }
 
-/** `late`: older than one that was compared; `removed`: its camera is not registered any more. Neither is compared. */
-export type Decision =
-  | 'learning'
-  | 'quiet'
-  | 'starting'
-  | 'active'
-  | 'ending'
-  | 'late'
-  | 'removed'
-  | 'obstructed'
-  | 'shifted';
+export type Decision = 'learning' | 'quiet' | 'starting' | 'active' | 'ending' | 'late' | 'obstructed' | 'shifted';
 
 export interface RoiReport {
   name: string;
