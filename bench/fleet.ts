@@ -77,7 +77,7 @@ console.log(
   [
     'A server on PostgreSQL and a device (agent and flow process), all built, over loopback; a frame a second comes from the device throughout. Each',
     `deployment changes one function on a tab of five nodes beside the capture flow; its probation of ${PROBATION_MS / 1000} s is taken off. Node-RED beside it gets`,
-    `the tab of five nodes by POST /flows (full), in the running process and unsigned. Load of the machine: ${loads.join(', ')}\n`,
+    `the tab of five nodes by POST /flows (full), in the running process and unsigned. The agent is started as its systemd unit does. Load of the machine: ${loads.join(', ')}\n`,
   ].join('\n'),
 );
 printRows(rows);

@@ -18,7 +18,8 @@ describe('systemd units', () => {
     const text = readFileSync(join(FOLDER, name), 'utf8');
 
     it(`${name} runs the built product with its own Node, and is held in`, () => {
-      const [, program = ''] = /^ExecStart=\/opt\/redeye\/node_modules\/\.bin\/node dist\/(\S+)\.js$/m.exec(text) ?? [];
+      const [, program = ''] =
+        /^ExecStart=\/opt\/redeye\/node_modules\/\.bin\/node (?:--[a-z-]+ )*dist\/(\S+)\.js$/m.exec(text) ?? [];
       assert.ok(readFileSync(join(ROOT, `${program}.ts`)).length > 0);
       for (const line of [
         /^User=redeye$/m,

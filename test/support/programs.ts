@@ -33,6 +33,8 @@ export interface ProgramOptions {
   name: string;
   /** below dist/ */
   file: string;
+  /** Node's own options */
+  flags?: string[];
   /** the only settings it gets */
   env: Record<string, string>;
   /** in `env` of everything it starts: who is left behind is found by it */
@@ -52,7 +54,7 @@ export class Program {
   constructor(options: ProgramOptions) {
     this.#options = options;
     folders.add(options.folder);
-    const child = spawn(process.execPath, [join(ROOT, 'dist', options.file)], {
+    const child = spawn(process.execPath, [...(options.flags ?? []), join(ROOT, 'dist', options.file)], {
       cwd: options.folder,
       env: { ...plainEnvironment(), ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceWithKey } from '../../runtime/contracts/api.ts';
 import { temporaryFolder } from './folders.ts';
 import { putMigratedPglite } from './pglite-image.ts';
-import { freePorts, lives, Program } from './programs.ts';
+import { freePorts, lives, Program, ROOT } from './programs.ts';
 import { ServerApi } from './server-api.ts';
 import { until } from './until.ts';
 
@@ -116,7 +117,8 @@ export class EdgeUnderTest {
   }
 
   start(): void {
-    this.#program = new Program({ name: 'the edge', file: 'edge/main.js', env: this.#env, folder: this.folder });
+    const [name, file] = ['the edge', 'edge/main.js'];
+    this.#program = new Program({ name, file, flags: flagsOfUnit(), env: this.#env, folder: this.folder });
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM') {
@@ -163,4 +165,10 @@ export async function jobsSettle(api: ServerApi): Promise<Record<string, number>
   if (counts.dead === 0) return counts;
   const { items } = await api.get<{ items: unknown[] }>('/jobs?status=dead');
   throw new Error(`dead jobs: ${JSON.stringify(items, null, 2)}`);
+}
+
+/** Node's options as the unit of an installed device has them. */
+function flagsOfUnit(): string[] {
+  const unit = readFileSync(join(ROOT, 'deploy/systemd/redeye-edge.service'), 'utf8');
+  return /^ExecStart=\S+ ((?:--[a-z-]+ )*)dist/m.exec(unit)?.[1]?.split(' ').filter(Boolean) ?? [];
 }
