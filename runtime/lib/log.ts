@@ -1,13 +1,10 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Log } from '../contracts/host.ts';
+import { plainFields } from './log-fields.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Field names whose values never reach a log line, wherever they sit in it. */
-const SECRET_FIELDS = ['password', 'token', 'secret', 'key', 'authorization', 'cookie', 'api_key', 'device_key'];
-const redacted = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
-
-/** One JSON object a line: `time` (epoch ms), `level`, `scope`, `msg`, fields; an `error` field is written with its cause. */
+/** One JSON object a line: `time` (epoch ms), `level`, `scope`, `msg`, fields as plain JSON; errors with their cause. */
 export function createLog(options: {
   level: LogLevel;
   destination?: DestinationStream;
@@ -17,13 +14,12 @@ export function createLog(options: {
   const settings = {
     level: options.level,
     base: null,
-    redact: { paths: redacted, censor: '••••' },
-    serializers: { error: pino.stdSerializers.errWithCause },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   // Written at once, as console.log does: what would be flushed at exit tries for ever once the reader of a pipe is gone.
   const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
-  return wrap(pino(settings, options.onLine ? seenBy(options.onLine, destination) : destination));
+  const logger = pino(settings, options.onLine ? seenBy(options.onLine, destination) : destination);
+  return wrap(logger, options.level === 'debug');
 }
 
 function seenBy(onLine: (line: string) => void, destination: DestinationStream): DestinationStream {
@@ -44,15 +40,17 @@ export const silentLog: Log = {
   child: () => silentLog,
 };
 
-function wrap(logger: Logger, scope = ''): Log {
+function wrap(logger: Logger, saysDebug: boolean, scope = ''): Log {
   return {
-    debug: (message, fields = {}) => logger.debug(fields, message),
-    info: (message, fields = {}) => logger.info(fields, message),
-    warn: (message, fields = {}) => logger.warn(fields, message),
-    error: (message, fields = {}) => logger.error(fields, message),
+    debug(message, fields = {}) {
+      if (saysDebug) logger.debug(plainFields(fields), message);
+    },
+    info: (message, fields = {}) => logger.info(plainFields(fields), message),
+    warn: (message, fields = {}) => logger.warn(plainFields(fields), message),
+    error: (message, fields = {}) => logger.error(plainFields(fields), message),
     child(name) {
       const full = scope ? `${scope}.${name}` : name;
-      return wrap(logger.child({ scope: full }), full);
+      return wrap(logger.child({ scope: full }), saysDebug, full);
     },
   };
 }

@@ -186,7 +186,7 @@ describe('the small modules of the agent', function () {
       assert.ok(keywords.has(keyword), `no value was wrong by ${keyword}`);
   });
 
-  it('write the lines of pino, and hide what it hides', async () => {
+  it('write the lines of pino, and no secret', async () => {
     const [theirs, ours] = await Promise.all([printed(TALK, false), printed(TALK, true)]);
     const linesOf = (text: string) =>
       text
