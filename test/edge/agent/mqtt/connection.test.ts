@@ -199,6 +199,9 @@ describe('the small MQTT client', () => {
         facts = { isConnected: false, messages: [], ends: [] };
         const connection = await connect(`mqtts://${host}:${port}`);
         assert.deepEqual(await connection.subscribe(['echo/+']), [1], facts.ends.join());
+        // The next one has the same name: the broker would end this one, and its end would be taken for the other's.
+        connection.end();
+        await until('its end', () => facts.ends.length === 1);
       }
     } finally {
       setDefaultCACertificates(known);
