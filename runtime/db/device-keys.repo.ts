@@ -36,6 +36,7 @@ export async function findKeyHolders(
       where k.id = any($1::text[]) and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
         and d.deleted_at is null`,
     [ids, now],
+    { prepared: 'key-holders' },
   );
   return new Map(rows.map((row) => [row.id, row]));
 }
