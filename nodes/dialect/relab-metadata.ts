@@ -1,22 +1,10 @@
+import { CAMERA_WORDS } from '../../runtime/contracts/frame.ts';
 import type { ImageRow, SettingsRow } from './image.ts';
 
 /** What a camera says of itself beside its settings. */
 export interface LiveSettings extends SettingsRow {
   fps?: number;
 }
-
-const KNOWN = {
-  camera: ['camera_model', 'unit_cell_size', 'pixel_array_size', 'sensor_sensitivity'],
-  capture: [
-    'exposure_time',
-    'frame_duration',
-    'color_temperature',
-    'analogue_gain',
-    'digital_gain',
-    'lux',
-    'sensor_temperature',
-  ],
-} as const;
 
 /** `ImageMetadata` of seed 000 (§2.0): what the camera itself told of the picture, else what Redeye knows of it. */
 export function imageMetadata(image: ImageRow) {
@@ -25,11 +13,11 @@ export function imageMetadata(image: ImageRow) {
   const model = typeof metadata.driver === 'string' ? metadata.driver : null;
   return {
     image_properties: { width, height, capture_time: `${new Date(captured_at).toISOString().slice(0, 19)}Z` },
-    camera_properties: { camera_model: model, ...picked(camera, KNOWN.camera) },
+    camera_properties: { camera_model: model, ...picked(camera, CAMERA_WORDS.camera_properties) },
     capture_metadata: {
       ...(typeof exposure === 'number' && { exposure_time: Math.round(exposure * 1000) }),
       ...(typeof gain === 'number' && { analogue_gain: gain }),
-      ...picked(capture, KNOWN.capture),
+      ...picked(capture, CAMERA_WORDS.capture_metadata),
     },
   };
 }

@@ -56,7 +56,21 @@ export interface FrameInfo {
   jpegQuality: number;
 }
 
-/** What a camera said of a picture besides, in groups; the names are its own. */
+/** What a camera may say of a picture besides: groups and names of seed 000's `ImageMetadata` (§2.0). Size and time are read otherwise. */
+export const CAMERA_WORDS = {
+  camera_properties: ['camera_model', 'unit_cell_size', 'pixel_array_size', 'sensor_sensitivity'],
+  capture_metadata: [
+    'exposure_time',
+    'frame_duration',
+    'color_temperature',
+    'analogue_gain',
+    'digital_gain',
+    'lux',
+    'sensor_temperature',
+  ],
+} as const;
+
+/** What it said of them. */
 export type CameraWords = Record<string, Record<string, string | number | number[]>>;
 
 /** A picture as a camera gave it. */

@@ -1,18 +1,5 @@
-import type { CameraWords } from '../../contracts/frame.ts';
+import { CAMERA_WORDS, type CameraWords } from '../../contracts/frame.ts';
 
-/** `ImageMetadata` of seed 000 (§2.0), but for the picture itself, whose size and time are read otherwise. */
-const KNOWN = {
-  camera_properties: ['camera_model', 'unit_cell_size', 'pixel_array_size', 'sensor_sensitivity'],
-  capture_metadata: [
-    'exposure_time',
-    'frame_duration',
-    'color_temperature',
-    'analogue_gain',
-    'digital_gain',
-    'lux',
-    'sensor_temperature',
-  ],
-} as const;
 /** Seed 000 writes them in its own case or, by alias, in that of the camera's library, where the model is one word. */
 const ALIASES: Readonly<Record<string, string>> = { model: 'camera_model' };
 const MOST_CHARS = 100;
@@ -21,7 +8,7 @@ const MOST_NUMBERS = 4;
 /** What a camera said of its picture, as far as it is known and can be kept: numbers, short texts, sizes; undefined for nothing. */
 export function wordsIn(metadata: unknown): CameraWords | undefined {
   if (!isObject(metadata)) return undefined;
-  const groups = Object.entries(KNOWN).flatMap(([group, names]) => {
+  const groups = Object.entries(CAMERA_WORDS).flatMap(([group, names]) => {
     const said = metadata[group];
     const known = isObject(said) ? Object.entries(said).flatMap(([name, value]) => wordOf(name, value, names)) : [];
     return known.length > 0 ? [[group, Object.fromEntries(known)]] : [];
