@@ -347,6 +347,7 @@ async function compose(
     flows: {
       node: engine.httpNode,
       trouble: () => flowTrouble(engine.state()),
+      methods: engine.httpMethods,
       ...(settings.EDITOR && { editor: EDITOR_PORT === undefined ? engine.httpAdmin : toEditorPort(EDITOR_PORT) }),
     },
     console: consolePages(join(productDir, 'console'), basePath, publishing.streams.livekit.status().url ?? undefined),

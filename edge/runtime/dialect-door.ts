@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type DialectName, type DialectPath, dialectAt, dialectError } from '../../runtime/contracts/dialects.ts';
+import {
+  type DialectName,
+  type DialectPath,
+  dialectAt,
+  dialectError,
+  tellsMethods,
+} from '../../runtime/contracts/dialects.ts';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import { allowOf } from '../../runtime/lib/methods.ts';
 import { withoutCallback } from '../../runtime/lib/openness.ts';
 import { admit } from './camera-api.ts';
 
@@ -18,6 +25,8 @@ export interface DialectDoorOptions {
   docs: (path: string) => { type: string; text: string } | undefined;
   /** What flows answer; calls `next` for a path that none of them has. */
   flows: (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+  /** The methods that flows answer at a path. */
+  methods: (path: string) => string[];
   /** whether there are flows that could have it; else it may be there in a moment */
   isRunning: () => boolean;
 }
@@ -42,9 +51,9 @@ export class DialectDoor {
       const shown = this.#options.docs(url.pathname);
       if (shown) show(req, res, shown);
       else if (MOVING.has(url.pathname)) {
-        if (req.method !== 'GET') throw new AppError('route.method_not_allowed', 'only GET is answered here');
+        if (req.method !== 'GET' && req.method !== 'HEAD') throw otherMethod(res, ['get']);
         await this.#options.showMoving(req, res, url.searchParams.get('camera') ?? '');
-      } else await this.#answer(req, res);
+      } else await this.#answer(req, res, found);
     } catch (thrown) {
       if (res.headersSent) res.destroy();
       else if (url.pathname === '/docs' && isPersonWithoutKey(req, thrown))
@@ -66,22 +75,31 @@ export class DialectDoor {
     admit(req, hasKey);
   }
 
-  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #answer(req: IncomingMessage, res: ServerResponse, found: DialectPath): Promise<void> {
     const read = req as IncomingMessage & { body?: unknown; _body?: boolean };
     read.body = bodyOf(req, await textOf(req));
     // Node-RED's own parsers answer 500 to what they cannot read: they need not look again.
     read._body = true;
     req.url = withoutCallback(req.url ?? '/');
+    const path = req.url.split('?', 1)[0] ?? '/';
     await new Promise<void>((resolve, reject) => {
       res.once('close', resolve);
-      this.#options.flows(req, res, (error) => reject(error ?? this.#notThere()));
+      this.#options.flows(req, res, (error) => reject(error ?? this.#notThere(res, found, path)));
     });
   }
 
-  #notThere(): AppError {
-    if (this.#options.isRunning()) return new AppError('route.not_found', 'Not Found');
+  #notThere(res: ServerResponse, { shape }: DialectPath, path: string): AppError {
+    const methods = tellsMethods(shape) ? this.#options.methods(path) : [];
+    if (this.#options.isRunning())
+      return methods.length === 0 ? new AppError('route.not_found', 'Not Found') : otherMethod(res, methods);
     return new AppError('flows.stopped', 'the flows of the device do not run yet', { retryAfterS: 2 });
   }
+}
+
+/** In the words of FastAPI, with `Allow`. */
+function otherMethod(res: ServerResponse, methods: string[]): AppError {
+  res.setHeader('Allow', allowOf(methods));
+  return new AppError('route.method_not_allowed', 'Method Not Allowed');
 }
 
 /** A person is shown where to give a key; a program is told. */
@@ -90,8 +108,7 @@ function isPersonWithoutKey(req: IncomingMessage, thrown: unknown): boolean {
 }
 
 function show(req: IncomingMessage, res: ServerResponse, { type, text }: { type: string; text: string }): void {
-  if (req.method !== 'GET' && req.method !== 'HEAD')
-    throw new AppError('route.method_not_allowed', 'only GET is answered here');
+  if (req.method !== 'GET' && req.method !== 'HEAD') throw otherMethod(res, ['get']);
   res.setHeader('Content-Type', type);
   res.setHeader('Content-Length', Buffer.byteLength(text));
   res.setHeader(
@@ -137,6 +154,11 @@ function refuse(req: IncomingMessage, res: ServerResponse, { dialect, shape }: D
   if (error.details.retryAfterS !== undefined)
     res.setHeader('Retry-After', String(Math.ceil(error.details.retryAfterS)));
   if (!req.complete) res.setHeader('Connection', 'close');
+  if (error.code === 'route.method_not_allowed' && req.method === 'OPTIONS') {
+    // `Allow` says it already.
+    res.writeHead(204).end();
+    return;
+  }
   const body = JSON.stringify(dialectError(shape, { status, code: error.code, message }));
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json; charset=utf-8');

@@ -27,6 +27,7 @@ export interface DialectsOptions {
   open: readonly string[];
   /** what flows answer, once they run */
   flows: DialectDoorOptions['flows'];
+  methods: DialectDoorOptions['methods'];
   isRunning: DialectDoorOptions['isRunning'];
   /** where pictures are kept that somebody asked for */
   folder: string;
@@ -48,8 +49,22 @@ export interface Dialects extends Part {
 
 /** Puts them together. */
 export function createDialects(options: DialectsOptions): Dialects {
-  const { device, cameras, live, liveDoor, access, open, flows, isRunning, folder, machine, localAccess, clock, log } =
-    options;
+  const {
+    device,
+    cameras,
+    live,
+    liveDoor,
+    access,
+    open,
+    flows,
+    methods,
+    isRunning,
+    folder,
+    machine,
+    localAccess,
+    clock,
+    log,
+  } = options;
   const { dialectCamera = '' } = options;
   const images = new KeptImages({ folder, clock, log });
   const isStreaming = async (camera: string) => (await live.opened())?.streams.isRunning(camera) ?? false;
@@ -59,6 +74,7 @@ export function createDialects(options: DialectsOptions): Dialects {
     check,
     isOpen,
     flows,
+    methods,
     isRunning,
     docs(path) {
       if (path === '/docs') return { type: 'text/html; charset=utf-8', text: docsPage(device, deviceRoutes()) };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Clock } from '../../runtime/contracts/host.ts';
+import { allowOf, notAllowed } from '../../runtime/lib/methods.ts';
 import type { CameraSet } from '../../runtime/media/camera-set.ts';
 import type { Access } from './access.ts';
 import type { LiveGate } from './live-gate.ts';
@@ -41,7 +42,10 @@ export class LiveDoor {
     const caller = () => access.caller(req, url.searchParams.get('token'), camera);
     if (rest === 'stream-token') {
       if (caller().by === 'token') throw new AppError('auth.missing', 'a token makes no tokens');
-      if (req.method !== 'POST') throw new AppError('route.method_not_allowed', 'only POST makes a token');
+      if (req.method !== 'POST') {
+        res.setHeader('Allow', allowOf(['POST']));
+        throw notAllowed(req.method, allowOf(['POST']));
+      }
       this.#options.cameras.resolve(camera);
       const { token, expiresAt } = access.issue(camera);
       const body = JSON.stringify({ token, expires_at: new Date(expiresAt).toISOString() });

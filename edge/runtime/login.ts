@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import { toAppError } from '../../runtime/contracts/errors.ts';
 import { readText } from '../../runtime/lib/live/ask.ts';
+import { allowOf, notAllowed } from '../../runtime/lib/methods.ts';
 import { type Access, KEY_NAME, SESSION_NAME, SESSION_S } from './access.ts';
 import { loginPage } from './page-html.ts';
 
@@ -33,7 +34,10 @@ export class Login {
     if (req.method === 'GET' || req.method === 'HEAD') {
       show(res, 200, loginPage(localPath(url.searchParams.get('redirect_url'))));
     } else if (req.method === 'POST') await this.#enter(req, res);
-    else throw new AppError('route.method_not_allowed', 'only GET and POST are answered here');
+    else {
+      res.setHeader('Allow', allowOf(['GET', 'POST']));
+      throw notAllowed(req.method, allowOf(['GET', 'POST']));
+    }
     return true;
   }
 

@@ -110,6 +110,7 @@ const dialects = createDialects({
   dialectCamera: settings.DIALECT_CAMERA,
   open: settings.OPEN_DIALECTS,
   flows: (req, res, next) => engine.httpNode(req, res, next),
+  methods: (path) => engine.httpMethods(path),
   isRunning: () => engine.state().state === 'running',
   folder: join(folder, 'captures'),
   machine: async () => {

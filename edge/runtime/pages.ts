@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import { createServer, STATUS_CODES } from '../../runtime/lib/builtin-http.ts';
+import { allowOf, notAllowed } from '../../runtime/lib/methods.ts';
 import type { Part } from '../../runtime/lib/part.ts';
 import type { Access } from './access.ts';
 import type { LiveDoor } from './live-door.ts';
@@ -79,6 +80,8 @@ export class Pages implements Part {
       const error = toAppError(thrown);
       if (error.code === 'internal.error') this.#options.log.error('a request was not served', { error: thrown });
       if (res.headersSent) res.destroy();
+      // `Allow` says it already.
+      else if (error.code === 'route.method_not_allowed' && req.method === 'OPTIONS') res.writeHead(204).end();
       else refuse(req, res, error);
     }
   }
@@ -87,12 +90,12 @@ export class Pages implements Part {
     const url = urlOf(req);
     const { health, doors, access, player, cameras } = this.#options;
     if (url.pathname === '/health') {
-      onlyRead(req);
+      onlyRead(req, res);
       send(res, 'application/json; charset=utf-8', JSON.stringify(health()));
       return;
     }
     if (url.pathname === '/favicon.ico') {
-      onlyRead(req);
+      onlyRead(req, res);
       send(res, 'image/svg+xml', ICON);
       return;
     }
@@ -100,7 +103,7 @@ export class Pages implements Part {
     for (const door of doors) if (await door.serve(req, res, url)) return;
     const isPage = url.pathname === '/' || /^\/stream\/watch(\/(youtube|local))?$/.test(url.pathname);
     if (!isPage && !url.pathname.startsWith('/assets/')) throw new AppError('route.not_found', 'there is nothing here');
-    onlyRead(req);
+    onlyRead(req, res);
     if (isPage && this.#sendToLogin(req, res, url)) return;
     access.caller(req);
     if (url.pathname.startsWith('/assets/')) {
@@ -140,9 +143,12 @@ function urlOf({ url = '/' }: IncomingMessage): URL {
   return found;
 }
 
-function onlyRead({ method }: IncomingMessage): void {
-  if (method !== 'GET' && method !== 'HEAD')
-    throw new AppError('route.method_not_allowed', 'only GET is answered here');
+/** Throws for what would change something, and says what is possible. */
+function onlyRead({ method }: IncomingMessage, res: ServerResponse): void {
+  if (method === 'GET' || method === 'HEAD') return;
+  const allow = allowOf(['GET']);
+  res.setHeader('Allow', allow);
+  throw notAllowed(method, allow);
 }
 
 function refuse(req: IncomingMessage, res: ServerResponse, error: AppError): void {

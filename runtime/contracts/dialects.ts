@@ -9,6 +9,11 @@ export type DialectName = (typeof DIALECT_NAMES)[number];
 /** How a system tells of an error: its clients read nothing else. `service`: FastAPI in words only, also where values are wrong. */
 export type ErrorShape = 'fastapi' | 'service' | 'nest' | 'mediamtx' | 'suite' | 'pivision';
 
+/** Whether such a system tells a method that a path does not have (405) from a path that is not there: FastAPI and Next do, the others say 404 to both. */
+export function tellsMethods(shape: ErrorShape): boolean {
+  return shape === 'fastapi' || shape === 'service' || shape === 'suite';
+}
+
 /** A family of paths of one dialect. */
 export interface DialectPath {
   dialect: DialectName;

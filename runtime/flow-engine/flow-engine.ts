@@ -8,7 +8,7 @@ import type { Part } from '../lib/part.ts';
 import type { EditorAuth } from './editor-auth.ts';
 import type { FlowElement } from './flow-files.ts';
 import { type FlowState, stateOfRuntimeEvent } from './flow-state.ts';
-import { type HttpHandler, mountable, refuseUrlTokens } from './http-mount.ts';
+import { type HttpHandler, methodsAt, mountable, refuseUrlTokens } from './http-mount.ts';
 import type { AuditEntry } from './log-bridge.ts';
 import { refuseMisplaced } from './placement.ts';
 import { nodeRedSettings } from './settings.ts';
@@ -50,6 +50,8 @@ export interface FlowEngine extends Part {
   readonly httpAdmin: HttpHandler;
   /** The http-in nodes, to be mounted at `httpNodeRoot`; falls through for every other path. */
   readonly httpNode: HttpHandler;
+  /** The methods, in lower case, that http-in nodes answer at a path of `httpNode`; none for a path of nobody's. */
+  httpMethods(path: string): string[];
   state(): FlowState;
   onState(listen: (state: FlowState) => void): Release;
   getFlows(): Promise<{ flows: FlowElement[]; rev: string }>;
@@ -129,6 +131,7 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
     httpAdmin: (request, response, next) =>
       refuseUrlTokens(request, response, (error) => (error ? next(error) : admin(request, response, next))),
     httpNode: mountable(() => red?.httpNode as unknown as HttpHandler | undefined),
+    httpMethods: (path) => methodsAt(red?.httpNode, path),
     state: () => current,
     onState: (listen) => subscribe(stateListeners, listen),
     onNodeStatus: (listen) => subscribe(statusListeners, listen),

@@ -28,6 +28,17 @@ export function mountable(app: () => HttpHandler | undefined): HttpHandler {
   };
 }
 
+/** What an Express 4 app knows of its routes. */
+interface RoutedApp {
+  _router?: { stack: readonly { regexp: RegExp; route?: { methods: Record<string, boolean> } }[] };
+}
+
+/** The methods, in lower case, of the routes that take a path; Node-RED has its http-in nodes nowhere else. */
+export function methodsAt(app: unknown, path: string): string[] {
+  const layers = (app as RoutedApp | undefined)?._router?.stack ?? [];
+  return layers.flatMap(({ regexp, route }) => (route && regexp.test(path) ? Object.keys(route.methods) : []));
+}
+
 /**
  * Refuses a token in the address (400): addresses end up in logs, histories and Referer headers. Node-RED's bearer strategy would
  * take one. To stand in front of the editor.

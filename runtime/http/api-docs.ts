@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import express, { type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
+import { otherMethods } from './other-methods.ts';
 
 const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 const PAGE = `<!doctype html>
@@ -71,6 +72,7 @@ export function apiDocs(basePath: string): RequestHandler {
       setHeaders: (res) => res.setHeader('Cache-Control', 'public, max-age=86400'),
     }),
   );
+  router.use(otherMethods(['', 'start.js', ...FILES].map((name) => ({ method: 'get', path: `/${name}` }))));
   return onlyFiles(router);
 }
 

@@ -41,6 +41,7 @@ import { type LiveParts, liveRoutes } from './live/live.ts';
 import { mediamtxMetrics } from './mediamtx-metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openApi } from './openapi.ts';
+import { otherMethods } from './other-methods.ts';
 import { requestId } from './request-id.ts';
 import { mountRoutes, type RouteSpec } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -85,8 +86,16 @@ export interface HttpParts {
   ingest: IngestDoor;
   /** live pictures; none where there are no cameras to watch */
   live?: LiveParts | undefined;
-  /** Node-RED's editor and admin API (below /editor), what flows serve, and why they do not run; none while there is no engine */
-  flows: { editor?: RequestHandler; node: RequestHandler; trouble?: () => string | undefined };
+  /**
+   * Node-RED's editor and admin API (below /editor), what flows serve, and why they do not run; none while there is no engine. `methods`:
+   * those that flows answer at a path
+   */
+  flows: {
+    editor?: RequestHandler;
+    node: RequestHandler;
+    trouble?: () => string | undefined;
+    methods?: (path: string) => string[];
+  };
   /** the operators' pages; none while they are not built */
   console?: RequestHandler | undefined;
   clock: Clock;
@@ -200,6 +209,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   api.use(strict);
   const routes = apiRoutes({ ...parts, live });
   mountRoutes(api, routes, authenticate);
+  api.use(otherMethods(routes));
   app.use('/api/v1', api);
   // Few ask for it, and to put it together is work that no start should wait for.
   let document: ReturnType<typeof openApi> | undefined;
@@ -207,6 +217,7 @@ export function createHttpApp(parts: HttpParts): RequestListener {
     document ??= openApi(routes, parts.version);
     res.json(document);
   });
+  app.use('/api/openapi.json', strict, otherMethods([{ method: 'get', path: '/' }]));
   app.use('/api/docs', apiDocs(parts.basePath));
   // Below /api only dialects of other systems come after our own routes.
   app.use((req, res, next) =>
@@ -227,10 +238,11 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   const flows = Router();
   flows.use(dialectDoor({ isOpen: opennessOf(openDialects), authenticate, remember }));
   if (live?.pictures) {
-    flows.get(MOVING_PATHS, movingPictures({ pictures: live.pictures, watchers, clock, fleet: parts.fleet, caller }));
+    flows.all(MOVING_PATHS, movingPictures({ pictures: live.pictures, watchers, clock, fleet: parts.fleet, caller }));
   }
   flows.use(flowDoor({ openPaths: parts.openPaths, authenticate, fleet: parts.fleet, remember }), parts.flows.node);
-  flows.use(dialectNotFound(parts.flows.trouble ?? (() => undefined)));
+  const { trouble = () => undefined, methods = () => [] } = parts.flows;
+  flows.use(dialectNotFound({ trouble, methods }));
   app.use(flows);
   if (parts.console) app.use(parts.console);
   app.use(notFound);

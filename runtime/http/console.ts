@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import express, { type RequestHandler, Router } from 'express';
+import express, { type Request, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 
 const DIRECTIVES = {
@@ -46,13 +46,19 @@ export function consolePages(
     express.static(folder, { index: false, setHeaders: (res, path) => res.set('Cache-Control', cachingOf(path)) }),
   );
   router.get('/{*path}', (req, res, next) => {
-    if (req.accepts(['json', 'html']) !== 'html') {
+    if (!wantsPage(req)) {
       next();
       return;
     }
     res.set('Cache-Control', 'no-cache').type('html').send(page);
   });
   return router;
+}
+
+/** Whether a page is what was asked for: at the first address by whoever takes one, elsewhere by whoever prefers it, as browsers do. */
+export function wantsPage(req: Request): boolean {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+  return req.path === '/' ? req.accepts('html') !== false : req.accepts(['json', 'html']) === 'html';
 }
 
 /** The names of the player and of the editor's sidebar are known to other pages, so they stay while their bytes change. */

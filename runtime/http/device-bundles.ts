@@ -3,6 +3,7 @@ import { MAX_BUNDLE_BYTES } from '../contracts/deployments.ts';
 import { AppError, toAppError } from '../contracts/errors.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import type { DeploymentService, FleetService } from '../contracts/services.ts';
+import { allowOf, notAllowed } from '../lib/methods.ts';
 import { refuse } from './ingest/answer.ts';
 
 const MAX_KEY_CHARS = 512;
@@ -51,8 +52,10 @@ export function deviceBundles({ fleet, deployments, clock, log }: DeviceBundlesO
       }
     })
     .all((req, res) => {
-      res.setHeader('Allow', 'GET, HEAD');
-      refuse(req, res, new AppError('route.method_not_allowed', 'only GET here'), clock);
+      const allow = allowOf(['GET']);
+      res.setHeader('Allow', allow);
+      if (req.method === 'OPTIONS') res.writeHead(204).end();
+      else refuse(req, res, notAllowed(req.method, allow), clock);
     });
   return router;
 }

@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { AppError } from '../contracts/errors.ts';
 import type { FleetService } from '../contracts/services.ts';
 import type { User } from '../contracts/users.ts';
+import { wantsPage } from './console.ts';
 
 /**
  * In front of what flows serve by `http in`: closed unless a user or a device shows a credential, or the path is listed in
@@ -20,8 +21,7 @@ export function flowDoor(options: {
       return;
     }
     // A browser that is not logged in gets the console, which asks for the login, not a flow's page and not a bare 401.
-    const refuse = (error: unknown) =>
-      req.method === 'GET' && req.accepts(['json', 'html']) === 'html' ? next('router') : next(error);
+    const refuse = (error: unknown) => (wantsPage(req) ? next('router') : next(error));
     try {
       if (isOpen(req.path, options.openPaths)) {
         next();

@@ -2,6 +2,7 @@ import { Router } from 'express';
 import type { Clock } from '../contracts/host.ts';
 import type { ServerState } from '../contracts/metrics.ts';
 import { writeTrouble } from '../lib/machine.ts';
+import { otherMethods } from './other-methods.ts';
 
 /** One thing the server needs; `trouble` says in words what is wrong with it, or nothing. */
 export interface HealthCheck {
@@ -60,6 +61,7 @@ export function healthRoutes({ checks, version, state, clock }: HealthParts): Ro
       system: { uptime_s: Math.round(process.uptime()), rss_bytes: process.memoryUsage.rss() },
     });
   });
+  router.use(otherMethods(['/healthz', '/readyz', '/health'].map((path) => ({ method: 'get', path }))));
   return router;
 }
 

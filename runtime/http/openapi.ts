@@ -1,6 +1,8 @@
 import { type TSchema, Type } from 'typebox';
 import { ErrorBody } from '../contracts/api.ts';
+import { DevicePushReport } from '../contracts/device-pushes.ts';
 import { FrameMeta } from '../contracts/frame.ts';
+import { CAPTURE_NONCE_HEADER, PictureMeta } from '../contracts/gallery.ts';
 import { HeartbeatBody } from '../contracts/mqtt-messages.ts';
 import { STATUS_CODES } from '../lib/builtin-http.ts';
 import { exampleOf } from './examples.ts';
@@ -30,6 +32,22 @@ const DEVICE_ROUTES = [
     summary: 'Say that the device is alive, and how it is',
     content: { 'application/json': HeartbeatBody },
     answers: { 200: 'noted' },
+  },
+  {
+    method: 'post',
+    path: '/ingest/picture',
+    summary: `Hand in the picture that a command asked this device for, with the command's nonce in ${CAPTURE_NONCE_HEADER}`,
+    content: {
+      'multipart/form-data': Type.Object({ image: Type.String({ contentMediaType: 'image/jpeg' }), meta: PictureMeta }),
+    },
+    answers: { 201: 'stored: image_id', 403: 'nobody asked for it' },
+  },
+  {
+    method: 'post',
+    path: '/device/pushes',
+    summary: 'Say how the pushes of the device are, and learn which ones it is to run',
+    content: { 'application/json': DevicePushReport },
+    answers: { 200: 'the orders; without `pushes` nothing changed' },
   },
   {
     method: 'get',

@@ -5,6 +5,7 @@ import type { User } from '../contracts/users.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { errorBody } from './errors.ts';
 import type { MetricsRegistry } from './metrics.ts';
+import { otherMethods } from './other-methods.ts';
 
 export interface ScrapeParts {
   metrics: Pick<MetricsRegistry, 'text' | 'contentType'>;
@@ -35,6 +36,7 @@ export function scrapeRoutes({ metrics, mediamtx, accounts, authenticate, log }:
       res.status(error.status).json(errorBody(error));
     }
   });
+  router.use(otherMethods([{ method: 'get', path: '/metrics' }]));
   return router;
 }
 

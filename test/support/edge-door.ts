@@ -81,6 +81,7 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
     // Read at each request, so that one server serves closed and opened.
     open: new Proxy([] as string[], { get: (_none, key) => Reflect.get(open, key) }),
     flows: (req, res, next) => (handler ? handler(req, res, next) : next()),
+    methods: (path) => flow.engine.httpMethods(path),
     isRunning: () => handler !== undefined,
     folder,
     machine: async () => ({ temperature_c: 76.5, disk_percent: 12.5 }),

@@ -1,7 +1,8 @@
 import { json, type Request, type RequestHandler, type Response, urlencoded } from 'express';
-import { type DialectName, type DialectPath, dialectAt, dialectError } from '../../contracts/dialects.ts';
+import { type DialectName, type DialectPath, dialectAt, dialectError, tellsMethods } from '../../contracts/dialects.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { User } from '../../contracts/users.ts';
+import { allowOf } from '../../lib/methods.ts';
 import { strangerOf, withoutCallback } from '../../lib/openness.ts';
 import { checkStorable } from '../../lib/storable.ts';
 import { hasBody } from '../ingest/read-body.ts';
@@ -72,16 +73,24 @@ export function dialectDoor({ isOpen, authenticate, remember }: DialectDoorOptio
 }
 
 /**
- * Behind the flows: what no flow took of a dialect's paths is not there, in its own words. While flows do not run (`trouble` says why) it
- * may be there in a moment.
+ * Behind the flows: what no flow took of a dialect's paths is not there, in its own words, or has other methods (`methods`) where its
+ * system says that. While flows do not run (`trouble` says why) it may be there in a moment.
  */
-export function dialectNotFound(trouble: () => string | undefined): RequestHandler {
+export function dialectNotFound(flows: {
+  trouble: () => string | undefined;
+  methods: (path: string) => string[];
+}): RequestHandler {
   return (req, res, next) => {
     const found = dialectAt('server', req.path);
     if (!found) return next();
-    const reason = trouble();
-    if (reason === undefined) refuse(res, found, new AppError('route.not_found', 'Not Found'));
-    else refuse(res, found, new AppError('flows.stopped', reason, { retryAfterS: 2 }));
+    const reason = flows.trouble();
+    const others = tellsMethods(found.shape) ? flows.methods(req.path) : [];
+    if (reason !== undefined) refuse(res, found, new AppError('flows.stopped', reason, { retryAfterS: 2 }));
+    else if (others.length === 0) refuse(res, found, new AppError('route.not_found', 'Not Found'));
+    else {
+      res.set('Allow', allowOf(others));
+      refuse(res, found, new AppError('route.method_not_allowed', 'Method Not Allowed'));
+    }
   };
 }
 

@@ -10,6 +10,7 @@ import type { Clock, Log } from '../../contracts/host.ts';
 import type { FrameReport } from '../../contracts/metrics.ts';
 import { HeartbeatBody } from '../../contracts/mqtt-messages.ts';
 import type { FleetService, FramesService, KnownDevice } from '../../contracts/services.ts';
+import { allowOf, notAllowed } from '../../lib/methods.ts';
 import { checkStorable } from '../../lib/storable.ts';
 import { parser } from '../../lib/validate.ts';
 import { YoungGarbage } from '../../lib/young-garbage.ts';
@@ -75,23 +76,23 @@ export function ingestDoor(options: IngestOptions): IngestDoor {
   router
     .route('/ingest/frame')
     .post(frame)
-    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+    .all((req, res) => door.tellMethods(req, res, 'POST'));
   router
     .route('/ingest/heartbeat')
     .post((req, res) => door.answer(req, res, () => door.heartbeat(req, res)))
-    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+    .all((req, res) => door.tellMethods(req, res, 'POST'));
   router
     .route('/ingest/picture')
     .post((req, res) => door.answer(req, res, () => door.picture(req, res)))
-    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+    .all((req, res) => door.tellMethods(req, res, 'POST'));
   router
     .route('/device/pushes')
     .post((req, res) => door.answer(req, res, () => door.pushes(req, res)))
-    .all((req, res) => door.refuseMethod(req, res, 'POST'));
+    .all((req, res) => door.tellMethods(req, res, 'POST'));
   router
     .route('/device/config')
     .get((req, res) => door.answer(req, res, () => door.config(req, res)))
-    .all((req, res) => door.refuseMethod(req, res, 'GET, HEAD'));
+    .all((req, res) => door.tellMethods(req, res, 'GET'));
   return { routes: router, frame };
 }
 
@@ -132,9 +133,12 @@ class Door {
     return (outcome) => onFrame?.({ ...outcome, seconds: (clock.monotonicMs() - startedAt) / 1000 });
   }
 
-  refuseMethod(req: IncomingMessage, res: ServerResponse, allowed: string): void {
-    res.setHeader('Allow', allowed);
-    refuse(req, res, new AppError('route.method_not_allowed', `only ${allowed} here`), this.#options.clock);
+  /** Says what is possible at a path: OPTIONS asked for that, other methods are refused. */
+  tellMethods(req: IncomingMessage, res: ServerResponse, method: string): void {
+    const allow = allowOf([method]);
+    res.setHeader('Allow', allow);
+    if (req.method === 'OPTIONS') res.writeHead(204, { 'X-Request-Id': nameOfRequest(req) }).end();
+    else refuse(req, res, notAllowed(req.method, allow), this.#options.clock);
   }
 
   async frame(req: IncomingMessage, res: ServerResponse, report: Report): Promise<void> {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../../contracts/errors.ts';
 import { isId } from '../../contracts/ids.ts';
+import { allowOf, notAllowed } from '../methods.ts';
 
 /** A request for a camera's live pictures. */
 export interface LiveAsk {
@@ -47,10 +48,9 @@ export function allowEmbedding({ query, res }: LiveAsk): void {
 export function isRead({ req, res }: Pick<LiveAsk, 'req' | 'res'>): boolean {
   const { method } = req;
   if (method === 'GET' || method === 'HEAD') return true;
-  const allow = 'GET, HEAD, OPTIONS';
+  const allow = allowOf(['GET']);
   res.setHeader('Allow', allow);
-  if (method !== 'OPTIONS')
-    throw new AppError('route.method_not_allowed', `${method} is not possible here; ${allow} are`);
+  if (method !== 'OPTIONS') throw notAllowed(method, allow);
   res.statusCode = 204;
   res.end();
   return false;

@@ -1,5 +1,6 @@
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { IceServer, WhepService } from '../../contracts/live.ts';
+import { notAllowed } from '../methods.ts';
 import { isOfType, type LiveAsk, readText, setHeaders } from './ask.ts';
 
 const SDP = 'application/sdp';
@@ -117,7 +118,7 @@ function quoted(value: string): string {
 
 function notPossible({ req, res }: LiveAsk, allow: string): AppError {
   res.setHeader('Allow', allow);
-  return new AppError('route.method_not_allowed', `${req.method} is not possible here; ${allow} are`);
+  return notAllowed(req.method, allow);
 }
 
 /** The entity tag of If-Match without its quotes (RFC 9110 §8.8.3); players that send none are trusted to know what they do. */

@@ -42,6 +42,25 @@ describe('the dialects of a device', function () {
     assert.equal((await ask('GET', '/camera/nothing')).status, 404);
   });
 
+  it('tell a method that a path does not have as FastAPI does, with `Allow`, and only who may come in', async () => {
+    for (const [method, path, allow] of [
+      ['DELETE', '/camera/status', 'GET, HEAD, OPTIONS'],
+      ['GET', '/images', 'OPTIONS, POST'],
+      ['DELETE', '/settings', 'GET, HEAD, OPTIONS, PUT'],
+      ['PUT', '/stream', 'GET, HEAD, OPTIONS'],
+      ['POST', '/video/feed', 'GET, HEAD, OPTIONS'],
+      ['PUT', '/docs', 'GET, HEAD, OPTIONS'],
+    ] as const) {
+      const { status, json, headers } = await ask(method, path);
+      const said = { detail: 'Method Not Allowed', code: 'route.method_not_allowed' };
+      assert.deepEqual([status, json, headers.get('allow')], [405, said, allow], `${method} ${path}`);
+      assert.equal((await ask(method, path, { key: null })).status, 401, `${method} ${path}`);
+    }
+    assert.equal((await ask('DELETE', '/camera/nothing')).status, 404);
+    const asked = await ask('OPTIONS', '/docs');
+    assert.deepEqual([asked.status, asked.headers.get('allow')], [204, 'GET, HEAD, OPTIONS']);
+  });
+
   it("CompuCyto's camera service: capture in both dialects at once, settings, files", async () => {
     const { status, json } = await ask('POST', '/capture', { body: { exposure: 50, gain: 2 } });
     assert.equal(status, 200);

@@ -198,6 +198,9 @@ describe("the device's HTTP port", () => {
     const response = await fetch(`${url}/health`, { method: 'POST' });
     assert.equal(response.status, 405);
     assert.equal(((await response.json()) as { code: string }).code, 'route.method_not_allowed');
+    assert.equal(response.headers.get('allow'), 'GET, HEAD, OPTIONS');
+    const asked = await fetch(`${url}/login`, { method: 'OPTIONS' });
+    assert.deepEqual([asked.status, asked.headers.get('allow')], [204, 'GET, HEAD, OPTIONS, POST']);
   });
 
   it('tries a port that is taken again, without harm to the rest', async () => {

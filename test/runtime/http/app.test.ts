@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { DeviceWithKey } from '../../../runtime/contracts/api.ts';
 import { AppError } from '../../../runtime/contracts/errors.ts';
@@ -236,6 +237,27 @@ describe('the HTTP face', () => {
     assert.equal(consolePages(join(folder, 'none'), ''), undefined);
   });
 
+  it('lands everybody who asks for the first address at the console, also a program that says nothing of what it takes', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'index.html'), 'console');
+    const { url, call, userToken } = await open({ console: consolePages(folder, '') });
+    const raw = async (lines: string) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      socket.write(`${lines}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      return Buffer.concat(await socket.toArray()).toString();
+    };
+    assert.match(await raw('GET / HTTP/1.1'), /^HTTP\/1\.1 200 .*text\/html.*console$/s);
+    assert.match(await raw('HEAD / HTTP/1.1'), /^HTTP\/1\.1 200 .*Content-Length: 7\r\n.*\r\n\r\n$/s);
+    const token = await userToken('viewer');
+    for (const Accept of ['*/*', 'text/html', 'text/*;q=0.1']) {
+      assert.equal((await call('GET', '/', { headers: { Accept } })).text, 'console', Accept);
+      assert.equal((await call('GET', '/?a=b', { headers: { Accept }, token })).text, 'console', Accept);
+    }
+    assert.equal((await call('GET', '/', { headers: { Accept: 'application/json' }, token })).status, 404);
+    assert.equal((await call('GET', '/nothing', { headers: { Accept: '*/*' }, token })).status, 404);
+    assert.equal((await call('POST', '/', { headers: { Accept: '*/*' } })).status, 401);
+  });
+
   it('lets the pages of the console connect home, and to LiveKit where that is set up, nowhere else', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'index.html'), '');
@@ -251,6 +273,17 @@ describe('the HTTP face', () => {
     assert.equal(await allowed('ws://[::1]:7880'), "'self' ws://[::1]:7880 http://[::1]:7880");
     for (const bad of ["wss://a;script-src'self'", 'wss://*', 'wss://a,b', 'wss://', 'data:x'])
       assert.equal(await allowed(bad), "'self'", bad);
+  });
+
+  it('says of its addresses without a credential which methods they have', async () => {
+    const { call } = await open();
+    for (const path of ['/healthz', '/readyz', '/health', '/metrics', '/api/openapi.json', '/api/docs/']) {
+      const { status, headers, json } = await call('POST', path, { body: {} });
+      const said = [status, headers.get('allow'), json.code];
+      assert.deepEqual(said, [405, 'GET, HEAD, OPTIONS', 'route.method_not_allowed'], path);
+      assert.equal((await call('OPTIONS', path)).status, 204, path);
+    }
+    assert.equal((await call('POST', '/api/docs/package.json')).status, 404);
   });
 
   it('is healthy while the process runs, and ready when everything is there', async () => {

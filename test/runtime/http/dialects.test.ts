@@ -139,6 +139,33 @@ describe('the door of the dialects', () => {
     assert.deepEqual([status, json], [404, { status: 'error', error: 'Not Found', code: 'route.not_found' }]);
   });
 
+  it('tells another method of a path as its system would: 405 with `Allow` where FastAPI or Next answered, else 404', async () => {
+    const made = await openDoor({
+      dialects: { open: ['uuplastination', 'relab'], caller: new InProcess() },
+      flows: {
+        node: (_req, _res, next) => next(),
+        methods: (path) => (/nothing$/.test(path) ? [] : ['get', 'put']),
+      },
+    });
+    doors.push(made);
+    const token = await made.userToken('viewer');
+    const said = async (path: string, options = { token }) => {
+      const { status, headers, json } = await made.call('DELETE', path, options);
+      return [status, headers.get('allow'), json];
+    };
+    const words = { code: 'route.method_not_allowed' };
+    const allow = 'GET, HEAD, OPTIONS, PUT';
+    const fastapi = { detail: 'Method Not Allowed', ...words };
+    assert.deepEqual(await said('/api/stepper/status'), [405, allow, fastapi]);
+    assert.deepEqual(await said('/plugins/rpi-cam/cameras'), [405, allow, fastapi]);
+    const suite = { success: false, message: 'Method Not Allowed', ...words };
+    assert.deepEqual(await said('/api/auth/session'), [405, allow, suite]);
+    for (const path of ['/api/v1/camera/settings', '/v3/info', '/api/v1/admin/events', '/api/stepper/nothing'])
+      assert.deepEqual((await said(path)).slice(0, 2), [404, null], path);
+    assert.equal((await made.call('DELETE', '/v3/info')).status, 401);
+    assert.equal((await made.call('DELETE', '/api/stepper/status')).status, 405, 'opened');
+  });
+
   it('says 503 and when to come again while the flows do not run: a start or a stop is no missing route', async () => {
     let trouble: string | undefined = 'flows are starting';
     const node = echo(new InProcess());

@@ -4,6 +4,7 @@ import { AppError } from '../../../runtime/contracts/errors.ts';
 import type { ServerState } from '../../../runtime/contracts/metrics.ts';
 import type { Role } from '../../../runtime/contracts/users.ts';
 import { createFrameCounts } from '../../../runtime/http/frame-counts.ts';
+import { type IngestOptions, ingestDoor } from '../../../runtime/http/ingest/ingest.ts';
 import type { LiveParts } from '../../../runtime/http/live/live.ts';
 import { createMetrics } from '../../../runtime/http/metrics.ts';
 import { systemClock } from '../../../runtime/lib/clock.ts';
@@ -99,7 +100,9 @@ describe('who may do what: every route of the document by every role', () => {
         figures: async () => ({ version: '17.2', sizeBytes: 8_000_000, tables: [] }),
       },
     });
+    const nobody = { fleet: { deviceOfKey: async () => undefined }, frames: stage() };
     door = await openDoor({
+      ingest: ingestDoor({ ...(nobody as unknown as IngestOptions), clock: systemClock, log: silentLog }),
       fleet: stage({ devices: async () => [THING], cameras: async () => [THING], pairing: stage() }),
       commands: stage({ list: async () => ({ items: [THING], next: null }) }),
       deployments: stage(),
@@ -169,6 +172,33 @@ describe('who may do what: every route of the document by every role', () => {
     const code = /"code":"([^"]+)"/.exec(text)?.[1];
     return { status: response.status, text, code };
   }
+
+  it('everybody, nobody included: a method that a path does not have is 405 with `Allow`, as the document has it', async () => {
+    const { json } = await door.call('GET', '/api/openapi.json');
+    const paths = Object.entries(json.paths as Record<string, Record<string, Operation>>);
+    // What one path has is also had by those that it is one of: `/cameras/test` is a `/cameras/{id}` too.
+    const shapeOf = (path: string) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`);
+    for (const [path] of paths) {
+      const url = path.replace('hls/{file}', 'hls/index.m3u8').replace(/\{\w+\}/g, 'x');
+      const has = new Set(paths.flatMap(([other, methods]) => (shapeOf(other).test(url) ? Object.keys(methods) : [])));
+      const allow = [...has, 'options', ...(has.has('get') ? ['head'] : [])].map((one) => one.toUpperCase());
+      const expected = [...new Set(allow)].sort().join(', ');
+      for (const method of ['DELETE', 'PUT', 'PATCH', 'POST', 'GET'].filter((one) => !has.has(one.toLowerCase()))) {
+        for (const token of [undefined, tokens.get('viewer'), tokens.get('admin')]) {
+          const { status, headers, json: said } = await door.call(method, url, token === undefined ? {} : { token });
+          assert.deepEqual(
+            [status, headers.get('allow'), said?.code],
+            [405, expected, 'route.method_not_allowed'],
+            `${method} ${url}`,
+          );
+        }
+      }
+      if (has.has('options')) continue;
+      const asked = await door.call('OPTIONS', url, { headers: { Origin: 'https://shop.example' } });
+      const cors = asked.headers.get('access-control-allow-origin');
+      assert.deepEqual([asked.status, asked.headers.get('allow'), asked.text, cors], [204, expected, '', null], url);
+    }
+  });
 
   for (const asker of ASKERS) {
     it(`${asker.name}: every route answers or refuses as the document says`, async () => {
