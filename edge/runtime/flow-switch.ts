@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import type { FlowEngine } from '../../runtime/flow-engine/flow-engine.ts';
 import { STRUCTURE_TYPES } from '../../runtime/flow-engine/flow-files.ts';
@@ -10,8 +11,10 @@ const FULL = 0.75;
 const MB = 1024 * 1024;
 
 export interface FlowSwitchOptions {
-  engine: Pick<FlowEngine, 'state' | 'nodeTypes' | 'reload'>;
+  engine: Pick<FlowEngine, 'state' | 'nodeTypes' | 'reload' | 'replace'>;
   startErrors: Pick<StartErrors, 'beginAnew'>;
+  /** what the process was told to run last */
+  current: () => Promise<FlowLoad>;
   /** from now on the process is to run this */
   take: (load: FlowLoad) => void;
   send: (message: SwitchFromChild) => void;
@@ -22,8 +25,9 @@ export interface FlowSwitchOptions {
 }
 
 /**
- * Other flows in the running process: every node of the old ones is closed, then the new ones start. Refused where that would not be the
- * same as a new process: flows that do not run, a node that this process has not loaded, memory that is nearly used up.
+ * Other flows in the running process. Nodes that did not change live on, so a camera that nobody touched goes on bringing pictures; where
+ * that cannot be known (the shipped flows ran, a node has other credentials) all are made anew. Refused where it takes a new
+ * process: flows that do not run, a node that this process has not loaded, memory that is nearly used up.
  */
 export class FlowSwitch {
   readonly #options: FlowSwitchOptions;
@@ -34,20 +38,24 @@ export class FlowSwitch {
 
   /** Answers by `send`, once. */
   async hear({ type: _type, n, ...load }: SwitchMessage): Promise<void> {
-    const { engine, send, startErrors, take } = this.#options;
+    const { current, engine, send, startErrors, take } = this.#options;
     const reason = this.#obstacle(load);
     if (reason !== undefined) {
       send({ type: 'switch-refusal', n, reason });
       return;
     }
     let isAnswered = false;
+    const answer = () => {
+      isAnswered = true;
+      startErrors.beginAnew();
+      send({ type: 'switch-answer', n });
+    };
+    const before = await current();
     take(load);
     try {
-      await engine.reload(() => {
-        isAnswered = true;
-        startErrors.beginAnew();
-        send({ type: 'switch-answer', n });
-      });
+      const { flows, credentials } = load;
+      if (flows && credentials && credentialsStay(before, load)) await engine.replace(flows, credentials, answer);
+      else await engine.reload(answer);
     } catch (error) {
       // Later than that the probation finds that nothing runs.
       if (!isAnswered)
@@ -68,6 +76,15 @@ export class FlowSwitch {
     if (heap > FULL || rss > FULL) return `${Math.round(Math.max(heap, rss) * 100)} % of the memory is in use`;
     return undefined;
   }
+}
+
+/** Whether every node that is in both has the credentials that it had: Node-RED does not look at them when it looks for changes. */
+function credentialsStay(before: FlowLoad, after: FlowLoad): boolean {
+  if (!before.flows || !before.credentials) return false;
+  const there = new Set(before.flows.map(({ id }) => id));
+  return (after.flows ?? []).every(
+    ({ id }) => !there.has(id) || isDeepStrictEqual(before.credentials?.[id], after.credentials?.[id]),
+  );
 }
 
 function memoryInUse(maxRssMb: number): { heap: number; rss: number } {

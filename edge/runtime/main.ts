@@ -156,7 +156,14 @@ const engine = createFlowEngine({
   storage: createEdgeStorage({ flowsDir, userDir, log: log.child('flow-engine'), load: () => agent.load() }),
 });
 const { FLOWS_MAX_MB: maxRssMb } = settings;
-const flowSwitch = new FlowSwitch({ engine, startErrors, take: (load) => agent.take(load), send: say, maxRssMb });
+const flowSwitch = new FlowSwitch({
+  engine,
+  startErrors,
+  current: () => agent.load(),
+  take: (load) => agent.take(load),
+  send: say,
+  maxRssMb,
+});
 agent.onSwitch = (message) => void flowSwitch.hear(message);
 registerFlowCommand(agent.commands, () => engine.getFlows());
 

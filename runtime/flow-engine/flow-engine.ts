@@ -62,6 +62,12 @@ export interface FlowEngine extends Part {
    * ones have ended. Resolves once it is known whether the new flows run; throws where they cannot be read, and the old ones go on.
    */
   reload(onEnded?: () => void): Promise<void>;
+  /**
+   * Runs these flows in place of what runs, with these credentials (in clear, by node), and leaves alone what did not change: only new,
+   * changed and removed nodes are touched, and those whose variables changed. Credentials count for new nodes only: with others
+   * for a node that is there, `reload` is needed. `onEnded`, resolution and errors as with `reload`.
+   */
+  replace(flows: FlowElement[], credentials: Record<string, unknown>, onEnded?: () => void): Promise<void>;
   onNodeStatus(listen: (node: string, status: NodeStatus) => void): Release;
   nodeTypes(): string[];
 }
@@ -207,25 +213,30 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
       return { rev: result.rev };
     },
 
-    async reload(onEnded = () => undefined) {
-      const engine = running();
-      const before = current;
-      setState({ state: 'starting' });
-      engine.events.once('flows:stopped', onEnded);
-      try {
-        await outcomeOf(async () => {
-          try {
-            await engine.runtime.flows.setFlows({ deploymentType: 'reload' } as never);
-          } catch (error) {
-            setState(before);
-            throw error;
-          }
-        });
-      } finally {
-        engine.events.off('flows:stopped', onEnded);
-      }
-    },
+    reload: (onEnded) => exchange({ deploymentType: 'reload' }, onEnded),
+    replace: (flows, credentials, onEnded) =>
+      exchange({ flows: { flows, credentials }, deploymentType: 'nodes' }, onEnded),
   };
+
+  /** Flows in place of those that run; what is asked of Node-RED says which nodes of them go on. */
+  async function exchange(call: object, onEnded: () => void = () => undefined): Promise<void> {
+    const engine = running();
+    const before = current;
+    setState({ state: 'starting' });
+    engine.events.once('flows:stopped', onEnded);
+    try {
+      await outcomeOf(async () => {
+        try {
+          await engine.runtime.flows.setFlows(call as never);
+        } catch (error) {
+          setState(before);
+          throw error;
+        }
+      });
+    } finally {
+      engine.events.off('flows:stopped', onEnded);
+    }
+  }
 
   function admin(
     request: Parameters<HttpHandler>[0],

@@ -6,6 +6,7 @@ import type { DeviceRecord } from '../../runtime/contracts/api.ts';
 import type { DeploymentRecord, DeviceFlows } from '../../runtime/contracts/deployments.ts';
 import { openBrowser, screenshot, troublesOf } from '../support/browser.ts';
 import { startPostgres } from '../support/postgres-server.ts';
+import { assertNoGap } from '../support/server-api.ts';
 import { ADMIN_PASSWORD, EdgeUnderTest, ServerUnderTest } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
@@ -199,6 +200,37 @@ describe('flows for devices, from the editor', function () {
     await screenshot(page, 'edge-sidebar-light');
     await dark(true);
     await screenshot(page, 'edge-sidebar-dark');
+  });
+
+  it('goes on taking pictures over a deployment that leaves the camera alone: no number twice, none left out, no pause of a restart', async () => {
+    const deploy = async () => {
+      const { id } = await server.api.post<DeploymentRecord>('/deployments', { target: 'device/pi-a' });
+      const ended = () => server.api.get<DeploymentRecord>(`/deployments/${id}`);
+      const done = await server.program.while('the deployment ends', async () => {
+        const now = await ended();
+        return now.state !== 'running' && now;
+      });
+      assert.deepEqual([done.state, done.devices[0]?.state], ['done', 'active']);
+    };
+    await deploy();
+    const first = (await server.api.lastSeq('pi-a')) + 1;
+    await server.program.while('frames before', async () => (await server.api.lastSeq('pi-a')) > first + 3);
+    const headers = { Authorization: `Bearer ${await server.api.token()}`, 'Content-Type': 'application/json' };
+    const url = `${server.url}/editor/flows`;
+    const all = (await (await fetch(url, { headers })).json()) as object[];
+    const remark = { id: 'remark', type: 'comment', name: 'nothing more', z: EDGE_TAB, x: 80, y: 400, wires: [] };
+    assert.equal((await fetch(url, { method: 'POST', headers, body: JSON.stringify([...all, remark]) })).status, 204);
+    await deploy();
+    const { nodes } = await server.api.get<DeviceFlows>('/devices/pi-a/flows');
+    assert.deepEqual(nodes, [], 'the remark is there');
+    const last = await server.api.lastSeq('pi-a');
+    await server.program.while('frames after', async () => (await server.api.lastSeq('pi-a')) > last + 3);
+    const taken = (await server.api.captures('pi-a')).filter(({ seq }) => seq >= first);
+    assertNoGap(taken, first);
+    const times = taken.map(({ captured_at }) => Date.parse(captured_at));
+    const gaps = times.slice(1).map((at, n) => at - (times[n] ?? at));
+    // Five a second; what is above that is the load of this machine.
+    assert.ok(Math.max(...gaps) < 1000, `ms between frames: ${gaps}`);
   });
 });
 

@@ -14,10 +14,13 @@ import { temporaryFolder } from '../../../support/folders.ts';
 import { until } from '../../../support/until.ts';
 import { makeBundle, pointTo, tab, testSigner } from './bundles.ts';
 
-const NODE = `export default function (RED) {
+const NODE = `let made = 0;
+export default function (RED) {
   RED.nodes.registerType('test-frames', function (config) {
     RED.nodes.createNode(this, config);
-    const timer = setInterval(() => RED.settings.redeye.frame().catch(() => undefined), 100);
+    made += 1;
+    const madeAs = made;
+    const timer = setInterval(() => RED.settings.redeye.frame(madeAs).catch(() => undefined), 100);
     this.on('close', () => clearInterval(timer));
   });
   RED.nodes.registerType('test-exit', function (config) {
@@ -36,6 +39,8 @@ describe('bad flows, deployed to a device with a real flow process', function ()
   const reports: ReportBody[] = [];
   let view: ChildView = { cameras: [], flows: 'starting', nodeTypes: [], rssMb: 0 };
   let frames = 0;
+  /** which of its process's nodes took the newest frame */
+  let takenBy = 0;
   let generation = 0;
   let serverIsThere = true;
   let rollout: Rollout;
@@ -61,9 +66,12 @@ describe('bad flows, deployed to a device with a real flow process', function ()
     bundles.set(message.sha256, text ?? made.text);
     rollout.hearDesired(message);
   };
-  const goodRunsAgain = async () => {
+  const goodFrames = () => {
     const before = frames;
-    await until('frames of the good flows', () => frames > before + 2, 60_000);
+    return until('frames of the good flows', () => frames > before + 2, 60_000);
+  };
+  const goodRunsAgain = async () => {
+    await goodFrames();
     assert.equal(rollout.current().revision, good);
   };
   let good: string | null = null;
@@ -97,6 +105,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
         }
         if (message.type !== 'spool') return;
         frames += 1;
+        takenBy = message.still.width;
         rollout.noteFrame();
         child.send({ type: 'answer', call: message.call, seq: frames });
       },
@@ -168,6 +177,20 @@ describe('bad flows, deployed to a device with a real flow process', function ()
     good = rollout.current().revision;
     await goodRunsAgain();
     assert.deepEqual([child.status().pid, child.status().starts], [pid, starts]);
+  });
+
+  it('that are good leave alone what they did not change: its node lives on, and one that changed is made anew', async () => {
+    await goodRunsAgain();
+    const before = takenBy;
+    deploy(tab(FRAMES, { id: 'c', type: 'comment', name: 'changed' }, { id: 'r', type: 'comment' }));
+    await ended('active');
+    await goodFrames();
+    assert.equal(takenBy, before);
+    deploy(tab({ ...FRAMES, name: 'changed' }));
+    await ended('active');
+    await goodFrames();
+    assert.equal(takenBy, before + 1);
+    good = rollout.current().revision;
   });
 
   it('that need a node which this process left out run in a new one', async () => {

@@ -31,7 +31,7 @@ const engine = createFlowEngine({
   userDir,
   flowsDir,
   nodesDir: join(folder, 'nodes'),
-  host: { ...host, frame: () => agent.spool(STILL) } as typeof host,
+  host: { ...host, frame: (madeAs: number) => agent.spool({ ...STILL, width: madeAs }) } as typeof host,
   log: startErrors.listen(silentLog),
   editor: false,
   httpNodeRoot: false,
@@ -49,6 +49,7 @@ const STILL = {
 const flowSwitch = new FlowSwitch({
   engine,
   startErrors,
+  current: () => agent.load(),
   take: (load) => agent.take(load),
   send: say,
   maxRssMb: 600,

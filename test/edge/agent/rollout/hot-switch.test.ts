@@ -65,19 +65,24 @@ describe('a hot switch, in the flow process', () => {
   let said: SwitchFromChild[];
   let done: string[];
   let fails: Error | undefined;
+  let before: FlowLoad;
   const ask = (what: FlowLoad) => {
+    const exchange = (how: string) => async (onEnded?: () => void) => {
+      done.push(how);
+      if (fails) throw fails;
+      onEnded?.();
+    };
     const engine = {
       state: () => state,
       nodeTypes: () => ['comment', 'inject'],
-      async reload(onEnded?: () => void) {
-        done.push('reload');
-        if (fails) throw fails;
-        onEnded?.();
-      },
+      reload: exchange('reload'),
+      replace: (flows: { id: string }[], credentials: object, onEnded?: () => void) =>
+        exchange(`replace ${flows.length} ${Object.keys(credentials)}`)(onEnded),
     };
     const flowSwitch = new FlowSwitch({
       engine,
       startErrors: { beginAnew: () => done.push('errors forgotten') },
+      current: async () => before,
       take: ({ slot }) => done.push(`take ${slot}`),
       send: (message) => said.push(message),
       maxRssMb: 400,
@@ -88,7 +93,7 @@ describe('a hot switch, in the flow process', () => {
   beforeEach(() => {
     state = { state: 'running' };
     memory = { heap: 0.5, rss: 0.3 };
-    [said, done, fails] = [[], [], undefined];
+    [said, done, fails, before] = [[], [], undefined, { slot: 'own', flows: null, credentials: null }];
   });
 
   it('is answered when the old flows have ended, and what failed in them is forgotten', async () => {
@@ -96,6 +101,32 @@ describe('a hot switch, in the flow process', () => {
     assert.deepEqual(done, ['take A', 'reload', 'errors forgotten']);
     assert.deepEqual(said, [{ type: 'switch-answer', n: 7 }]);
   });
+
+  const a = { id: 'a', type: 'inject' };
+  const b = { id: 'b', type: 'inject' };
+  const withKeys = (credentials: Record<string, unknown>, ...nodes: Record<string, unknown>[]): FlowLoad => ({
+    ...load(...nodes),
+    credentials,
+  });
+  const kept: [string, FlowLoad, FlowLoad, string][] = [
+    ['touches what changed only', load(a), load(a, b), 'replace 3 '],
+    ['brings new nodes their credentials', load(a), withKeys({ b: { key: 'new' } }, a, b), 'replace 3 b'],
+    [
+      'forgets those of a node that is gone',
+      withKeys({ a: { key: 1 }, b: { key: 2 } }, a, b),
+      withKeys({ a: { key: 1 } }, a),
+      'replace 2 a',
+    ],
+    ['makes all anew for another password', withKeys({ a: { key: 1 } }, a), withKeys({ a: { key: 2 } }, a), 'reload'],
+    ['makes all anew when a password is taken away', withKeys({ a: { key: 1 } }, a), load(a), 'reload'],
+    ['makes all anew after the shipped flows', { slot: 'own', flows: null, credentials: null }, load(a), 'reload'],
+  ];
+  for (const [name, ran, next, how] of kept)
+    it(`${name}`, async () => {
+      before = ran;
+      await ask(next);
+      assert.deepEqual(done, ['take A', how, 'errors forgotten']);
+    });
 
   const refusals: [string, () => FlowLoad, RegExp][] = [
     [
