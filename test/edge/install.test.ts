@@ -40,8 +40,8 @@ describe('edge/install', () => {
     root = await temporaryFolder('root');
   });
 
-  it('and edge/release are understood by a plain POSIX shell', () => {
-    for (const file of [SCRIPT, join(ROOT, 'edge/release')]) {
+  it('and edge/release, and the check of both in a Debian of its own, are understood by a plain POSIX shell', () => {
+    for (const file of [SCRIPT, join(ROOT, 'edge/release'), join(ROOT, 'test/deploy/debian-root')]) {
       const { status, stderr } = spawnSync('sh', ['-n', file], { encoding: 'utf8' });
       assert.deepEqual([status, stderr], [0, '']);
     }
