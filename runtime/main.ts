@@ -124,7 +124,8 @@ async function compose(
   started.push({ name: 'lock', stop: () => lock.release() });
   const secrets = await openSecrets(dataDir, ['tokens', 'pepper', 'urls', 'node']);
   const nodeId = secrets.node.toString('hex', 0, 6);
-  const opened = await openDatabase({ databaseUrl: settings.DATABASE_URL, dataDir, log, clock });
+  const blanks = join(productDir, 'database');
+  const opened = await openDatabase({ databaseUrl: settings.DATABASE_URL, dataDir, blanks, log, clock });
   const { db } = opened;
   started.push({ name: 'database', stop: () => db.close() });
   await migrate(db, log);

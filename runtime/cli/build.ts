@@ -2,17 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { isBlankThere } from '../db/blank-database.ts';
+import { silentLog } from '../lib/log.ts';
 import { guardNodeVersion } from '../lib/node-version.ts';
 import { isConsoleBuilt, makeConsole, viteBundle } from './build-console.ts';
 import { type Compile, isBuilt, makeDist } from './dist.ts';
 
 /**
- * `node runtime/cli/build.ts [--if-missing]`: checks types and fills dist/, the console's pages included. Does nothing when dist/ was
- * made from the very files that are here. With `--if-missing` a machine without the compiler runs the dist/ it was given.
+ * `node runtime/cli/build.ts [--if-missing]`: checks types and fills dist/, the console's pages and an empty database included. Does
+ * nothing when dist/ was made from the very files that are here. With `--if-missing` a machine without the compiler runs the dist/ it was given.
  */
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const root = resolve(import.meta.dirname, '../..');
-  return buildCode(root, args) || buildPages(root, args);
+  return buildCode(root, args) || buildPages(root, args) || (await buildDatabase(root));
 }
 
 function buildCode(root: string, args: string[]): number {
@@ -56,6 +58,16 @@ function buildPages(root: string, args: string[]): number {
   return 0;
 }
 
+async function buildDatabase(root: string): Promise<number> {
+  const blanks = join(root, 'dist/database');
+  if (isBlankThere(blanks)) return 0;
+  const started = performance.now();
+  const { makeBlank } = await import('../db/make-blank.ts');
+  await makeBlank(blanks, silentLog);
+  process.stdout.write(`made dist/database in ${secondsSince(started)} s\n`);
+  return 0;
+}
+
 function secondsSince(started: number): string {
   return ((performance.now() - started) / 1000).toFixed(1);
 }
@@ -71,5 +83,5 @@ function typescriptOf(root: string): string | undefined {
 
 if (import.meta.main) {
   guardNodeVersion();
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 }

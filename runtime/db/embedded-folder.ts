@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log } from '../contracts/host.ts';
 import { syncFolder } from '../lib/files.ts';
+import { putBlank } from './blank-database.ts';
 import { type EmbeddedDb, openPglite } from './pglite.ts';
 
 /** Where pg_control keeps the state of the cluster (DBState of PostgreSQL 18), and its value after an orderly end. */
@@ -62,14 +63,15 @@ async function readEverything(db: EmbeddedDb): Promise<void> {
 
 /**
  * Makes a new database in the folder, empty or from a backup. It is made beside and moved into place when it is whole, so that a
- * start that is cut short leaves no half database.
+ * start that is cut short leaves no half database. `blanks` is where the build keeps an empty one, which is 5 s of work less.
  */
-export async function makeFolder(folder: string, options: { log: Log; from?: Blob }): Promise<void> {
+export async function makeFolder(folder: string, options: { log: Log; from?: Blob; blanks?: string }): Promise<void> {
+  const { log, from, blanks } = options;
   const making = makingOf(folder);
   await rm(making, { recursive: true, force: true });
   try {
-    const db = await openPglite({ folder: making, log: options.log, from: options.from });
-    await db.close();
+    const isThere = from === undefined && blanks !== undefined && (await putBlank(blanks, making, log));
+    if (!isThere) await (await openPglite({ folder: making, log, from })).close();
     await rename(making, folder);
   } catch (error) {
     await rm(making, { recursive: true, force: true });

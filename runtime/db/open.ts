@@ -12,13 +12,15 @@ import { openPostgres } from './postgres.ts';
 
 /** How long a PostgreSQL that boots together with this machine is waited for, ms. */
 const PATIENCE_MS = 60_000;
-/** An embedded database opens in 0.4 s, a new one is made in 8 s; a Raspberry Pi needs several times that. */
+/** An embedded database opens in 0.4 s, a new one is made in 8 s where the build left none; a Raspberry Pi needs several times that. */
 const OPEN_TIMEOUT_MS = 180_000;
 
 export interface DatabaseOptions {
   /** none: the embedded database in `<dataDir>/db` */
   databaseUrl?: string;
   dataDir: string;
+  /** where the build left an empty embedded database; without one it is made here */
+  blanks?: string;
   log: Log;
   clock: Clock;
   openTimeoutMs?: number;
@@ -47,7 +49,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenedData
 async function openEmbedded(
   options: DatabaseOptions,
 ): Promise<{ embedded: EmbeddedDb; restored?: OpenedDatabase['restored'] }> {
-  const { dataDir, log, clock, openTimeoutMs = OPEN_TIMEOUT_MS } = options;
+  const { dataDir, blanks, log, clock, openTimeoutMs = OPEN_TIMEOUT_MS } = options;
   const folder = join(dataDir, 'db');
   const note = join(dataDir, 'db.stuck');
   const inTime = <T>(work: () => Promise<T>) => watched(note, openTimeoutMs, work);
@@ -76,7 +78,7 @@ async function openEmbedded(
   if (place) log.error('the embedded database does not open and was set aside', { why, setAside: place });
 
   const from = await inTime(() => restoreLatest(join(dataDir, 'backups'), folder, log));
-  if (!from) await inTime(() => makeFolder(folder, { log }));
+  if (!from) await inTime(() => makeFolder(folder, { log, blanks }));
   const embedded = await inTime(() => openFolder(folder, { log, interrupted: false }));
   if (from) log.warn('the embedded database was restored from a backup: what came later is missing', { from, why });
   else if (place)

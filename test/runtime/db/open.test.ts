@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeBackup } from '../../../runtime/db/backup-files.ts';
+import { blankIn, putBlank as putBlankInto } from '../../../runtime/db/blank-database.ts';
 import { conditionOf, openFolder } from '../../../runtime/db/embedded-folder.ts';
 import { type OpenedDatabase, openDatabase } from '../../../runtime/db/open.ts';
+import { packFolder } from '../../../runtime/db/packed-folder.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
@@ -44,7 +46,7 @@ describe('opening the embedded database', function () {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const open = async (options: { openTimeoutMs?: number } = {}) => {
+  const open = async (options: { openTimeoutMs?: number; blanks?: string } = {}) => {
     opened = await openDatabase({ dataDir, log, clock, ...options });
     return opened;
   };
@@ -217,13 +219,34 @@ describe('opening the embedded database', function () {
     assert.deepEqual(await users(), ['saved']);
   });
 
+  /** What a build leaves for first starts; its content tells it from one that is made on the spot. */
+  async function putBlank(change = (bytes: Buffer) => bytes): Promise<string> {
+    const blanks = await temporaryFolder('blanks');
+    await writeFile(blankIn(blanks), change(packFolder(whole)));
+    return blanks;
+  }
+
   it('begins anew when there is no backup, and says so', async () => {
     await putWhole();
     await rm(inDb('PG_VERSION'));
-    const { restored, db } = await open();
+    const { restored, db } = await open({ blanks: await putBlank() });
     assert.deepEqual(restored, { from: undefined, setAside: join(dataDir, 'db.broken-20261120T120000Z') });
     assert.match(log.of('error').join(), /no backup that opens/);
     assert.equal((await db.query('select 1')).rowCount, 1);
+    assert.deepEqual(await users(), ['kept'], 'the one of the build');
+  });
+
+  it('makes a new one itself where that of the build is torn or of another version', async () => {
+    const blanks = await putBlank((bytes) => bytes.subarray(0, bytes.length / 2));
+    await rename(blankIn(blanks), join(blanks, 'blank-0.0.1.br'));
+    assert.equal(await putBlankInto(blanks, inDb(''), log), false);
+    assert.deepEqual(log.of('warn'), []);
+    await rename(join(blanks, 'blank-0.0.1.br'), blankIn(blanks));
+    const { db } = await open({ blanks });
+    assert.match(log.of('warn').join(), /empty database of the build cannot be used/);
+    const { rows } = await db.query("select tablename from pg_tables where schemaname = 'public'");
+    assert.deepEqual(rows, []);
+    assert.deepEqual(await readdir(dataDir), ['db']);
   });
 
   it('clears away a database that was being made when a start was cut short', async () => {
