@@ -3,6 +3,7 @@ import type { FlowSlot } from '../runtime/contracts/deployments.ts';
 import type { ServedConfig } from '../runtime/contracts/device-config.ts';
 import { ERROR_CODES, type ErrorCode } from '../runtime/contracts/errors.ts';
 import type { Still } from '../runtime/contracts/frame.ts';
+import type { OwnPictureMeta } from '../runtime/contracts/gallery.ts';
 import type { UploadStatus } from '../runtime/contracts/host.ts';
 import type { PushSpec } from '../runtime/contracts/pushes.ts';
 import type { FlowElement } from '../runtime/flow-engine/flow-files.ts';
@@ -16,6 +17,30 @@ export interface AgentView {
   config: ServedConfig | undefined;
   upload: UploadStatus;
   link: LinkView;
+  captures: CapturesView;
+}
+
+/** The device's own captures that the server is to have; counts, and `bytes` of what waits and what was given up. */
+export interface CapturesView {
+  waiting: number;
+  /** given up */
+  dead: number;
+  bytes: number;
+  /** since the start: brought, and deleted to make room */
+  sent: number;
+  dropped: number;
+  /** why the oldest waits */
+  reason?: string;
+}
+
+/** What became of a picture that the server is to have. */
+export type PictureDelivery = { status: 'uploaded'; image: number } | { status: 'queued' };
+
+/** A picture that the server is to have; `id` is 32 hexadecimal digits that no other picture has. */
+export interface PictureFromChild {
+  type: 'picture';
+  id: string;
+  picture: { jpeg: Buffer; meta: OwnPictureMeta };
 }
 
 export interface LinkView {
@@ -67,6 +92,8 @@ export type ToChild =
   /** so many bytes of it have left the device: more may come */
   | { type: 'uplink-taken'; id: number; bytes: number }
   | { type: 'uplink-close'; id: number }
+  | { type: 'picture-answer'; id: string; delivery: PictureDelivery }
+  | { type: 'picture-refusal'; id: string; code: ErrorCode; message: string }
   | { type: 'command'; call: number; name: string; args: Record<string, unknown> }
   | { type: 'command-cancel'; call: number }
   /** all that the server wants pushed */
@@ -90,11 +117,15 @@ export type ToAgent =
   | SwitchFromChild
   | ({ type: 'report' } & ChildView)
   | { type: 'spool'; call: number; still: Still }
+  | PictureFromChild
   /** how those are that the server ordered; what a flow may have made of it is looked at by its reader */
   | { type: 'pushes'; pushes: unknown }
   | { type: 'uplink-record'; id: number; record: Buffer }
   /** nothing more comes under this number, and why */
   | { type: 'uplink-end'; id: number; reason: string };
+
+/** What is said of a picture, as JSON. */
+const MOST_META_CHARS = 64 * 1024;
 
 /** Bytes of one stream that may lie between child and network; beyond it the stream leaves pictures out. */
 export const UPLINK_WINDOW_BYTES = 2 * 1024 * 1024;
@@ -118,6 +149,7 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   if (type === 'command-progress' || type === 'command-answer' || type === 'command-refusal')
     return parseCommand(type, message as Record<string, unknown>);
   if (type === 'pushes') return { type, pushes: (message as { pushes?: unknown }).pushes };
+  if (type === 'picture') return parsePicture(message as Record<string, unknown>);
   if (type !== 'spool') return undefined;
   const { call, still } = message as { call?: unknown; still?: Partial<Still> };
   const jpeg = bufferOf(still?.jpeg);
@@ -127,6 +159,15 @@ export function parseToAgent(message: unknown): ToAgent | undefined {
   const isDate = !Number.isNaN(new Date(Number(capturedAt)).getTime());
   if (typeof camera !== 'string' || !numbers.every(Number.isFinite) || !isDate) return undefined;
   return { type, call: Number(call), still: { ...(still as Still), jpeg } };
+}
+
+function parsePicture({ id, picture }: Record<string, unknown>): ToAgent | undefined {
+  const { jpeg: bytes, meta } = (picture ?? {}) as { jpeg?: unknown; meta?: unknown };
+  const jpeg = bufferOf(bytes);
+  if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id) || !jpeg) return undefined;
+  // Each field is the server's to judge; here it must be something that can be written down.
+  if (typeof meta !== 'object' || meta === null || JSON.stringify(meta).length > MOST_META_CHARS) return undefined;
+  return { type: 'picture', id, picture: { jpeg, meta: meta as OwnPictureMeta } };
 }
 
 function parseSwitch(type: SwitchFromChild['type'], { n, reason }: Record<string, unknown>): ToAgent | undefined {

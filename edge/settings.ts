@@ -72,6 +72,13 @@ export const EdgeSettings = Type.Object({
     maximum: 1_000_000,
     description: 'how much the frames that wait for the server may take on disk; the oldest are dropped beyond it',
   }),
+  CAPTURES_MAX_MB: Type.Integer({
+    default: 256,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      "how much this device's own captures that wait for the server, or were given up, may take on disk; the oldest go beyond it",
+  }),
   CAMERA: Type.String({
     default: 'auto',
     minLength: 1,

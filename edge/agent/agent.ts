@@ -19,6 +19,7 @@ import { Child } from './child.ts';
 import { ChildCommands } from './child-commands.ts';
 import { CommandLedger } from './command-ledger.ts';
 import { type CommandHandler, Commands } from './commands.ts';
+import { birthOf, conditionOf } from './condition.ts';
 import { Config } from './config.ts';
 import { framePost } from './frame-post.ts';
 import { type Heartbeat, HeartbeatLoop } from './heartbeat.ts';
@@ -26,6 +27,7 @@ import { identifyCommand } from './identify.ts';
 import { Link } from './link.ts';
 import { LogTail, logsCommand } from './log-tail.ts';
 import { Machine } from './machine/machine.ts';
+import { OwnCaptures } from './own-captures.ts';
 import { rebootCommand, rebootMachine, restartCommand } from './power.ts';
 import { PushOrders } from './push-orders.ts';
 import { createRollout } from './rollout/create.ts';
@@ -62,6 +64,7 @@ export class Agent implements Part {
   readonly #time: ServerTime;
   readonly #spool: Spool;
   readonly #upload: Upload;
+  readonly #captures: OwnCaptures;
   readonly #config: Config;
   readonly #child: Child;
   readonly #link: Link;
@@ -100,6 +103,15 @@ export class Agent implements Part {
       post: framePost({ call, device, firmware: version, now: () => clock.now() }),
       clock,
       log: log.child('upload'),
+    });
+    this.#captures = new OwnCaptures({
+      folder: join(folder, 'outbox'),
+      maxBytes: settings.CAPTURES_MAX_MB * MB,
+      call,
+      clock,
+      log: log.child('captures'),
+      toChild: (message) => this.#child.send(message),
+      onChange: (captures) => this.#tellChild({ captures }),
     });
     this.#config = new Config({
       file: join(folder, 'config.json'),
@@ -219,6 +231,7 @@ export class Agent implements Part {
     await this.#rollout.start();
     await this.#child.start();
     await this.#upload.start();
+    await this.#captures.start();
     await this.#link.start();
     await this.#heartbeat.start();
     await this.#pushOrders.start();
@@ -233,6 +246,7 @@ export class Agent implements Part {
     await this.#child.stop();
     await this.#heartbeat.stop();
     await this.#upload.stop();
+    await this.#captures.stop();
     await this.#config.stop();
     await this.#link.stop();
     await this.#spool.stop();
@@ -270,6 +284,7 @@ export class Agent implements Part {
       (name: string): CommandHandler =>
       (args, run) =>
         this.#childCommands.run(name, args, run);
+    commands.on('captures', this.#captures.command);
     commands.on('snapshot', byChild('snapshot'));
     commands.on('camera-settings', async (args, run) => {
       const data = await byChild('camera-settings')(args, run);
@@ -291,6 +306,7 @@ export class Agent implements Part {
 
   #serverIsBack(): void {
     this.#upload.hurry();
+    this.#captures.hurry();
     this.#config.refresh();
     this.#pushOrders.hurry();
   }
@@ -311,6 +327,7 @@ export class Agent implements Part {
       if (message.type === 'pong') this.#rollout.pong();
       else if (message.type === 'switch-answer' || message.type === 'switch-refusal') this.#rollout.hearSwitch(message);
       else if (message.type === 'pushes') this.#pushOrders.hear(message.pushes);
+      else if (message.type === 'picture') this.#captures.hear(message);
       else if (message.type === 'uplink-record' || message.type === 'uplink-end') this.#uplinks.hear(message);
       else this.#childCommands.hear(message);
       return;
@@ -333,6 +350,7 @@ export class Agent implements Part {
     return {
       config: this.#config.current(),
       upload: this.#upload.status(),
+      captures: this.#captures.view(),
       link: {
         mqtt: this.#link.connected ? 'connected' : 'disconnected',
         ...(trouble === undefined ? {} : { trouble }),
@@ -357,41 +375,23 @@ export class Agent implements Part {
   }
 
   #info() {
-    return {
-      version: this.#options.version,
-      node: process.versions.node,
-      platform: `${process.platform} ${process.arch}`,
-      node_types: this.#childView.nodeTypes.slice(0, 500),
-      cameras: this.#childView.cameras.map(({ id, driver, state }) => ({ id, driver, state })).slice(0, 64),
-      sealing_key: this.#rollout.sealingKey,
-    };
+    return birthOf(this.#options.version, this.#childView, this.#rollout.sealingKey);
   }
 
-  async #measure(): Promise<Heartbeat> {
+  #measure(): Promise<Heartbeat> {
     const { clock, settings, version } = this.#options;
-    const { health, rssi } = await this.#machine.measure(settings.EDGE_DATA_DIR);
-    const { rssMb: flowsMb, streamLimited, flows } = this.#childView;
-    const { starts, alive } = this.#child.status();
-    const { frames, bytes, dropped, rejected } = this.#spool.counts();
-    const skewMs = this.#time.skewMs();
-    return {
-      fw_version: version,
-      ...(rssi !== undefined && { rssi }),
-      health: {
-        uptime_s: Math.round((clock.monotonicMs() - this.#startedAt) / 1000),
-        rss_mb: Math.round(process.memoryUsage.rss() / MB + flowsMb),
-        ...health,
-        ...(streamLimited && { stream_limited: true }),
-        spool_frames: frames,
-        spool_bytes: bytes,
-        dropped_frames: dropped,
-        rejected_frames: rejected,
-        ...(skewMs !== undefined && { clock_ok: this.#time.clockOk(), clock_skew_s: Math.round(skewMs / 1000) }),
-        last_seq: this.#spool.lastSeq,
-        mode: this.#config.current()?.mode ?? 'baseline',
-        flows: alive ? flows.slice(0, 40) : 'not running',
-        flow_starts: starts,
-      },
-    };
+    return conditionOf({
+      version,
+      folder: settings.EDGE_DATA_DIR,
+      startedAt: this.#startedAt,
+      clock,
+      machine: this.#machine,
+      childView: this.#childView,
+      child: this.#child,
+      spool: this.#spool,
+      captures: this.#captures,
+      time: this.#time,
+      config: this.#config,
+    });
   }
 }

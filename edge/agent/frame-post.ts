@@ -82,7 +82,7 @@ export function judge(answer: ServerAnswer, now: number): Verdict {
 }
 
 /** `Retry-After` in seconds or as a date; undefined when there is none that can be read. At most an hour. */
-function retryAfter(text: string | undefined, now: number): number | undefined {
+export function retryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
   const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);

@@ -2,7 +2,17 @@ import type { ServedConfig } from '../../runtime/contracts/device-config.ts';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Still } from '../../runtime/contracts/frame.ts';
 import type { Release, UploadStatus } from '../../runtime/contracts/host.ts';
-import type { AgentView, FlowLoad, LinkView, OrderedPush, ToAgent, ToChild } from '../ipc.ts';
+import type {
+  AgentView,
+  CapturesView,
+  FlowLoad,
+  LinkView,
+  OrderedPush,
+  PictureDelivery,
+  PictureFromChild,
+  ToAgent,
+  ToChild,
+} from '../ipc.ts';
 import { CommandTable } from './commands.ts';
 
 /** The channel to the agent, as `process` has it in a forked child. */
@@ -14,6 +24,7 @@ export interface Channel {
 export type SwitchMessage = Extract<ToChild, { type: 'switch' }>;
 export type UplinkMessage = Extract<ToChild, { type: 'uplink-open' | 'uplink-taken' | 'uplink-close' }>;
 
+const NO_CAPTURES: CapturesView = { waiting: 0, dead: 0, bytes: 0, sent: 0, dropped: 0 };
 const NOTHING_YET: UploadStatus = { state: 'idle', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 };
 
 /** The agent as the child knows it: its view of the outside, kept up to date, and its spool. */
@@ -26,7 +37,16 @@ export class AgentPort {
   readonly #uploadWatchers = new Set<(status: UploadStatus) => void>();
   readonly #ready: Promise<void>;
   #load: Promise<FlowLoad>;
-  #view: AgentView = { config: undefined, upload: NOTHING_YET, link: { mqtt: 'disconnected' } };
+  readonly #pictures = new Map<
+    string,
+    { resolve: (delivery: PictureDelivery) => void; reject: (error: Error) => void }
+  >();
+  #view: AgentView = {
+    config: undefined,
+    upload: NOTHING_YET,
+    link: { mqtt: 'disconnected' },
+    captures: NO_CAPTURES,
+  };
   #lastCall = 0;
 
   /** what the agent wants of the streams; set once, before the first message */
@@ -55,6 +75,7 @@ export class AgentPort {
         else if (message.type === 'stop') onStop();
         else if (message.type === 'command' || message.type === 'command-cancel') this.commands.hear(message);
         else if (message.type === 'answer' || message.type === 'refusal') this.#settle(message);
+        else if (message.type === 'picture-answer' || message.type === 'picture-refusal') this.#delivered(message);
         else this.onUplink(message);
       });
     });
@@ -87,6 +108,10 @@ export class AgentPort {
     return this.#view.link;
   }
 
+  captures(): CapturesView {
+    return this.#view.captures;
+  }
+
   watchConfig(onChange: (config: ServedConfig) => void): Release {
     this.#configWatchers.add(onChange);
     return () => this.#configWatchers.delete(onChange);
@@ -107,11 +132,30 @@ export class AgentPort {
     });
   }
 
-  #see({ config, upload, link }: Partial<AgentView>): void {
+  /**
+   * Hands over a picture that the server is to have. Answers `uploaded` when it has it, or `queued` when the agent keeps it until then; throws
+   * what the server refuses for ever, and what the disk says.
+   */
+  bring(id: string, picture: PictureFromChild['picture']): Promise<PictureDelivery> {
+    return new Promise((resolve, reject) => {
+      this.#pictures.set(id, { resolve, reject });
+      this.#channel.send({ type: 'picture', id, picture });
+    });
+  }
+
+  #delivered(message: Extract<ToChild, { type: 'picture-answer' | 'picture-refusal' }>): void {
+    const waiting = this.#pictures.get(message.id);
+    this.#pictures.delete(message.id);
+    if (message.type === 'picture-answer') waiting?.resolve(message.delivery);
+    else waiting?.reject(new AppError(message.code, message.message));
+  }
+
+  #see({ config, upload, link, captures }: Partial<AgentView>): void {
     this.#view = {
       config: config ?? this.#view.config,
       upload: upload ?? this.#view.upload,
       link: link ?? this.#view.link,
+      captures: captures ?? this.#view.captures,
     };
     if (config) for (const watcher of [...this.#configWatchers]) watcher(config);
     if (upload) for (const watcher of [...this.#uploadWatchers]) watcher(upload);

@@ -1,9 +1,11 @@
 import type { ApiAnswer, ApiHost, ApiRequest } from '../../runtime/contracts/api-host.ts';
 import type { CameraSettingsChange } from '../../runtime/contracts/cameras.ts';
 import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
+import type { OwnPictureMeta } from '../../runtime/contracts/gallery.ts';
 import type { Log } from '../../runtime/contracts/host.ts';
 import type { LocalAccess } from '../../runtime/contracts/remote-cameras.ts';
 import { captureWith } from '../../runtime/media/capture-with.ts';
+import type { AgentPort } from './agent-port.ts';
 import type { CameraCommandParts } from './camera-commands.ts';
 import { KEPT_MS, type KeptImages } from './kept-images.ts';
 
@@ -14,6 +16,8 @@ export interface CameraApiParts {
   cameras: CameraCommandParts['cameras'];
   isStreaming: CameraCommandParts['isStreaming'];
   images: KeptImages;
+  /** what the server is to have of it */
+  bring: AgentPort['bring'];
   /** how hot and how full this machine is */
   machine: () => Promise<{ temperature_c: number | null; disk_percent: number | null }>;
   /** one file of a camera's HLS; throws as `HlsService` */
@@ -83,6 +87,7 @@ function routesOf({
   cameras,
   isStreaming,
   images,
+  bring,
   machine,
   localAccess,
   log,
@@ -109,8 +114,9 @@ function routesOf({
     const taken = await captureWith(cameras, id, wish, { log });
     const { still } = taken;
     const captured_at = new Date(still.capturedAt).toISOString();
+    const { driver } = row(id);
     const kept = await images.keep(still.jpeg, fileNameOf(captured_at));
-    return {
+    const answer = {
       id: kept.id,
       camera: id,
       device,
@@ -122,22 +128,34 @@ function routesOf({
       width: still.width,
       height: still.height,
       size: kept.size,
-      metadata: { driver: row(id).driver, quality: still.jpegQuality },
+      metadata: { driver, quality: still.jpegQuality },
       expires_at: new Date(kept.keptAt + KEPT_MS).toISOString(),
     };
+    return { answer, still };
+  };
+  type Taken = Awaited<ReturnType<typeof capture>>;
+  /** Has the server get it too, with what was sent along. */
+  const brought = async ({ answer, still }: Taken, upload: Upload) => {
+    const { id, camera, width, height, exposure, gain, metadata } = answer;
+    const { capturedAt, jpeg, jpegQuality } = still;
+    const seen = { camera, captured_at: Math.round(capturedAt), width, height, jpeg_quality: jpegQuality };
+    const meta = { ...seen, exposure, gain, ...(metadata.driver !== '' && { driver: metadata.driver }), ...upload };
+    return { ...answer, status: (await bring(id, { jpeg, meta })).status };
   };
   return {
     'GET auth': async () => ({ id: 0, name: device, role: 'operator' }),
     'GET cameras': async () => ({ items: cameras.list().map(({ id }) => row(id)), next: null }),
     'GET cameras/:id': async ({ id }) => row(cameras.resolve(id)),
-    'POST cameras/:id/capture': ({ id, body }) => {
+    async 'POST cameras/:id/capture'({ id, body }) {
       const camera = cameras.resolve(id);
       const turn = (turns.get(camera) ?? Promise.resolve()).then(() => capture(camera, body));
       turns.set(
         camera,
         turn.catch(() => undefined),
       );
-      return turn;
+      // The next capture does not wait for the server.
+      const taken = await turn;
+      return isUpload(body.upload) ? brought(taken, body.upload) : taken.answer;
     },
     'GET cameras/:id/settings': ({ id }) => settingsOf(cameras.resolve(id)),
     async 'PUT cameras/:id/settings'({ id, body }) {
@@ -159,6 +177,13 @@ function routesOf({
       return jpeg;
     },
   };
+}
+
+/** What is told to the server with a picture. */
+type Upload = Pick<OwnPictureMeta, 'product_id' | 'description' | 'asked'>;
+
+function isUpload(value: unknown): value is Upload {
+  return typeof value === 'object' && value !== null;
 }
 
 /** `capture_YYYYMMDD_HHMMSS_mmm.jpg` (S2.5) */

@@ -27,6 +27,8 @@ const WORDS: Readonly<Record<number, string>> = {
   503: 'The camera is not there',
 };
 
+const CAPTURES_WORDS =
+  'Take a picture for the server: `uploaded`, or `queued` while that is away; it is kept here for an hour too';
 const KEYS = { stream_key: 'abcd-1234-efgh', broadcast_key: 'dQw4w9WgXcQ' };
 const MODES = 'photo or video';
 
@@ -50,7 +52,7 @@ const ROUTES: readonly DeviceRoute[] = [
     ['get /camera/controls', 'What can be set', [200, 501]],
     ['patch /camera/controls', 'Set it', [200, 422, 501], { body: { controls: { ExposureTime: 20_000 } } }],
     ['put /camera/focus', 'Focus: no camera of ours has it', [501, 422], { body: { mode: 'auto' } }],
-    ['post /captures', 'Take a picture; it is kept for an hour', [201, 422, 500], { body: {} }],
+    ['post /captures', CAPTURES_WORDS, [201, 404, 422, 500], { body: { product_id: 7, description: 'front' } }],
     ['post /streams/youtube', 'Push to YouTube', [201, 400, 409], { body: KEYS }],
     ['get /streams/youtube', 'Whether it does', [200, 404]],
     ['delete /streams/youtube', 'Stop that', [204, 404]],

@@ -6,6 +6,7 @@ import type { Part } from '../../runtime/lib/part.ts';
 import type { CameraSet } from '../../runtime/media/camera-set.ts';
 import { productVersion } from '../version.ts';
 import type { Access } from './access.ts';
+import type { AgentPort } from './agent-port.ts';
 import { createCameraApi } from './camera-api.ts';
 import { CameraSocket } from './camera-socket.ts';
 import { deviceApi, deviceRoutes } from './device-api.ts';
@@ -29,6 +30,8 @@ export interface DialectsOptions {
   flows: DialectDoorOptions['flows'];
   methods: DialectDoorOptions['methods'];
   isRunning: DialectDoorOptions['isRunning'];
+  /** what the server is to have of pictures that somebody asked for */
+  bring: AgentPort['bring'];
   /** where pictures are kept that somebody asked for */
   folder: string;
   clock: Clock;
@@ -107,6 +110,7 @@ export function createDialects(options: DialectsOptions): Dialects {
       cameras,
       isStreaming,
       images,
+      bring: options.bring,
       machine,
       async hls(camera, name, query) {
         const [{ hls }, { hlsFile }] = await Promise.all([live.open(), import('./live-serve.ts')]);

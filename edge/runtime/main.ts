@@ -112,6 +112,7 @@ const dialects = createDialects({
   flows: (req, res, next) => engine.httpNode(req, res, next),
   methods: (path) => engine.httpMethods(path),
   isRunning: () => engine.state().state === 'running',
+  bring: (id, picture) => agent.bring(id, picture),
   folder: join(folder, 'captures'),
   machine: async () => {
     const [celsius, disk] = await Promise.all([readings.temperature(), readings.disk(folder)]);
@@ -234,6 +235,7 @@ function health(): DeviceHealthPage {
     mode: agent.config()?.mode ?? 'baseline',
     camera: camera ? cameraRow(camera) : null,
     spool: { state, frames, bytes, sent, dropped, rejected },
+    captures: agent.captures(),
     link: { mqtt, server: trouble === undefined ? 'reached' : 'not reached', ...(trouble ? { reason: trouble } : {}) },
     flows,
     publisher: pushes.health(),

@@ -1,4 +1,5 @@
 import type { PublisherHealth } from '../../runtime/contracts/pushes.ts';
+import type { CapturesView } from '../ipc.ts';
 
 /** What `/health` says, and the status page shows. */
 export interface DeviceHealthPage {
@@ -13,6 +14,8 @@ export interface DeviceHealthPage {
   mode: 'baseline' | 'burst';
   camera: { id: string; driver: string; state: string; last_frame: string | null; reason?: string } | null;
   spool: { state: string; frames: number; bytes: number; sent: number; dropped: number; rejected: number };
+  /** this device's own captures on their way to the server */
+  captures: CapturesView;
   link: { mqtt: 'connected' | 'disconnected'; server: 'reached' | 'not reached'; reason?: string };
   flows: { state: string; reason?: string };
   /** all pushes of this device in one, as seed 001's dashboard reads it */
@@ -50,8 +53,8 @@ p{margin:0;padding:.75rem 1rem}
 
 /** How the device is, and its cameras. */
 export function statusPage(health: DeviceHealthPage, cameras: readonly string[]): string {
-  const { camera, spool, link, flows, publisher, device, status } = health;
-  const rows: [string, string, ('good' | 'bad')?][] = [
+  const { camera, spool, captures, link, flows, publisher, device, status } = health;
+  const rows: [string, string, ('good' | 'bad' | undefined)?][] = [
     [
       'State',
       status === 'healthy' ? 'all is well' : 'something needs attention',
@@ -62,6 +65,7 @@ export function statusPage(health: DeviceHealthPage, cameras: readonly string[])
     ['Mode', health.mode],
     ['Waiting for the server', `${spool.frames} frames (${spool.state})`],
     ['Sent', String(spool.sent)],
+    ['Captures for the server', capturesInWords(captures), captures.dead > 0 ? 'bad' : undefined],
     ['On the air', publisher.status === 'missing' ? 'no push' : publisher.status + because(publisher.detail)],
     ['Server', link.server + because(link.reason)],
     ['MQTT', link.mqtt],
@@ -167,4 +171,9 @@ function duration(seconds: number): string {
 
 function asHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+function capturesInWords({ waiting, dead, sent, reason }: CapturesView): string {
+  const lost = dead > 0 ? `, ${dead} given up` : '';
+  return `${waiting} waiting${because(waiting > 0 ? reason : undefined)}${lost}, ${sent} brought`;
 }

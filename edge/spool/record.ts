@@ -10,8 +10,8 @@ export interface SpooledMeta {
   jpegQuality: number;
 }
 
-export interface SpooledFrame {
-  meta: SpooledMeta;
+export interface SpooledFrame<M = SpooledMeta> {
+  meta: M;
   jpeg: Buffer;
 }
 
@@ -21,7 +21,7 @@ const VERSION = 1;
 export const HEADER_BYTES = 20;
 
 /** A frame as one file: header, meta as JSON, JPEG. */
-export function encodeFrame(frame: SpooledFrame): Buffer {
+export function encodeFrame(frame: SpooledFrame<object>): Buffer {
   const meta = Buffer.from(JSON.stringify(frame.meta));
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32BE(MAGIC, 0);
@@ -40,12 +40,12 @@ export function sizeByHeader(header: Buffer): number | undefined {
 }
 
 /** Takes a file apart; undefined when it is torn, altered or not ours. */
-export function decodeFrame(file: Buffer): SpooledFrame | undefined {
+export function decodeFrame<M = SpooledMeta>(file: Buffer): SpooledFrame<M> | undefined {
   if (sizeByHeader(file) !== file.length) return undefined;
   const meta = file.subarray(HEADER_BYTES, HEADER_BYTES + file.readUInt32BE(8));
   const jpeg = file.subarray(HEADER_BYTES + meta.length);
   if (checksum(file.subarray(0, HEADER_BYTES), meta, jpeg) !== file.readUInt32BE(16)) return undefined;
-  return { meta: JSON.parse(meta.toString('utf8')) as SpooledMeta, jpeg };
+  return { meta: JSON.parse(meta.toString('utf8')) as M, jpeg };
 }
 
 function checksum(header: Buffer, meta: Buffer, jpeg: Buffer): number {

@@ -54,7 +54,7 @@ async function judge(folder: string, name: string, found: Found): Promise<void> 
 }
 
 /** The file's size when its header agrees; the bytes are checked when it is sent, which spares a start half a gigabyte of reading. */
-async function wholeSize(path: string): Promise<number | undefined> {
+export async function wholeSize(path: string): Promise<number | undefined> {
   const file = await open(path, 'r');
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);

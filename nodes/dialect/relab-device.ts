@@ -1,5 +1,6 @@
+import { MOST_ASKED_CHARS } from '../../runtime/contracts/gallery.ts';
 import type { ImageRow, SettingsRow } from './image.ts';
-import { invalid, leftOut, numberIn, type Operation, Refusal, required, type Tools } from './operation.ts';
+import { invalid, leftOut, numberIn, type Operation, Refusal, required, type Tools, textIn } from './operation.ts';
 import { imageMetadata } from './relab-metadata.ts';
 import { isStreaming, relabStreams, streamOf } from './relab-streams.ts';
 import { relabSystem } from './relab-system.ts';
@@ -45,16 +46,18 @@ const close: Operation = (ask, tools) => {
   return status(ask, tools);
 };
 
-async function take(origin: string, tools: Tools) {
+async function take(origin: string, tools: Tools, body: object = {}) {
   const { id } = await tools.camera();
-  const image = (await failingAs500(tools.api('POST', `/cameras/${id}/capture`, {}))) as ImageRow & {
+  const image = (await failingAs500(tools.api('POST', `/cameras/${id}/capture`, body))) as ImageRow & {
     expires_at: string;
+    status?: 'uploaded' | 'queued';
   };
   return {
     image_id: image.id,
     metadata: imageMetadata(image),
     image_url: `${origin}/images/${image.id}`,
     expires_at: image.expires_at,
+    status: image.status,
   };
 }
 
@@ -69,12 +72,25 @@ async function failingAs500<T>(work: Promise<T>): Promise<T> {
 }
 
 /** Dialect A. A still is taken beside a stream: Redeye's hub gives one without stopping it. */
-const imageA: Operation = async ({ origin }, tools) => ({ status: 201, body: await take(origin, tools) });
+const imageA: Operation = async ({ origin }, tools) => {
+  const { status: _status, ...body } = await take(origin, tools);
+  return { status: 201, body };
+};
 
-/** Dialect B; the picture stays here for an hour, so it is there at once. */
-const imageB: Operation = async ({ origin }, tools) => {
-  const { image_id, metadata, image_url, expires_at } = await take(origin, tools);
-  return { status: 201, body: { image_id, status: 'uploaded', metadata, image_url, expires_at } };
+/**
+ * Dialect B: the server gets the picture too, linked to `product_id`, with `description` and whatever else was sent; now (`uploaded`) or when
+ * it is back (`queued`). It also stays here for an hour.
+ */
+const imageB: Operation = async ({ origin, body: asked, payload }, tools) => {
+  if (Array.isArray(payload)) throw invalid('body', 'the body must be an object');
+  if (JSON.stringify(asked).length > MOST_ASKED_CHARS) throw invalid('body', 'the body is too long');
+  const product_id = numberIn(asked.product_id, 'product_id', { min: 1, max: 2_147_483_647, whole: true });
+  const description = textIn(asked.description, 'description', 0, 500);
+  const upload = { ...(product_id !== undefined && { product_id }), ...(description !== undefined && { description }) };
+  const { image_id, status, metadata, image_url, expires_at } = await take(origin, tools, {
+    upload: { ...upload, asked },
+  });
+  return { status: 201, body: { image_id, status, metadata, image_url, expires_at } };
 };
 
 const image: Operation = async ({ params }, { api }) => {

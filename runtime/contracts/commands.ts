@@ -53,6 +53,19 @@ export const COMMANDS = {
     meaning: 'a picture of now, brought by HTTP',
     internal: true,
   },
+  captures: {
+    args: plain({
+      dead: Type.Optional(
+        Type.Enum(['retry', 'delete'], {
+          description: 'what is to be done with those that were given up; default: nothing',
+        }),
+      ),
+      images: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[0-9a-f]{32}$' }), { maxItems: 100, description: 'only these of them' }),
+      ),
+    }),
+    meaning: 'captures of the device itself that wait for the server, and those that were given up',
+  },
   'camera-settings': {
     args: plain({ camera, change: Type.Optional(CameraSettingsChange) }),
     meaning: 'how a camera captures, after the change if one is given: {settings, streaming, driver, state, reason}',

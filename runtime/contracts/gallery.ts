@@ -17,6 +17,10 @@ export const PICTURE_PATH = 'api/v1/ingest/picture';
 /** The header that carries the nonce of a `capture` command back, beside `X-DEVICE-KEY`. */
 export const CAPTURE_NONCE_HEADER = 'x-capture-nonce';
 
+/** In its place the header for a picture that the device took by itself: the key is good for one picture of the device, for ever. */
+export const UPLOAD_KEY_HEADER = 'idempotency-key';
+export const UPLOAD_KEY_PATTERN = '^[A-Za-z0-9_-]{16,64}$';
+
 /** Exact words of seed 002 (S2.14, S2.15), which its clients show. Why it is so stands in `reason`. */
 export const CAMERA_UNAVAILABLE = 'Camera service unavailable';
 export const CAMERA_NOT_CONNECTED = 'Camera not connected';
@@ -38,6 +42,20 @@ export const PictureMeta = Type.Object({
   driver: Type.Optional(Type.String({ maxLength: 40 })),
 });
 export type PictureMeta = Static<typeof PictureMeta>;
+
+/** The same for a picture that the device took by itself. Unknown fields are ignored. */
+export const OwnPictureMeta = Type.Object({
+  ...PictureMeta.properties,
+  product_id: Type.Optional(nullable(productId)),
+  description: Type.Optional(nullable(description)),
+  asked: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), { description: 'what was sent along with the request, as it was' }),
+  ),
+});
+export type OwnPictureMeta = Static<typeof OwnPictureMeta>;
+
+/** `asked` has at most so many characters as JSON. */
+export const MOST_ASKED_CHARS = 16_384;
 
 /** `POST /api/v1/cameras/{id}/capture`. Exposure and gain hold for this picture. */
 export const CaptureBody = Type.Object(
@@ -283,6 +301,14 @@ export interface PictureTicket {
 export interface PictureDesk {
   /** Redeems a nonce; throws `picture.not_asked` for one that is unknown, used, too late, or another device's. */
   claim(device: string, nonce: string): PictureTicket;
+  /**
+   * Keeps a picture that the device took by itself; resolves once it is durable. A second one under the same key is the first one again.
+   * Throws `product.not_found`, `disk.full`, `db.unavailable`, and `request.invalid` for another picture under a key that was used.
+   */
+  keep(
+    device: string,
+    picture: { key: string; jpeg: Buffer; meta: OwnPictureMeta },
+  ): Promise<{ image: number; duplicate: boolean }>;
 }
 
 /** Stage `gallery`: pictures on request, what they hang on, and the settings of the cameras that take them. */

@@ -49,6 +49,11 @@ export const DeviceHealth = Type.Object({
   spool_bytes: Type.Optional(Type.Integer()),
   dropped_frames: Type.Optional(Type.Integer()),
   rejected_frames: Type.Optional(Type.Integer()),
+  captures_waiting: Type.Optional(Type.Integer({ description: 'captures of the device itself, not brought yet' })),
+  captures_dead: Type.Optional(
+    Type.Integer({ description: 'of these given up: an operator can have them tried again' }),
+  ),
+  captures_dropped: Type.Optional(Type.Integer({ description: 'of these deleted to make room, since the start' })),
   clock_ok: Type.Optional(Type.Boolean()),
   last_seq: Type.Optional(Type.Integer()),
   mode: Type.Optional(Type.String({ maxLength: 20 })),

@@ -41,15 +41,17 @@ export interface NewImage {
   sha256: Buffer;
   metadata: object;
   at: Date;
+  /** the device's own key for what it brings; good once */
+  uploadKey?: string | undefined;
 }
 
-/** Adds a picture; undefined when its filename is taken. A product that is not there is an error of the database (23503). */
+/** Adds a picture; undefined when its filename, or the device's key for it, is taken. A product that is not there is an error of the database (23503). */
 export async function insertImage(q: Queryable, image: NewImage): Promise<ImageRow | undefined> {
   const { rows } = await q.query<ImageRow>(
     `insert into images (camera_id, device_id, product_id, user_id, filename, path, description, captured_at, exposure, gain,
-                         width, height, size, sha256, metadata, created_at, updated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb, $16, $16)
-     on conflict (filename) do nothing returning ${COLUMNS}`,
+                         width, height, size, sha256, metadata, created_at, updated_at, upload_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb, $16, $16, $17)
+     on conflict do nothing returning ${COLUMNS}`,
     [
       image.camera,
       image.device,
@@ -67,6 +69,7 @@ export async function insertImage(q: Queryable, image: NewImage): Promise<ImageR
       image.sha256,
       JSON.stringify(image.metadata),
       image.at,
+      image.uploadKey ?? null,
     ],
   );
   return rows[0];
@@ -76,6 +79,17 @@ export async function insertImage(q: Queryable, image: NewImage): Promise<ImageR
 export async function findImage(q: Queryable, id: number): Promise<ImageRow | undefined> {
   const text = `select ${COLUMNS} from images where id = $1 and deleting_at is null`;
   return (await q.query<ImageRow>(text, [id])).rows[0];
+}
+
+/** What a device brought under a key of its own, also while it is being deleted. */
+export async function findImageByUpload(
+  q: Queryable,
+  device: string,
+  key: string,
+): Promise<{ id: number; path: string; sha256: Buffer } | undefined> {
+  const text = 'select id, path, sha256 from images where device_id = $1 and upload_key = $2';
+  const row = (await q.query<{ id: number; path: string; sha256: Uint8Array }>(text, [device, key])).rows[0];
+  return row && { ...row, sha256: Buffer.from(row.sha256) };
 }
 
 const FILTER = `deleting_at is null

@@ -18,7 +18,7 @@ interface Expected {
 }
 
 /** The pictures that devices were asked for and have yet to bring. */
-export class DevicePictures implements PictureDesk {
+export class DevicePictures implements Pick<PictureDesk, 'claim'> {
   readonly #expected = new Map<string, Expected>();
 
   /** Waits for a picture of this camera; `forget` ends that. The nonce is 256 random bits. */

@@ -36,6 +36,7 @@ import { CameraControl, type CameraControlOptions } from './camera-control.ts';
 import { Captures } from './captures.ts';
 import { DevicePictures } from './device-pictures.ts';
 import { ImageStore, type ImageStoreOptions } from './image-store.ts';
+import { ownPictures } from './own-pictures.ts';
 import { imageRecord, page, parseCursor, productRecord, videoRecord } from './records.ts';
 import { RemoteCameras, type RemoteCamerasOptions } from './remote-cameras.ts';
 
@@ -64,8 +65,11 @@ export class Gallery implements GalleryService, Part {
   constructor(options: GalleryOptions) {
     this.#options = options;
     const pictures = new DevicePictures();
-    this.desk = pictures;
     this.#store = new ImageStore(options);
+    this.desk = {
+      claim: (device, nonce) => pictures.claim(device, nonce),
+      keep: ownPictures(this.#store),
+    };
     this.#control = new CameraControl(options);
     this.#remotes = new RemoteCameras(options);
     this.#captures = new Captures({ ...options, pictures });

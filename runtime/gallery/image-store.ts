@@ -6,6 +6,7 @@ import type { Clock, Log } from '../contracts/host.ts';
 import type { Db } from '../db/db.ts';
 import {
   deleteImageRow,
+  findImageByUpload,
   type ImageRow,
   insertImage,
   knownImagePaths,
@@ -20,6 +21,7 @@ export const IMAGE_FOLDER = 'images';
 /** A file without a row may be one whose row is just being written. */
 const ORPHAN_AGE_MS = 3_600_000;
 const NAMES_TRIED = 5;
+const NO_NAME = 'no name was free for the picture';
 /** A database that comes back is found so soon. */
 const AGAIN_MS = 10_000;
 /** More than that is no short outage: files must not fill the disk for rows that never come. */
@@ -37,7 +39,7 @@ export interface ImageStoreOptions {
 }
 
 /** What is known of a picture besides its bytes and its place. */
-export type ImageFacts = Omit<NewImage, 'filename' | 'path' | 'sha256' | 'size' | 'at'>;
+export type ImageFacts = Omit<NewImage, 'filename' | 'path' | 'sha256' | 'size' | 'at' | 'uploadKey'>;
 
 /** Pictures as plain files below `images/`, each with a row. The file is durable before its row, and gone before its row goes. */
 export class ImageStore {
@@ -74,9 +76,8 @@ export class ImageStore {
    */
   async add(jpeg: Buffer, facts: ImageFacts): Promise<ImageRow> {
     const { folder, clock, newId } = this.#options;
-    const day = facts.capturedAt.toISOString().slice(0, 10);
-    const path = `${IMAGE_FOLDER}/${day}/${newId()}.jpg`;
-    const sha256 = createHash('sha256').update(jpeg).digest();
+    const path = pathOf(facts, newId());
+    const sha256 = fingerprint(jpeg);
     await this.#write(path, jpeg);
     const image = { ...facts, path, sha256, size: jpeg.length, at: new Date(clock.now()) };
     try {
@@ -85,10 +86,37 @@ export class ImageStore {
       const noProduct = isNoProduct(error);
       if (!noProduct && this.#unsaved.length < MOST_UNSAVED) throw this.#saveLater(image, error);
       await rm(join(folder, path), { force: true });
-      if (noProduct)
-        throw new AppError('product.not_found', `there is no product ${facts.productId}`, { field: 'product_id' });
-      throw error;
+      throw noProduct ? noSuchProduct(facts) : error;
     }
+  }
+
+  /**
+   * Keeps what a device brings by itself, once for each key: whoever comes again with it gets the first picture. Resolves when it is durable.
+   * Throws `disk.full`, `product.not_found`, `request.invalid` for another picture under the same key, and what the database throws; then
+   * the device, which has the picture still, comes again.
+   */
+  async addOnce(jpeg: Buffer, facts: ImageFacts, uploadKey: string): Promise<{ id: number; duplicate: boolean }> {
+    const { db, folder, clock, newId } = this.#options;
+    const sha256 = fingerprint(jpeg);
+    const known = await findImageByUpload(db, facts.device, uploadKey);
+    if (known) return again(known, sha256);
+    const path = pathOf(facts, newId());
+    await this.#write(path, jpeg);
+    const image = { ...facts, uploadKey, path, sha256, size: jpeg.length, at: new Date(clock.now()) };
+    let row: ImageRow | undefined;
+    try {
+      row = await this.#tryInsert(image);
+    } catch (error) {
+      // Otherwise the row may be there all the same: the file stays, and goes at a later start if it is not.
+      if (!isNoProduct(error)) throw error;
+      await rm(join(folder, path), { force: true });
+      throw noSuchProduct(facts);
+    }
+    if (row) return { id: row.id, duplicate: false };
+    await rm(join(folder, path), { force: true });
+    const faster = await findImageByUpload(db, facts.device, uploadKey);
+    if (!faster) throw new Error(NO_NAME);
+    return again(faster, sha256);
   }
 
   /** The bytes; throws `image.not_found` when somebody took the file away. */
@@ -108,11 +136,18 @@ export class ImageStore {
   }
 
   async #insert(image: Omit<NewImage, 'filename'>): Promise<ImageRow> {
+    const row = await this.#tryInsert(image);
+    if (!row) throw new Error(NO_NAME);
+    return row;
+  }
+
+  /** Undefined when no name was free, or the device's key for the picture is taken. */
+  async #tryInsert(image: Omit<NewImage, 'filename'>): Promise<ImageRow | undefined> {
     for (let tried = 0; tried < NAMES_TRIED; tried += 1) {
       const row = await insertImage(this.#options.db, { ...image, filename: filenameOf(image.capturedAt, tried) });
       if (row) return row;
     }
-    throw new Error('no name was free for the picture');
+    return undefined;
   }
 
   #saveLater(image: Omit<NewImage, 'filename'>, cause: unknown): AppError {
@@ -206,6 +241,26 @@ export class ImageStore {
     }
     return orphans;
   }
+}
+
+function pathOf({ capturedAt }: Pick<ImageFacts, 'capturedAt'>, id: string): string {
+  return `${IMAGE_FOLDER}/${capturedAt.toISOString().slice(0, 10)}/${id}.jpg`;
+}
+
+function fingerprint(jpeg: Buffer): Buffer {
+  return createHash('sha256').update(jpeg).digest();
+}
+
+/** The answer to who comes a second time under a key, if it is with the same picture. */
+function again(known: { id: number; sha256: Buffer }, sha256: Buffer): { id: number; duplicate: boolean } {
+  if (known.sha256.equals(sha256)) return { id: known.id, duplicate: true };
+  throw new AppError('request.invalid', 'this Idempotency-Key was used with another picture', {
+    field: 'Idempotency-Key',
+  });
+}
+
+function noSuchProduct({ productId }: Pick<ImageFacts, 'productId'>): AppError {
+  return new AppError('product.not_found', `there is no product ${productId}`, { field: 'product_id' });
 }
 
 /** No row of `products` has that id (foreign key, PostgreSQL's 23503). */

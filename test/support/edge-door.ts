@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Access, hashOfKey } from '../../edge/runtime/access.ts';
+import type { AgentPort } from '../../edge/runtime/agent-port.ts';
 import { createDialects } from '../../edge/runtime/dialects.ts';
 import { LiveDoor } from '../../edge/runtime/live-door.ts';
 import { LiveGate } from '../../edge/runtime/live-gate.ts';
@@ -45,6 +46,9 @@ export interface EdgeDoor {
   ask(method: string, path: string, options?: AskOptions): Promise<Came>;
   /** OPEN_DIALECTS from now on */
   open(names: string[]): void;
+  /** what the server was to get; `delivery` is what becomes of the next one */
+  brought: { id: string; picture: Parameters<AgentPort['bring']>[1] }[];
+  delivery: () => ReturnType<AgentPort['bring']>;
   /** Stops answering by flows, as while they start, and goes on. */
   flowsRun(isRunning: boolean): void;
   stop(): Promise<void>;
@@ -83,6 +87,10 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
     flows: (req, res, next) => (handler ? handler(req, res, next) : next()),
     methods: (path) => flow.engine.httpMethods(path),
     isRunning: () => handler !== undefined,
+    bring(id, picture) {
+      door.brought.push({ id, picture });
+      return door.delivery();
+    },
     folder,
     machine: async () => ({ temperature_c: 76.5, disk_percent: 12.5 }),
     localAccess: () => localAccess(LOCAL_KEY, { host: '127.0.0.1', port: 8018 }),
@@ -111,7 +119,9 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
   dialects.attach(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
+  const door: EdgeDoor = {
+    brought: [],
+    delivery: async () => ({ status: 'uploaded', image: 1 }),
     url,
     cameras,
     pushes: fake.pushes,
@@ -146,4 +156,5 @@ export async function openEdgeDoor(): Promise<EdgeDoor> {
       await cameras.stop();
     },
   };
+  return door;
 }

@@ -32,6 +32,8 @@ export function troubles(device: DeviceRecord): string[] {
   const count = (name: string) => (typeof health[name] === 'number' ? (health[name] as number) : 0);
   if (count('dropped_frames') > 0) found.push(say.health.dropped(count('dropped_frames')));
   if (count('rejected_frames') > 0) found.push(say.health.rejected(count('rejected_frames')));
+  if (count('captures_dead') > 0) found.push(say.health.capturesDead(count('captures_dead')));
+  if (count('captures_dropped') > 0) found.push(say.health.capturesDropped(count('captures_dropped')));
   if (count('spool_frames') >= MANY_WAITING) found.push(say.health.waiting(count('spool_frames')));
   if (typeof health.disk_free_mb === 'number' && health.disk_free_mb < LITTLE_DISK_MB)
     found.push(say.health.disk(bytes(health.disk_free_mb * 1e6)));

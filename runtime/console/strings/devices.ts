@@ -46,6 +46,10 @@ export const deviceStrings = {
     dropped: (count: number) =>
       `${count} ${count === 1 ? 'frame was' : 'frames were'} dropped: its disk space for frames was full`,
     rejected: (count: number) => `${count} ${count === 1 ? 'frame was' : 'frames were'} refused by the server`,
+    capturesDead: (count: number) =>
+      `${count} ${count === 1 ? 'capture of its own was' : 'captures of its own were'} given up: have them tried again (command captures)`,
+    capturesDropped: (count: number) =>
+      `${count} ${count === 1 ? 'capture of its own was' : 'captures of its own were'} deleted: its disk space for them was full`,
     disk: (free: string) => `only ${free} of disk left`,
     clock: 'its clock is wrong',
     flows: (state: string) => `its flows are ${state}`,
@@ -56,6 +60,8 @@ export const deviceStrings = {
     spool_bytes: 'Their size',
     dropped_frames: 'Frames dropped',
     rejected_frames: 'Frames refused',
+    captures_waiting: 'Captures waiting',
+    captures_dead: 'Captures given up',
     disk_free_mb: 'Disk free',
     load1: 'Load (1 min)',
     rss_mb: 'Memory in use',

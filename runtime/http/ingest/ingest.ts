@@ -216,11 +216,11 @@ class Door {
     if (!pictures) throw new AppError('picture.not_asked', 'no pictures are asked for here');
     const lease = this.#budget.open(device.id);
     try {
-      const image = await takePicture(req, device, pictures, {
+      const { image, duplicate } = await takePicture(req, device, pictures, {
         read: () => readFrame(req, lease, this.#signatures),
         readJpegHeader,
       });
-      answer(res, 201, { ok: true, image_id: image });
+      answer(res, duplicate ? 200 : 201, { ok: true, image_id: image, duplicate });
     } finally {
       lease.release();
     }

@@ -23,6 +23,7 @@ const HEALTH: DeviceHealthPage = {
   mode: 'baseline',
   camera: { id: 'pi-cam', driver: 'sim', state: 'failed', last_frame: null, reason: '<script>alert(1)</script>' },
   spool: { state: 'idle', frames: 0, bytes: 0, sent: 0, dropped: 0, rejected: 0 },
+  captures: { waiting: 2, dead: 1, bytes: 0, sent: 3, dropped: 0, reason: '<b>refused</b>' },
   link: { mqtt: 'disconnected', server: 'not reached', reason: 'refused' },
   flows: { state: 'running' },
   publisher: { ts: 0, status: 'missing', detail: null, pid: 1 },

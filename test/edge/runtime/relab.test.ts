@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
+import { AppError } from '../../../runtime/contracts/errors.ts';
 import { type Came, type EdgeDoor, LOCAL_KEY, openEdgeDoor } from '../../support/edge-door.ts';
 
 /** `StreamView` of either dialect. */
@@ -224,6 +225,24 @@ describe("RELab's Pi camera API on a device", function () {
     assert.deepEqual([status, json.status], [201, 'uploaded']);
     assert.deepEqual(Object.keys(json).sort(), ['expires_at', 'image_id', 'image_url', 'metadata', 'status']);
     assert.match(json.image_id, /^[0-9a-f]{32}$/);
+    const [first] = door.brought;
+    assert.ok(first);
+    const { captured_at, ...meta } = first.picture.meta;
+    const local = await ask('GET', `/images/${json.image_id}`);
+    assert.deepEqual([first.id, first.picture.jpeg], [json.image_id, local.bytes]);
+    assert.ok(Math.abs(captured_at - Date.now()) < 60_000);
+    assert.deepEqual(meta, {
+      camera: 'pi-cam',
+      width: 640,
+      height: 480,
+      jpeg_quality: meta.jpeg_quality,
+      exposure: 100,
+      gain: 1,
+      driver: 'sim',
+      product_id: 4,
+      description: 'front',
+      asked: { product_id: 4, description: 'front' },
+    });
     assert.equal((await ask('GET', new URL(json.image_url).pathname)).status, 200);
     assert.equal((await ask('POST', '/captures')).status, 201, 'the body is optional');
     assert.equal((await ask('POST', '/captures', { body: '[' })).status, 422);
@@ -238,6 +257,40 @@ describe("RELab's Pi camera API on a device", function () {
       assert.equal((await ask('GET', path)).status, 404, path);
     for (const path of ['/preview/start', '/preview/start', '/preview/stop', '/preview/stop'])
       assert.equal((await ask('POST', path)).status, 204, path);
+  });
+
+  it('dialect B: a capture says `queued` while the server is away, and what the server refuses for ever', async () => {
+    const { delivery } = door;
+    const capture = (body: unknown) => ask('POST', '/captures', { body });
+    door.delivery = async () => ({ status: 'queued' });
+    const { status, json } = await capture({ note: 'free', product_id: null, description: null });
+    assert.deepEqual([status, json.status, json.image_url], [201, 'queued', `${door.url}/images/${json.image_id}`]);
+    assert.deepEqual(door.brought.at(-1)?.picture.meta.asked, { note: 'free', product_id: null, description: null });
+    for (const [code, its] of [
+      ['product.not_found', 404],
+      ['disk.full', 500],
+    ] as const) {
+      door.delivery = () => Promise.reject(new AppError(code, 'so it is'));
+      const refused = await capture({ product_id: 5 });
+      assert.deepEqual([refused.status, refused.json], [its, { detail: 'so it is', code }]);
+    }
+    door.delivery = delivery;
+    const before = door.brought.length;
+    for (const [body, ...loc] of [
+      [{ product_id: 0 }, 'body', 'product_id'],
+      [{ product_id: 'four' }, 'body', 'product_id'],
+      [{ product_id: 1.5 }, 'body', 'product_id'],
+      [{ description: 'x'.repeat(501) }, 'body', 'description'],
+      [{ note: 'x'.repeat(20_000) }, 'body', 'body'],
+      [[4], 'body', 'body'],
+    ] as const) {
+      const wrong = await capture(body);
+      assert.deepEqual([wrong.status, wrong.json.detail[0].loc], [422, loc], JSON.stringify(body).slice(0, 60));
+    }
+    assert.equal(door.brought.length, before, 'nothing was taken');
+    await ask('POST', '/images');
+    await ask('POST', '/capture');
+    assert.equal(door.brought.length, before, 'where who asks fetches the picture, the server is not troubled');
   });
 
   it('dialect B: telemetry as JSON and for Prometheus', async () => {

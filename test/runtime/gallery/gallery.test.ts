@@ -329,6 +329,41 @@ describeOnBothDatabases('the gallery', (database) => {
     assert.equal((await gallery.images({ limit: 5, cameras: null })).items.length, 1);
   });
 
+  it('takes what a device captured by itself once for its key, linked to its product, whoever asks twice and when', async () => {
+    const { id: product_id } = await gallery.createProduct({ name: 'Kettle' }, ANNA);
+    const [key, asked] = ['a'.repeat(32), { product_id, description: 'late', shelf: 4 }];
+    const meta = { ...META, gain: 2, driver: 'sim', product_id, description: 'late', asked };
+    const bring = (change: Partial<typeof meta> = {}, jpeg = TINY_JPEG, by = 'pi', under = key) =>
+      gallery.desk.keep(by, { key: under, jpeg, meta: { ...meta, ...change } });
+    // At the same time, and again when the first answer was lost.
+    const together = await Promise.all([bring(), bring(), bring()]);
+    const again = await bring();
+    const ids = new Set([...together, again].map(({ image }) => image));
+    assert.deepEqual([ids.size, together.filter(({ duplicate }) => !duplicate).length], [1, 1]);
+    assert.deepEqual([again.duplicate, (await files()).length], [true, 1]);
+    const image = await gallery.image(again.image);
+    assert.deepEqual(
+      [image.camera, image.device, image.product_id, image.user_id, image.description, image.gain, image.exposure],
+      ['pi-cam', 'pi', product_id, null, 'late', 2, null],
+    );
+    assert.deepEqual(image.metadata, { driver: 'sim', jpeg_quality: 80, asked, device_image_id: key });
+    assert.deepEqual(await gallery.imageBytes(image.id), TINY_JPEG);
+
+    await assert.rejects(bring({}, Buffer.concat([TINY_JPEG, TINY_JPEG])), { code: 'request.invalid' });
+    assert.notEqual((await bring({}, TINY_JPEG, 'other')).image, image.id, "another device's key is another key");
+    await assert.rejects(bring({ product_id: 9999 }, TINY_JPEG, 'pi', 'b'.repeat(32)), { code: 'product.not_found' });
+    // What was stored is told even when its product went meanwhile.
+    await gallery.deleteProduct(product_id, ANNA);
+    assert.equal((await bring()).image, image.id);
+    broken = new AppError('db.unavailable', 'the database does not answer');
+    await assert.rejects(bring({ product_id: undefined as never }, TINY_JPEG, 'pi', 'c'.repeat(32)), {
+      code: 'db.unavailable',
+    });
+    broken = undefined;
+    assert.equal((await bring({ product_id: undefined as never }, TINY_JPEG, 'pi', 'c'.repeat(32))).duplicate, false);
+    assert.equal((await gallery.images({ limit: 10, cameras: null })).items.length, 3);
+  });
+
   it('says that the disk is full, or broken, keeps no row, and tells the device', async () => {
     full = true;
     await assert.rejects(gallery.capture('gate', {}, ANNA), { code: 'disk.full', details: { retryAfterS: 30 } });

@@ -67,7 +67,10 @@ describe('the routes of pictures on request and of commands', () => {
     const ingest = ingestDoor({
       fleet,
       frames: {} as Parameters<typeof ingestDoor>[0]['frames'],
-      pictures: { claim: (device, nonce) => desk.claim(device, nonce) },
+      pictures: {
+        claim: (device, nonce) => desk.claim(device, nonce),
+        keep: (device, picture) => desk.keep(device, picture),
+      },
       readJpegHeader,
       clock: systemClock,
       log: silentLog,
@@ -164,7 +167,13 @@ describe('the routes of pictures on request and of commands', () => {
   it('take a picture of a device once, checked against what it says, and tell who waits what is wrong with it', async () => {
     const failures: unknown[] = [];
     const brought: unknown[] = [];
+    const kept: unknown[] = [];
     desk = {
+      keep: async (device, { key, meta, jpeg }) => {
+        if (meta.product_id === 9) throw new AppError('product.not_found', 'there is no product 9');
+        kept.push([device, key, meta.product_id, jpeg.length]);
+        return { image: 13, duplicate: kept.length > 1 };
+      },
       claim(device, nonce) {
         if (nonce !== 'good' || device !== 'pi') throw new AppError('picture.not_asked', 'no');
         return {
@@ -178,15 +187,22 @@ describe('the routes of pictures on request and of commands', () => {
       },
     };
     const meta = { camera: 'gate', captured_at: 1, width: 64, height: 48, jpeg_quality: 80 };
-    const bring = async (nonce: string, change: object = {}, jpeg: Buffer = TINY_JPEG, key = 'k') => {
+    const bring = async (
+      nonce: string,
+      change: object = {},
+      jpeg: Buffer = TINY_JPEG,
+      key = 'k',
+      more: object = {},
+    ) => {
       const form = new FormData();
       form.set('meta', JSON.stringify({ ...meta, ...change }));
       form.set('image', new Blob([new Uint8Array(jpeg)], { type: 'image/jpeg' }), 'x.jpg');
-      const headers = { 'X-DEVICE-KEY': key, 'X-Capture-Nonce': nonce };
+      const wanted = Object.entries({ 'X-DEVICE-KEY': key, 'X-Capture-Nonce': nonce, ...more });
+      const headers = Object.fromEntries(wanted.filter(([, value]) => value !== undefined)) as Record<string, string>;
       const response = await fetch(`${door.url}/api/v1/ingest/picture`, { method: 'POST', body: form, headers });
       return [response.status, await response.json()];
     };
-    assert.deepEqual(await bring('good'), [201, { ok: true, image_id: 12 }]);
+    assert.deepEqual(await bring('good'), [201, { ok: true, image_id: 12, duplicate: false }]);
     assert.equal((await bring('bad'))[0], 403);
     assert.equal((await bring('good', {}, TINY_JPEG, 'other key'))[0], 401);
     assert.deepEqual([brought.length, failures.length], [1, 0]);
@@ -199,5 +215,34 @@ describe('the routes of pictures on request and of commands', () => {
     ] as const)
       assert.equal((await bring('good', change, jpeg))[0], 400);
     assert.deepEqual([brought.length, failures.length], [1, 5]);
+
+    // One that the device took by itself, under a key of its own.
+    const own = { 'X-Capture-Nonce': undefined, 'Idempotency-Key': 'a'.repeat(32) };
+    const bringOwn = (change: object = {}, jpeg: Buffer = TINY_JPEG, headers: object = {}) =>
+      bring('', change, jpeg, 'k', { ...own, ...headers });
+    assert.deepEqual(await bringOwn({ product_id: 7 }), [201, { ok: true, image_id: 13, duplicate: false }]);
+    assert.deepEqual(await bringOwn({ product_id: 7 }), [200, { ok: true, image_id: 13, duplicate: true }]);
+    assert.deepEqual(kept[0], ['pi', 'a'.repeat(32), 7, TINY_JPEG.length]);
+    assert.equal(
+      (await bringOwn({}, TINY_JPEG, { 'Idempotency-Key': undefined }))[0],
+      403,
+      'neither asked nor its own',
+    );
+    for (const [change, jpeg, headers, status, code] of [
+      [{ product_id: 9 }, TINY_JPEG, {}, 404, 'product.not_found'],
+      [{ product_id: 'seven' }, TINY_JPEG, {}, 400, 'frame.malformed'],
+      [{ description: 'x'.repeat(501) }, TINY_JPEG, {}, 400, 'frame.malformed'],
+      [{ description: 'half \ud800' }, TINY_JPEG, {}, 400, 'frame.malformed'],
+      [{ asked: { note: 'x'.repeat(20_000) } }, TINY_JPEG, {}, 400, 'frame.malformed'],
+      [{ width: 65 }, TINY_JPEG, {}, 400, 'frame.malformed'],
+      [{}, Buffer.from('no picture'), {}, 400, 'frame.malformed'],
+      [{ camera: 'porch' }, TINY_JPEG, {}, 403, 'camera.foreign'],
+      [{}, TINY_JPEG, { 'Idempotency-Key': 'short' }, 400, 'request.invalid'],
+      [{}, TINY_JPEG, { 'Idempotency-Key': `${'a'.repeat(31)}/` }, 400, 'request.invalid'],
+    ] as const) {
+      const [came, body] = await bringOwn(change, jpeg, headers);
+      assert.deepEqual([came, body.code, body.ok], [status, code, false], JSON.stringify([change, headers]));
+    }
+    assert.equal(kept.length, 2);
   });
 });
