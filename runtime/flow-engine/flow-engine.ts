@@ -10,7 +10,7 @@ import type { FlowElement } from './flow-files.ts';
 import { type FlowState, stateOfRuntimeEvent } from './flow-state.ts';
 import { type HttpHandler, methodsAt, mountable, refuseUrlTokens } from './http-mount.ts';
 import type { AuditEntry } from './log-bridge.ts';
-import { refuseMisplaced } from './placement.ts';
+import { refuseMisplaced, refuseModules } from './placement.ts';
 import { nodeRedSettings } from './settings.ts';
 import { createFlowStorage, type FlowStorage, type FlowStorageOptions } from './storage.ts';
 import { openUserFolder } from './user-folder.ts';
@@ -129,6 +129,7 @@ export function createFlowEngine(options: FlowEngineOptions): FlowEngine {
       async check(flows, changed) {
         refuseUnknownTypes(flows, typesOf(running()));
         refuseMisplaced(flows, changed);
+        refuseModules(flows, changed);
         await options.check?.(flows, changed);
       },
     });

@@ -22,3 +22,21 @@ export function refuseMisplaced(flows: readonly FlowElement[], changed: Readonly
     });
   }
 }
+
+/**
+ * Refuses function nodes that ask for modules, which none gets here: `flow.invalid`. Node-RED would take them and leave every message to
+ * such a node unanswered. Only what a save changes is looked at.
+ */
+export function refuseModules(flows: readonly FlowElement[], changed: ReadonlySet<string>): void {
+  for (const { id, elements } of partsOf(flows)) {
+    const asking = elements.find(
+      ({ type, libs, d }) => type === 'function' && d !== true && Array.isArray(libs) && libs.length > 0,
+    );
+    if (!asking || !changed.has(id)) continue;
+    const who = typeof asking.name === 'string' && asking.name !== '' ? `"${asking.name}"` : asking.id;
+    throw new AppError('flow.invalid', `function node ${who} asks for modules, which no function node gets here`, {
+      field: asking.id,
+      tab: id,
+    });
+  }
+}

@@ -225,7 +225,8 @@ export function createHttpApp(parts: HttpParts): RequestListener {
   );
 
   if (parts.flows.editor) {
-    app.use('/editor', ...editorPages(parts.accounts, parts.flows.editor));
+    // What the editor does not have, nobody has: flows would ask its session for a credential of theirs.
+    app.use('/editor', ...editorPages(parts.accounts, parts.flows.editor), notFound);
   }
   if (!parts.console) {
     app.get('/', (_req, res) => {

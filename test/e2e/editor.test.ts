@@ -16,6 +16,15 @@ const CAMERA_CAPTURE = 'rdecapture00004';
 /** How the editor finds out that it has to ask for a login. */
 const NOT_LOGGED_IN = /401 \(Unauthorized\).*\/editor\/settings/;
 
+/** What a function node finds of the machine by plain words. */
+const REACHING = `msg.payload = {
+  require: typeof require,
+  process: typeof process,
+  fs: typeof fs,
+  settings: typeof RED.settings,
+};
+return msg;`;
+
 describe('the flow editor in a browser', function () {
   this.timeout(120_000);
   let server: ServerUnderTest;
@@ -64,6 +73,93 @@ describe('the flow editor in a browser', function () {
       });
       assert.equal(refused.ok, false, `${username} was let in`);
     }
+  });
+
+  it('has no nodes that reach into the machine, and nothing that would bring them, whatever is sent to its API', async () => {
+    const login = await fetch(`${server.url}/editor/auth/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({
+        client_id: 'node-red-editor',
+        grant_type: 'password',
+        scope: '*',
+        username: 'admin',
+        password: ADMIN_PASSWORD,
+      }),
+    });
+    const { access_token } = (await login.json()) as { access_token: string };
+    const ask = async (method: string, path: string, body?: object) => {
+      const headers = {
+        Authorization: `Bearer ${access_token}`,
+        Accept: 'application/json',
+        'Node-RED-API-Version': 'v2',
+        'Content-Type': 'application/json',
+      };
+      const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+      const answer = await fetch(`${server.url}/editor${path}`, init);
+      const text = await answer.text();
+      return {
+        status: answer.status,
+        text,
+        json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : {},
+      };
+    };
+    const sets = (await ask('GET', '/nodes')).json as { types: string[] }[];
+    const there = new Set(sets.flatMap(({ types }) => types));
+    assert.ok(there.has('function') && there.has('delta-detect'));
+    const unsafe = 'exec,file,file in,tcp in,tcp out,tcp request,udp in,udp out'.split(',');
+    assert.deepEqual(
+      unsafe.filter((type) => there.has(type)),
+      [],
+    );
+    const { flows } = (await ask('GET', '/flows')).json as { flows: object[] };
+    const tab = { id: 'a7e0000000000001', type: 'tab', label: 'Reaching out' };
+    const at = { z: tab.id, x: 100, y: 100, wires: [[]] };
+    const node = { id: 'a7e0000000000002', ...at };
+    const refused = async (nodes: object[], why: RegExp) => {
+      const { status, json } = await ask('POST', '/flows', { flows: [...flows, tab, ...nodes] });
+      assert.deepEqual([status, json.code], [400, 'flow.invalid'], JSON.stringify(nodes));
+      assert.match(json.message, why);
+    };
+    for (const type of unsafe)
+      await refused(
+        [{ ...node, type, command: 'id', filename: '/etc/passwd' }],
+        new RegExp(`not available here: ${type}$`),
+      );
+    const asking = { ...node, type: 'function', func: 'return msg;', outputs: 1, libs: [{ var: 'fs', module: 'fs' }] };
+    await refused([asking], /a7e0000000000002 asks for modules, which no function node gets here/);
+    for (const [method, path, body] of [
+      ['POST', '/nodes', { module: 'node-red-node-random' }],
+      ['PUT', '/nodes/node-red/exec', { enabled: true }],
+      ['GET', '/nodes/node-red/exec', undefined],
+      ['GET', '/diagnostics', undefined],
+      ['GET', '/projects', undefined],
+    ] as const) {
+      const { status } = await ask(method, path, body);
+      assert.ok([400, 403, 404].includes(status), `${method} ${path}: ${status}`);
+    }
+    const after = (await ask('GET', '/flows')).json as { flows: object[] };
+    assert.equal(JSON.stringify(after).includes('a7e000'), false, 'nothing was kept');
+    const reaching = [
+      {
+        ...node,
+        id: 'a7e0000000000003',
+        type: 'http in',
+        url: '/reaching',
+        method: 'get',
+        wires: [['a7e0000000000002']],
+      },
+      { ...node, type: 'function', outputs: 1, func: REACHING, wires: [['a7e0000000000004']] },
+      { ...node, id: 'a7e0000000000004', type: 'http response', wires: [] },
+    ];
+    assert.equal((await ask('POST', '/flows', { flows: [...flows, tab, ...reaching] })).status, 200);
+    const headers = { Authorization: `Bearer ${await server.api.token()}` };
+    const reached = await until('the flow answers', async () => {
+      const answer = await fetch(`${server.url}/reaching`, { headers });
+      return answer.status === 200 && ((await answer.json()) as object);
+    });
+    assert.deepEqual(reached, { require: 'undefined', process: 'undefined', fs: 'undefined', settings: 'undefined' });
+    assert.equal((await ask('POST', '/flows', { flows })).status, 200);
   });
 
   it('asks for the login of the product, and shows the tabs of server and edge', async () => {
