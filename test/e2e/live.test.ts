@@ -29,8 +29,8 @@ RTCPeerConnection.prototype.setRemoteDescription = function (description) {
 `;
 /** What a browser writes while a server is away. */
 const UNREACHABLE = /net::ERR_|50\d \(/;
-/** Chromium writes what a test itself has cut off into the console. */
-const CUT_OFF = /net::ERR_FAILED.*\/hls\//;
+/** Chromium writes what a test itself has cut off, or has refused, into the console. */
+const CUT_OFF = /net::ERR_FAILED.*\/hls\/|400 \(Bad Request\).*\/cameras\/\w+\)$/;
 
 interface SessionRow {
   type: string;
@@ -39,6 +39,11 @@ interface SessionRow {
 }
 
 buildConsoleIfOld();
+
+const SCREENS = [
+  [1400, 900, 'desktop'],
+  [360, 740, 'phone'],
+] as const;
 
 describe('live pictures in a browser', function () {
   this.timeout(60_000);
@@ -228,10 +233,70 @@ describe('live pictures in a browser', function () {
     troubles.splice(0, troubles.length, ...troubles.filter((trouble) => !UNREACHABLE.test(trouble)));
   });
 
-  for (const [width, height, where] of [
-    [1400, 900, 'desktop'],
-    [360, 740, 'phone'],
-  ] as const) {
+  it("changes a camera's name, description and address in a form that keeps what is not touched and refuses what is no address", async () => {
+    await page.goto(`${server.url}/live/${YARD}`);
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const form = page.getByRole('dialog', { name: `Edit ${YARD}` });
+    const save = form.getByRole('button', { name: 'Save' });
+    assert.equal(await form.getByLabel('Name').inputValue(), 'Yard');
+    assert.equal(
+      await form.getByLabel('Address').inputValue(),
+      '',
+      'an address is never shown: it may hold a password',
+    );
+    assert.equal(await save.isDisabled(), true, 'nothing has changed yet');
+    for (const [width, height, where] of SCREENS) {
+      await page.setViewportSize({ width, height });
+      const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(over) <= 0, `the form is ${over} px too wide`);
+      for (const colorScheme of ['dark', 'light'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await until('the colours rest', () => page.evaluate('document.getAnimations().length === 0'));
+        await assertAccessible(page, `a camera that is changed, ${where}, ${colorScheme}`);
+        await screenshot(page, `camera-edit-${where}-${colorScheme}`);
+      }
+    }
+    await page.keyboard.press('Escape');
+    await form.waitFor({ state: 'hidden' });
+    assert.equal(new URL(page.url()).pathname, `/live/${YARD}`, 'Escape closes the form, not the page');
+
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await form.getByLabel('Address').fill('gopher://yard');
+    await save.click();
+    await form.locator('#edit-camera-url[aria-invalid=true]').waitFor();
+    await assertAccessible(page, 'a wrong address of a camera');
+    await screenshot(page, 'camera-edit-wrong');
+    await form.getByLabel('Address').fill('');
+    await form.getByLabel('Name').fill('Back yard');
+    await form.getByLabel('Description').fill('Über dem Tor, nach Norden <b>');
+    await save.click();
+    await page.getByRole('heading', { name: 'Back yard' }).waitFor();
+    await page.getByText('Über dem Tor, nach Norden <b>').waitFor();
+    const kept = await server.api.get<{ name: string; driver: string }>(`/cameras/${YARD}`);
+    assert.deepEqual([kept.name, kept.driver], ['Back yard', 'file'], 'an address that was not given is kept');
+    await screenshot(page, 'camera-edited');
+
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await form.getByLabel('Description').fill('');
+    await form.getByLabel('Address').fill('sim:shelf');
+    await save.click();
+    await form.waitFor({ state: 'hidden' });
+    await page.getByText('Über dem Tor').waitFor({ state: 'detached' });
+    const changed = await server.api.get<{ description: null; driver: string }>(`/cameras/${YARD}`);
+    assert.deepEqual([changed.description, changed.driver], [null, 'sim']);
+    await server.api.patch(`/cameras/${YARD}`, {
+      name: 'Yard',
+      url: `file:${join(server.folder, 'data/clips/yard.mp4')}`,
+    });
+
+    await page.goto(`${server.url}/live/porch-cam`);
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const other = page.getByRole('dialog', { name: 'Edit porch-cam' });
+    await other.getByLabel('Name').waitFor();
+    assert.equal(await other.getByLabel('Address').count(), 0, 'a Pi names its own camera');
+  });
+
+  for (const [width, height, where] of SCREENS) {
     it(`has no serious trouble for anybody on a ${where}, dark and light`, async () => {
       await page.setViewportSize({ width, height });
       for (const [name, path] of [

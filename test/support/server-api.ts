@@ -46,6 +46,10 @@ export class ServerApi {
     return this.#json<T>('PUT', path, body);
   }
 
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#json<T>('PATCH', path, body);
+  }
+
   async delete(path: string): Promise<void> {
     await this.#call('DELETE', path);
   }

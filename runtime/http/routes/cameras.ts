@@ -98,10 +98,13 @@ export function cameraRoutes(
       tag,
       summary: 'Make up another key that Redeye sends to this camera; shown once, to be set at the camera too',
       answer: CameraWithKey,
-      async handle({ params, user, actor }) {
-        requireCamera(user, params.id ?? '');
-        return new Answer(200, await fleet.renewCameraKey(params.id ?? '', actor), { 'Cache-Control': 'no-store' });
-      },
+      idempotent: true,
+      handle: (context) =>
+        idempotency.run(context, async () => {
+          const { params, user, actor } = context;
+          requireCamera(user, params.id ?? '');
+          return new Answer(200, await fleet.renewCameraKey(params.id ?? '', actor), { 'Cache-Control': 'no-store' });
+        }),
     },
     {
       method: 'delete',

@@ -114,12 +114,16 @@ export function deviceRoutes(fleet: FleetService, idempotency: IdempotencyCache)
       summary: 'A new key, shown once; the old one still works for a day, or ends now (end_old)',
       body: DeviceRotate,
       answer: DeviceWithKey,
+      // Whoever lost the answer and asks again would else end the key that the device has.
+      idempotent: true,
       errors: ['device.built_in'],
-      async handle({ params, user, actor, body }) {
-        await requireDevice(params.id ?? '', user);
-        const made = await fleet.rotateKey(params.id ?? '', actor, body as DeviceRotate);
-        return new Answer(200, made, { 'Cache-Control': 'no-store' });
-      },
+      handle: (context) =>
+        idempotency.run(context, async () => {
+          const { params, user, actor, body } = context;
+          await requireDevice(params.id ?? '', user);
+          const made = await fleet.rotateKey(params.id ?? '', actor, body as DeviceRotate);
+          return new Answer(200, made, { 'Cache-Control': 'no-store' });
+        }),
     },
     {
       method: 'get',

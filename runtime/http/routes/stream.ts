@@ -27,6 +27,8 @@ export function streamRoutes(events: EventsService, clock: Clock, people?: Pick<
           'Cache-Control': 'no-cache, no-transform',
           'X-Accel-Buffering': 'no',
         });
+        // What has no body is answered whole: nothing would ever end it.
+        if (req.method === 'HEAD') return new Answer(200);
         res.flushHeaders();
         const write = (text: string) => {
           if (res.writableLength > MAX_UNREAD_BYTES) res.destroy();

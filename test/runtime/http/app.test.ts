@@ -171,6 +171,18 @@ describe('the HTTP face', () => {
     while (released === 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  it('answers HEAD of the event stream whole, so that the connection is free for what comes next', async () => {
+    const { url, userToken } = await open();
+    const token = await userToken('viewer');
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const lines = `Host: x\r\nAuthorization: Bearer ${token}\r\n`;
+    socket.write(
+      `HEAD /api/v1/stream HTTP/1.1\r\n${lines}\r\nGET /healthz HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`,
+    );
+    const answers = Buffer.concat(await socket.toArray()).toString();
+    assert.match(answers, /^HTTP\/1\.1 200 .*text\/event-stream.*\r\n\r\nHTTP\/1\.1 200 .*"status":"ok"/s);
+  });
+
   it('lets other origins in only when they are listed', async () => {
     const { call } = await open({ corsOrigins: ['https://shop.example'] });
     const preflight = (origin: string) =>
