@@ -229,9 +229,9 @@ export class Agent implements Part {
     await this.#uplinks.start();
     await this.#commands.start();
     await this.#rollout.start();
+    await this.#captures.start();
     await this.#child.start();
     await this.#upload.start();
-    await this.#captures.start();
     await this.#link.start();
     await this.#heartbeat.start();
     await this.#pushOrders.start();

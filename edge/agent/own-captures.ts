@@ -33,8 +33,9 @@ export class OwnCaptures implements Part {
     this.#toChild = options.toChild;
     this.#outbox = new Outbox({ folder, maxBytes, log });
     const post = picturePost({ call, now: () => clock.now() });
-    this.#upload = new PictureUpload({ outbox: this.#outbox, post, clock, log });
-    this.#outbox.watch(() => options.onChange(this.view()));
+    const onChange = () => options.onChange(this.view());
+    this.#upload = new PictureUpload({ outbox: this.#outbox, post, clock, log, onChange });
+    this.#outbox.watch(onChange);
   }
 
   async start(): Promise<void> {

@@ -17,6 +17,8 @@ export interface PictureUploadOptions {
   post: PostPicture;
   clock: Clock;
   log: Log;
+  /** `status` says something else now */
+  onChange?: () => void;
 }
 
 interface Caller {
@@ -126,7 +128,9 @@ export class PictureUpload implements Part {
       const picture = await outbox.hold(entry);
       if (!picture) continue;
       const verdict = await post(entry.id, picture, this.#ending.signal);
-      if (!(await this.#act(entry, verdict, isEarly ? rest : undefined))) break;
+      const goesOn = await this.#act(entry, verdict, isEarly ? rest : undefined);
+      this.#options.onChange?.();
+      if (!goesOn) break;
     }
     this.#leave(waiting);
   }
