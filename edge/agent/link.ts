@@ -245,10 +245,13 @@ export class Link implements Part {
     const topics = this.#topics;
     const filters = [topics.commands, topics.flowDesired, topics.configDesired, topics.cameraControls];
     await this.#client?.subscribe([...filters, serverStateTopic(this.#site)]);
-    await this.#publishState();
-    await this.#send(topics.info, this.#options.info(), { retain: true, qos: 1 });
     const flow = this.#options.flowReport?.();
-    if (flow) await this.#send(topics.flowReported, flow, { retain: true, qos: 1 });
+    // In one go: on a slow line each would take a way there and back, and a server to which a crowd comes reads and answers once.
+    await Promise.all([
+      this.#publishState(),
+      this.#send(topics.info, this.#options.info(), { retain: true, qos: 1 }),
+      flow && this.#send(topics.flowReported, flow, { retain: true, qos: 1 }),
+    ]);
     this.#toldCameras.clear();
     this.#become(true);
     this.tellCameras();

@@ -7,6 +7,7 @@ import { Aedes, type Client, type ConnectPacket, type PublishPacket } from 'aede
 import { AppError } from '../contracts/errors.ts';
 import type { Clock, Log, Release } from '../contracts/host.ts';
 import { deviceTopics, serverStateTopic } from '../contracts/topics.ts';
+import { Departures } from './departures.ts';
 import { Gate } from './gate.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import { type BrokerHandlers, Inbox } from './inbox.ts';
@@ -58,6 +59,7 @@ export class Broker implements MessageBroker {
   readonly #limits: BrokerLimits;
   readonly #log: Log;
   readonly #door: Door;
+  readonly #departures = new Departures();
   #aedes: Aedes | undefined;
   #server: Server | undefined;
   #tlsServer: Server | undefined;
@@ -71,7 +73,7 @@ export class Broker implements MessageBroker {
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#door = new Door(this.#limits);
-    this.#inbox = new Inbox(this.#log, () => this.#door.isCrowded());
+    this.#inbox = new Inbox(this.#log);
   }
 
   async start(): Promise<void> {
@@ -266,7 +268,8 @@ export class Broker implements MessageBroker {
       source.destroy();
       return;
     }
-    const stream = new GuardedStream(source, { address, limits: this.#limits, clock: this.#options.clock });
+    const { clock } = this.#options;
+    const stream = new GuardedStream(source, { address, limits: this.#limits, clock, departures: this.#departures });
     const client = this.#aedes.handle(stream, request);
     stream.once('close', () => {
       entry.gone();

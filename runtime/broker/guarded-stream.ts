@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { Clock } from '../contracts/host.ts';
+import type { Departures } from './departures.ts';
 import type { BrokerLimits } from './limits.ts';
 import { PacketScanner } from './packet-scanner.ts';
 
@@ -19,7 +20,10 @@ export class GuardedStream extends Duplex {
   #cancelPause: (() => void) | undefined;
   #ended = false;
 
-  constructor(source: Duplex, options: { address: string; limits: BrokerLimits; clock: Clock }) {
+  constructor(
+    source: Duplex,
+    options: { address: string; limits: BrokerLimits; clock: Clock; departures: Departures },
+  ) {
     super({ allowHalfOpen: false });
     this.address = options.address;
     this.#source = source;
@@ -28,13 +32,14 @@ export class GuardedStream extends Duplex {
     this.#scanner = new PacketScanner(options.limits);
     this.#paidUntil = options.clock.monotonicMs();
     source.on('data', (chunk: Buffer) => this.#take(chunk));
+    const { departures } = options;
     source.on('end', () => {
       this.#ended = true;
-      this.push(null);
+      departures.add(() => this.push(null));
     });
-    source.on('error', (error) => this.destroy(error));
+    source.on('error', (error) => departures.add(() => this.destroy(error)));
     source.on('close', () => {
-      if (!this.#ended) this.destroy();
+      if (!this.#ended) departures.add(() => this.destroy());
     });
   }
 

@@ -25,25 +25,20 @@ export interface BrokerHandlers {
 /** So many calls of one device may wait for the earlier ones; the next is dropped. */
 const MAX_WAITING = 200;
 /**
- * So many calls run at a time. Each is a few statements: more at once are not done sooner, and when a thousand devices come back together they
- * would hold every connection to the database, while credentials and frames wait behind them.
+ * So many calls run at a time. What a thousand devices say at once is put together into few statements by who is called; each waits a moment for
+ * others of its kind, so many wait together.
  */
-const AT_ONCE = 4;
-/** So many while others knock: who waits to be let in gives up after 10 s and comes again, who has spoken only waits. */
-const AT_ONCE_IN_A_CROWD = 1;
+const AT_ONCE = 128;
 
 /** Hands messages to the handlers, per device in the order they came, a few devices at a time. */
 export class Inbox {
   readonly #log: Log;
-  readonly #isCrowded: () => boolean;
   readonly #lanes = new Map<string, { tail: Promise<void>; waiting: number }>();
   readonly #turns: (() => void)[] = [];
   #running = 0;
 
-  /** `isCrowded`: whether somebody waits to be let in. */
-  constructor(log: Log, isCrowded: () => boolean = () => false) {
+  constructor(log: Log) {
     this.#log = log;
-    this.#isCrowded = isCrowded;
   }
 
   /** Calls when the device's earlier calls are done. */
@@ -65,22 +60,16 @@ export class Inbox {
   }
 
   async #inTurn(call: () => Answer): Promise<void> {
-    // In the order in which they came: nobody who comes later slips in between.
-    if (this.#turns.length > 0 || !this.#hasPlace()) await new Promise<void>((resolve) => this.#turns.push(resolve));
+    // In the order in which they came: whoever ends hands its place on.
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#turns.push(resolve));
     else this.#running += 1;
     try {
       await call();
     } finally {
-      this.#running -= 1;
-      while (this.#turns.length > 0 && this.#hasPlace()) {
-        this.#running += 1;
-        this.#turns.shift()?.();
-      }
+      const next = this.#turns.shift();
+      if (next) next();
+      else this.#running -= 1;
     }
-  }
-
-  #hasPlace(): boolean {
-    return this.#running < (this.#isCrowded() ? AT_ONCE_IN_A_CROWD : AT_ONCE);
   }
 
   /** Resolves when everything taken so far is dealt with. */

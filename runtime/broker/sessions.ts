@@ -70,24 +70,14 @@ export class Sessions {
   }
 }
 
-/** Now and then somebody comes; a crowd is more than that. */
-const HANDFUL = 8;
-
 /** Counts connections that have not shown a credential, per address, and all that are open. */
 export class Door {
   readonly #limits: { waitingPerAddress: number; connections: number };
   readonly #waiting = new Map<string, number>();
   #open = 0;
-  /** all that have not shown a credential */
-  #strangers = 0;
 
   constructor(limits: { waitingPerAddress: number; connections: number }) {
     this.#limits = limits;
-  }
-
-  /** Whether more than a handful wait to be let in. */
-  isCrowded(): boolean {
-    return this.#strangers > HANDFUL;
   }
 
   /** Lets a connection in; undefined when there are too many. `known` and `gone` are to be called once each, `known` at most. */
@@ -96,12 +86,10 @@ export class Door {
     if (waiting >= this.#limits.waitingPerAddress || this.#open >= this.#limits.connections) return undefined;
     this.#waiting.set(address, waiting + 1);
     this.#open += 1;
-    this.#strangers += 1;
     let waits = true;
     const known = () => {
       if (!waits) return;
       waits = false;
-      this.#strangers -= 1;
       const left = (this.#waiting.get(address) ?? 1) - 1;
       if (left > 0) this.#waiting.set(address, left);
       else this.#waiting.delete(address);

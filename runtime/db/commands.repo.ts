@@ -71,12 +71,14 @@ export async function listCommands(
   return rows;
 }
 
-/** What the device has yet to be told or to answer, in the order in which it was given; what is late is left out unless it was begun. */
-export async function openCommands(q: Queryable, device: string, now: Date): Promise<CommandRow[]> {
+/**
+ * What these devices have yet to be told or to answer, of each in the order in which it was given; what is late is left out unless it was begun.
+ */
+export async function openCommands(q: Queryable, devices: readonly string[], now: Date): Promise<CommandRow[]> {
   const { rows } = await q.query<CommandRow>(
     `select ${COLUMNS} from commands
-      where device_id = $1 and ${OPEN} and (expires_at > $2 or state = 'accepted') order by counter`,
-    [device, now],
+      where device_id = any($1::text[]) and ${OPEN} and (expires_at > $2 or state = 'accepted') order by device_id, counter`,
+    [devices, now],
     { prepared: 'open-commands' },
   );
   return rows;

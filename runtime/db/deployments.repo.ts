@@ -122,21 +122,31 @@ export async function listDeployments(
   return rows;
 }
 
-/**
- * Those that may be meant for a device that was not there: newest first, not for another one alone, made from edge tabs, not later taken
- * back, neither failed nor aborted, made after the last one that had a part for it.
- */
+// What may be meant for a device that was not there: not for another one alone, made from edge tabs, not later taken back, neither
+// failed nor aborted, made after the last one that had a part for it.
+const missed = (device: string) => `
+  source is not null and follows is null and state in ('running', 'done')
+    and (target not like 'device/%' or target = 'device/' || ${device})
+    and not exists (select 1 from deployments b where b.rollback_of = d.id and b.state <> 'aborted')
+    and created_at > coalesce((select max(o.created_at) from deployment_targets t
+                                 join deployments o on o.id = t.deployment_id where t.device_id = ${device}), '-infinity')`;
+
+/** Which of the devices may have missed something. */
+export async function whoMissedDeployments(q: Queryable, devices: readonly string[]): Promise<Set<string>> {
+  const { rows } = await q.query<{ id: string }>(
+    `select w.id from unnest($1::text[]) w(id) where exists (select 1 from deployments d where ${missed('w.id')})`,
+    [devices],
+    { prepared: 'who-missed-deployments' },
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** What may be meant for a device that was not there, newest first. */
 export async function deploymentsMissedBy(q: Queryable, device: string): Promise<DeploymentRow[]> {
   const { rows } = await q.query<DeploymentRow>(
-    `select ${COLUMNS} from deployments d
-      where source is not null and follows is null and state in ('running', 'done')
-        and (target not like 'device/%' or target = 'device/' || $1::text)
-        and not exists (select 1 from deployments b where b.rollback_of = d.id and b.state <> 'aborted')
-        and created_at > coalesce((select max(o.created_at) from deployment_targets t
-                                     join deployments o on o.id = t.deployment_id where t.device_id = $1), '-infinity')
+    `select ${COLUMNS} from deployments d where ${missed('$1::text')}
       order by created_at desc, id desc limit 100`,
     [device],
-    { prepared: 'deployments-missed' },
   );
   return rows;
 }
@@ -250,14 +260,14 @@ export async function isBundleOf(q: Queryable, device: string, sha256: string): 
   return rows.length > 0;
 }
 
-/** What the device is to be told now: the pointer of what is wanted of it, if it is signed and was not withdrawn. */
-export async function findDesired(q: Queryable, device: string): Promise<TargetRow | undefined> {
+/** What these devices are to be told now: the pointer of what is wanted of each, if it is signed and was not withdrawn. */
+export async function findDesired(q: Queryable, devices: readonly string[]): Promise<TargetRow[]> {
   const { rows } = await q.query<TargetRow>(
     `select ${PAIRS(TARGET_COLUMNS)} from desired_flows d
        join deployment_targets t on t.deployment_id = d.deployment_id and t.device_id = d.device_id
-      where d.device_id = $1 and t.signature is not null`,
-    [device],
-    { prepared: 'desired-flow' },
+      where d.device_id = any($1::text[]) and t.signature is not null`,
+    [devices],
+    { prepared: 'desired-flows' },
   );
-  return rows[0];
+  return rows;
 }

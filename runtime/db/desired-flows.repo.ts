@@ -27,24 +27,43 @@ export async function setDesired(
   ]);
 }
 
+/** What a device said on `flow/reported`. */
+export interface FlowReport {
+  device: string;
+  body: FlowReportedMessage;
+  at: Date;
+}
+
 /**
- * Keeps what a device says of its flows, and moves its part of the deployment that this is about, unless that has ended or was never sent:
- * then its deployment's id is the answer. One statement, since a thousand devices may speak at once.
+ * Keeps what devices say of their flows, and moves their parts of the deployments that this is about, unless they have ended or were never
+ * sent: then the deployment's id is the answer, by device. One statement, since a thousand devices may speak at once.
  */
-export async function noteReported(q: Queryable, device: string, body: FlowReportedMessage, at: Date) {
-  const { generation, phase, reason } = body;
-  const { rows } = await q.query<{ deployment_id: string }>(
-    `with said as (
-       insert into desired_flows (device_id, generation, reported, reported_at) values ($1, 0, $2::text::jsonb, $3)
+export async function noteReports(q: Queryable, reports: readonly FlowReport[]): Promise<Map<string, string>> {
+  const { rows } = await q.query<{ device_id: string; deployment_id: string }>(
+    `with reports as (
+       select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::boolean[])
+                  as r(device, body, at, generation, phase, reason, is_last)),
+     said as (
+       insert into desired_flows (device_id, generation, reported, reported_at)
+       select device, 0, body::jsonb, at from reports order by device
        on conflict (device_id) do update set reported = excluded.reported, reported_at = excluded.reported_at)
-     update deployment_targets
-        set state = $5, reason = coalesce($6, reason), ended_at = case when $7 then $3::timestamptz end
-      where device_id = $1 and generation = $4 and ended_at is null and sent_at is not null
-      returning deployment_id`,
-    [device, JSON.stringify(body), at, generation, phase, reason ?? null, isLastPhase(phase)],
-    { prepared: 'flow-reported' },
+     update deployment_targets t
+        set state = r.phase, reason = coalesce(r.reason, t.reason), ended_at = case when r.is_last then r.at end
+       from reports r
+      where t.device_id = r.device and t.generation = r.generation and t.ended_at is null and t.sent_at is not null
+      returning t.device_id, t.deployment_id`,
+    [
+      reports.map(({ device }) => device),
+      reports.map(({ body }) => JSON.stringify(body)),
+      reports.map(({ at }) => at),
+      reports.map(({ body }) => body.generation),
+      reports.map(({ body }) => body.phase),
+      reports.map(({ body }) => body.reason ?? null),
+      reports.map(({ body }) => isLastPhase(body.phase)),
+    ],
+    { prepared: 'flow-reports' },
   );
-  return rows[0]?.deployment_id;
+  return new Map(rows.map(({ device_id, deployment_id }) => [device_id, deployment_id]));
 }
 
 /** The content that a device runs and is to run, as far as it is known. */

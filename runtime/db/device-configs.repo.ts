@@ -11,9 +11,18 @@ export async function findActiveConfig(q: Queryable, device: string): Promise<Co
   const { rows } = await q.query<ConfigRow>(
     'select version, config from device_configs where device_id = $1 and active',
     [device],
-    { prepared: 'active-config' },
   );
   return rows[0];
+}
+
+/** Numbers of the versions in force, by device; who has none is left out. */
+export async function findConfigVersions(q: Queryable, devices: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await q.query<{ device_id: string; version: number }>(
+    'select device_id, version from device_configs where device_id = any($1::text[]) and active',
+    [devices],
+    { prepared: 'config-versions' },
+  );
+  return new Map(rows.map(({ device_id, version }) => [device_id, version]));
 }
 
 /** Puts a new version in force and answers its number. The device's row must be locked in this transaction. */

@@ -120,40 +120,9 @@ export async function markDeviceDeleted(q: Queryable, id: string, at: Date): Pro
   );
 }
 
-/** Notes what a device said of itself by MQTT. An `offline` of an older session than the known one changes nothing. */
-export async function updateDeviceState(
-  q: Queryable,
-  id: string,
-  now: { state: DeviceRow['state']; session: number; at: Date },
-): Promise<boolean> {
-  const { rowCount } = await q.query(
-    `update devices
-        set state = $2, session = $3,
-            last_seen_at = case when $2 = 'offline' then last_seen_at else $4::timestamptz end
-      where id = $1 and deleted_at is null and ($2 <> 'offline' or session is null or session <= $3)`,
-    [id, now.state, now.session, now.at],
-    { prepared: 'device-state' },
-  );
-  return rowCount > 0;
-}
-
-/** The device's connection is gone and nobody said goodbye. */
-export async function markDeviceOffline(q: Queryable, id: string): Promise<void> {
-  await q.query(`update devices set state = 'offline' where id = $1`, [id], { prepared: 'device-offline' });
-}
-
 /** Nobody is connected: what a broker that just started knows. */
 export async function forgetDeviceSessions(q: Queryable): Promise<void> {
   await q.query(`update devices set state = 'offline', session = null where state <> 'offline' or session is not null`);
-}
-
-/** Keeps a device's birth message. */
-export async function updateDeviceInfo(q: Queryable, id: string, info: object, at: Date): Promise<void> {
-  await q.query(
-    'update devices set info = $2::text::jsonb, last_seen_at = $3 where id = $1 and deleted_at is null',
-    [id, JSON.stringify(info), at],
-    { prepared: 'device-info' },
-  );
 }
 
 // Who is away by MQTT and speaks by HTTP has lost the broker, not its power: from then on only its requests tell.
@@ -174,37 +143,6 @@ export async function updateConfigFetched(q: Queryable, id: string, at: Date): P
       where id = $1 and deleted_at is null`,
     [id, at],
   );
-}
-
-/** Keeps what a heartbeat said; fields it left out stay. False when there is no such device. */
-export async function updateHeartbeat(
-  q: Queryable,
-  id: string,
-  beat: {
-    rssi?: number | undefined;
-    batteryMv?: number | undefined;
-    fwVersion?: string | undefined;
-    health?: object | undefined;
-    at: Date;
-  },
-): Promise<boolean> {
-  const { rowCount } = await q.query(
-    `update devices
-        set rssi = coalesce($2::real, rssi), battery_mv = coalesce($3::real, battery_mv),
-            fw_version = coalesce($4, fw_version), health = coalesce($5::text::jsonb, health),
-            last_seen_at = greatest(last_seen_at, $6)
-      where id = $1 and deleted_at is null`,
-    [
-      id,
-      beat.rssi ?? null,
-      beat.batteryMv ?? null,
-      beat.fwVersion ?? null,
-      beat.health ? JSON.stringify(beat.health) : null,
-      beat.at,
-    ],
-    { prepared: 'device-heartbeat' },
-  );
-  return rowCount > 0;
 }
 
 /** Starts a burst unless one runs or the rest after the last one does; one statement, so that two askers make one burst. */

@@ -18,8 +18,10 @@ import {
 } from '../db/cameras.repo.ts';
 import type { Queryable } from '../db/db.ts';
 import { lockDevice } from '../db/devices.repo.ts';
+import { batched } from '../lib/batched.ts';
 import { changedAccess, newCameraKey, openAccess, withAccess } from './camera-access.ts';
 import { audit, type FleetContext } from './context.ts';
+import { CROWD } from './crowd.ts';
 import { time } from './device-record.ts';
 import { slug } from './slug.ts';
 
@@ -30,9 +32,19 @@ const SETUP: Actor = { name: 'setup' };
 export class CameraRegister {
   readonly #context: FleetContext;
   readonly #listeners = new Set<() => void>();
+  readonly #driversOf: (ids: readonly string[]) => ReturnType<typeof findCameraDrivers>;
 
   constructor(context: FleetContext) {
     this.#context = context;
+    this.#driversOf = batched({
+      crowd: CROWD,
+      clock: context.clock,
+      keyOf: (ids) => ids.join(),
+      async ask(all) {
+        const drivers = await findCameraDrivers(context.db, all.flat());
+        return () => drivers;
+      },
+    });
   }
 
   /** Every camera, or those of one device, by id. */
@@ -147,7 +159,7 @@ export class CameraRegister {
     if (cameras.length === 0) return;
     let added = false;
     const ids = cameras.map(({ id }) => id).filter(isId);
-    const known = await findCameraDrivers(this.#context.db, ids);
+    const known = await this.#driversOf(ids);
     for (const camera of cameras) {
       const possible = ids.includes(camera.id) && !this.#context.reservedCameraIds.has(camera.id);
       // One that has had such an id since before it was taken keeps it.

@@ -8,9 +8,11 @@ import { AppError } from '../contracts/errors.ts';
 import type { Actor } from '../contracts/services.ts';
 import { siteRoot } from '../contracts/topics.ts';
 import { findCameraDevice } from '../db/cameras.repo.ts';
-import { activateConfig, findActiveConfig } from '../db/device-configs.repo.ts';
+import { activateConfig, findActiveConfig, findConfigVersions } from '../db/device-configs.repo.ts';
 import { findDevice, lockDevice, startBurst, updateConfigFetched } from '../db/devices.repo.ts';
+import { batched } from '../lib/batched.ts';
 import { audit, type FleetContext } from './context.ts';
+import { CROWD } from './crowd.ts';
 import { deviceRecord, fullConfig } from './device-record.ts';
 
 /** Fetches are noted at most this often for a device. */
@@ -21,10 +23,21 @@ export class Configuration {
   readonly #context: FleetContext;
   readonly #onChange: (device: string) => void;
   readonly #notedAt = new Map<string, number>();
+  /** Number of the configuration in force; undefined for a device that has none. */
+  readonly version: (id: string) => Promise<number | undefined>;
 
   constructor(context: FleetContext, onChange: (device: string) => void) {
     this.#context = context;
     this.#onChange = onChange;
+    this.version = batched({
+      crowd: CROWD,
+      clock: context.clock,
+      keyOf: (id) => id,
+      async ask(ids) {
+        const versions = await findConfigVersions(context.db, ids);
+        return (id) => versions.get(id);
+      },
+    });
   }
 
   /** The configuration in force, defaults filled in; throws `device.not_found`. */
@@ -32,11 +45,6 @@ export class Configuration {
     const row = await findDevice(this.#context.db, id);
     if (row === undefined) throw unknown(id);
     return { version: row.config_version ?? 0, config: fullConfig(row.config) };
-  }
-
-  /** Number of the configuration in force; undefined for a device that has none. */
-  async version(id: string): Promise<number | undefined> {
-    return (await findActiveConfig(this.#context.db, id))?.version;
   }
 
   /** Merges the fields into the configuration, as a new version unless nothing changes. */

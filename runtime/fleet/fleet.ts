@@ -18,19 +18,13 @@ import { isId, SERVICE_CAMERA } from '../contracts/ids.ts';
 import type { DeviceInfoMessage, DeviceStateMessage, HeartbeatBody } from '../contracts/mqtt-messages.ts';
 import type { Roi, RoiSet } from '../contracts/rois.ts';
 import type { Actor, FleetService, KnownDevice } from '../contracts/services.ts';
-import {
-  forgetDeviceSessions,
-  markDeviceOffline,
-  updateDeviceInfo,
-  updateDeviceSeen,
-  updateDeviceState,
-  updateHeartbeat,
-} from '../db/devices.repo.ts';
+import { forgetDeviceSessions, updateDeviceSeen } from '../db/devices.repo.ts';
 import type { Part } from '../lib/part.ts';
 import { CameraRegister } from './camera-register.ts';
 import { Configuration } from './configuration.ts';
 import type { FleetContext } from './context.ts';
 import { DeviceKeys } from './device-keys.ts';
+import { createDeviceNotes, type DeviceNotes } from './device-notes.ts';
 import { DeviceRegister } from './device-register.ts';
 import { DeviceWords } from './device-words.ts';
 import { Notices } from './notices.ts';
@@ -58,6 +52,7 @@ export class Fleet implements FleetService, Part {
   readonly #configListeners = new Set<(device: string) => void>();
   readonly #presenceListeners = new Set<(device: string, isThere: boolean) => void>();
   readonly #words = new DeviceWords();
+  readonly #notes: DeviceNotes;
 
   constructor(options: FleetOptions) {
     const notifyConfig: FleetOptions['notifyConfig'] = (device, version) => {
@@ -75,6 +70,7 @@ export class Fleet implements FleetService, Part {
       keys: new DeviceKeys(options),
       notices: new Notices(options.db),
     };
+    this.#notes = createDeviceNotes(options);
     this.#devices = new DeviceRegister(this.#context);
     this.pairing = new Pairing(this.#context, this.#devices);
     this.#rois = new RoiBook(this.#context);
@@ -172,7 +168,8 @@ export class Fleet implements FleetService, Part {
 
   async heartbeat(body: HeartbeatBody): Promise<{ lastSeen: number }> {
     const now = this.#context.clock.now();
-    const known = await updateHeartbeat(this.#context.db, body.device_id, {
+    const known = await this.#notes.heartbeat({
+      id: body.device_id,
       rssi: body.rssi,
       batteryMv: body.battery_mv,
       fwVersion: body.fw_version,
@@ -197,14 +194,14 @@ export class Fleet implements FleetService, Part {
   /** What the device's `state` topic says. The farewell of a session older than the known one changes nothing. */
   async markOnline(device: string, state: DeviceStateMessage['state'], session: number): Promise<void> {
     const at = new Date(this.#context.clock.now());
-    if (!(await updateDeviceState(this.#context.db, device, { state, session, at }))) return;
+    if (!(await this.#notes.state({ id: device, state, session, at }))) return;
     this.#words.say({ device, kind: 'state', at: at.getTime(), state });
     for (const listener of [...this.#presenceListeners]) listener(device, state !== 'offline');
   }
 
   /** The broker lost the device's last connection. */
   async markOffline(device: string): Promise<void> {
-    await markDeviceOffline(this.#context.db, device);
+    await this.#notes.offline(device);
     this.#words.say({ device, kind: 'state', at: this.#context.clock.now(), state: 'offline' });
     for (const listener of [...this.#presenceListeners]) listener(device, false);
   }
@@ -222,7 +219,7 @@ export class Fleet implements FleetService, Part {
 
   /** The device's birth message: kept, and its cameras become rows of the register. */
   async noteInfo(device: string, info: DeviceInfoMessage): Promise<void> {
-    await updateDeviceInfo(this.#context.db, device, info, new Date(this.#context.clock.now()));
+    await this.#notes.info({ id: device, info, at: new Date(this.#context.clock.now()) });
     await this.#cameras.announce(device, info.cameras);
     const { v: _v, ts: _ts, ...said } = info;
     this.#words.say({ device, kind: 'info', at: this.#context.clock.now(), info: said });

@@ -4,9 +4,9 @@ import type { Clock, IngestHost, Log, Release, StoredFrame } from '../contracts/
 import type { Accepted, IncomingFrame } from '../contracts/services.ts';
 import type { Db } from '../db/db.ts';
 import { BoundedQueue } from '../lib/bounded-queue.ts';
+import { type Crowd, Gathering } from '../lib/gathering.ts';
 import type { NewId } from '../lib/ids.ts';
 import type { Part } from '../lib/part.ts';
-import { Gathering } from './gathering.ts';
 import { type WaitingFrame, writeBatch } from './intake-batch.ts';
 import type { SegmentStore } from './segment-store.ts';
 
@@ -40,6 +40,12 @@ export interface FrameIntake extends Part, Pick<IngestHost, 'attach'> {
   trouble(): string | undefined;
 }
 
+/**
+ * One statement and one sync cost the same for one frame as for thirty: while frames come in crowds, at 320 a second and more, 8 ms of patience
+ * cut CPU a frame by a sixth (app and PostgreSQL together, bench/ingest.ts) and let the disk sync less often. Where they come one by one nobody waits.
+ */
+export const CROWD: Crowd = { size: 16, withinMs: 50, gatherMs: 8, enough: 32 };
+
 const LIMITS: IntakeLimits = { queueFrames: 256, queueBytes: 64 * 1024 * 1024, batchFrames: 128 };
 
 /**
@@ -54,7 +60,7 @@ class Intake implements FrameIntake {
   readonly #options: IntakeOptions;
   readonly #limits: IntakeLimits;
   readonly #queue: BoundedQueue<WaitingFrame>;
-  readonly #gathering = new Gathering();
+  readonly #gathering = new Gathering(CROWD);
   readonly #takers = new Set<Taker>();
   /** the highest `seq` per device that this process knows to be committed */
   readonly #committed = new Map<string, number>();

@@ -26,9 +26,11 @@ import {
   openCommands,
 } from '../../db/commands.repo.ts';
 import type { Db, Queryable } from '../../db/db.ts';
+import { batched } from '../../lib/batched.ts';
 import { isUuid, type NewId } from '../../lib/ids.ts';
 import type { Part } from '../../lib/part.ts';
 import { parser } from '../../lib/validate.ts';
+import { CROWD } from '../crowd.ts';
 import { Progress } from './progress.ts';
 import { commandRecord } from './record.ts';
 import { createSweep, type Sweep } from './sweep.ts';
@@ -66,9 +68,19 @@ export class Commands implements CommandService, Part {
   readonly #lanes = new Map<string, Promise<unknown>>();
   readonly #parsers = new Map<string, (args: unknown) => unknown>();
   readonly #sweep: Sweep;
+  readonly #openOf: (device: string) => Promise<CommandRow[]>;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#openOf = batched({
+      crowd: CROWD,
+      clock: options.clock,
+      keyOf: (device) => device,
+      ask: async (devices) => {
+        const rows = Map.groupBy(await openCommands(options.db, devices, this.#now()), (row) => row.device_id);
+        return (device) => rows.get(device) ?? [];
+      },
+    });
     this.#sweep = createSweep({ ...options, endLate: () => this.#endLate() });
   }
 
@@ -161,7 +173,7 @@ export class Commands implements CommandService, Part {
   /** The device listens to its commands now: whatever it has not answered is sent, in order. */
   async deviceListens(device: string): Promise<void> {
     await this.#inLane(device, async () => {
-      for (const row of await openCommands(this.#options.db, device, this.#now())) await this.#send(row);
+      for (const row of await this.#openOf(device)) await this.#send(row);
     });
   }
 

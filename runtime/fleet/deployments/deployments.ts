@@ -20,7 +20,6 @@ import {
   type DeploymentRow,
   findActiveBefore,
   findDeployment,
-  findDesired,
   followersOf,
   isBundleOf,
   listDeployments,
@@ -33,7 +32,7 @@ import {
   updateDeployment,
   updateTarget,
 } from '../../db/deployments.repo.ts';
-import { noteReported, setDesired } from '../../db/desired-flows.repo.ts';
+import { setDesired } from '../../db/desired-flows.repo.ts';
 import type { FlowElement } from '../../flow-engine/flow-files.ts';
 import { sha256Hex } from '../../lib/canonical-json.ts';
 import { commitOf } from '../../lib/git-commit.ts';
@@ -44,6 +43,7 @@ import { parser } from '../../lib/validate.ts';
 import { beginDeployment } from './begin.ts';
 import type { BundleFiles } from './bundle-files.ts';
 import { checkTabs } from './check-tabs.ts';
+import { type CrowdQuestions, createCrowdQuestions } from './crowd-questions.ts';
 import { flowsBefore } from './flows-before.ts';
 import { missedBy } from './later-devices.ts';
 import { devicesOf, planDeployment, planRollback } from './plan.ts';
@@ -79,6 +79,7 @@ const parseReported = parser(FlowReportedMessage);
 /** See DeploymentService for what is asked of it; the rest is what the broker's handlers tell it. */
 export class Deployments implements DeploymentService, Part {
   readonly #options: DeploymentsOptions;
+  readonly #questions: CrowdQuestions;
   readonly #alarms = new Map<string, () => void>();
   #turn: Promise<unknown> = Promise.resolve();
   #joins: Promise<void> = Promise.resolve();
@@ -86,6 +87,7 @@ export class Deployments implements DeploymentService, Part {
 
   constructor(options: DeploymentsOptions) {
     this.#options = options;
+    this.#questions = createCrowdQuestions(options);
   }
 
   async start(): Promise<void> {
@@ -244,13 +246,19 @@ export class Deployments implements DeploymentService, Part {
 
   /** The device listens to `flow/desired` now: what it is to run is said (again). */
   async deviceListens(device: string): Promise<void> {
-    const target = await findDesired(this.#options.db, device);
+    const target = await this.#questions.desired(device);
     const isOver = target && ['rejected', 'rolled_back', 'aborted', 'superseded'].includes(target.state);
     if (target && !isOver) await this.#publish(target);
   }
 
   /** The device is there, or belongs to another group: what it missed is brought to it. */
-  deviceCame(device: string): Promise<void> {
+  async deviceCame(device: string): Promise<void> {
+    // Mostly there is nothing: only then is it worth standing in line.
+    const may = await this.#questions.mayHaveMissed(device).catch((error) => this.#notBrought(device, error));
+    if (may) await this.#bringMissed(device);
+  }
+
+  #bringMissed(device: string): Promise<void> {
     const done = this.#joins.then(async () => {
       const missed = this.#isStopped ? undefined : await missedBy(this.#options, device);
       if (!missed) return;
@@ -264,15 +272,16 @@ export class Deployments implements DeploymentService, Part {
       };
       await this.#begin({ planned: [planned], about, gates: source.gates, actor: { name: 'server' } });
     });
-    this.#joins = done.catch((error) =>
-      this.#options.log.warn('a device that came later did not get what the others have', { device, error }),
-    );
+    this.#joins = done.catch((error) => this.#notBrought(device, error));
     return this.#joins;
+  }
+
+  #notBrought(device: string, error: unknown): void {
+    this.#options.log.warn('a device that came later did not get what the others have', { device, error });
   }
 
   /** What a device said on `flow/reported`. */
   async hear(device: string, body: unknown): Promise<void> {
-    const { db, log } = this.#options;
     const said = parseReported(body);
     const { code, generation, phase, reason, revision, slot, ts } = said;
     const kept: FlowReportedMessage = {
@@ -285,9 +294,9 @@ export class Deployments implements DeploymentService, Part {
       ...(reason && { reason }),
       ...(code && { code }),
     };
-    const deployment = await noteReported(db, device, kept, this.#now());
+    const deployment = await this.#questions.reported({ device, body: kept, at: this.#now() });
     if (deployment === undefined) return;
-    log.info('a device reports on a deployment', { device, deployment, phase, reason });
+    this.#options.log.info('a device reports on a deployment', { device, deployment, phase, reason });
     if (isLastPhase(phase)) await this.#advance(deployment);
   }
 

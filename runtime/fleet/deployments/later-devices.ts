@@ -23,7 +23,6 @@ export interface Missed {
  */
 export async function missedBy(parts: PlanParts & { log: Log }, id: string): Promise<Missed | undefined> {
   const { db, files, log, userDir } = parts;
-  // Mostly there is none: only then is it worth asking who the device is.
   const missed = await deploymentsMissedBy(db, id);
   const device = missed.length > 0 && id !== SERVER_DEVICE ? await findDevice(db, id) : undefined;
   if (!device || device.disabled_at !== null || typesOf(device).length === 0) return undefined;

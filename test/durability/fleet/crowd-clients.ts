@@ -133,11 +133,10 @@ function attempt(at: number): Promise<number> {
         connectMs = performance.now() - began;
         socket.write(subscribePacket(1, filtersOf(device)));
       } else if (heard.kind === 'suback' && heard.id === 1) {
-        socket.write(say(topics.state, { state: 'online', session }, 2));
+        // In one go, as a device's link does.
+        const state = say(topics.state, { state: 'online', session }, 2);
+        socket.write(Buffer.concat([state, say(topics.info, infoOf(device), 3), say(topics.flowReported, REPORT, 4)]));
       } else if (heard.kind === 'puback') {
-        // One after the other, as a device's link does.
-        if (heard.id === 2) socket.write(say(topics.info, infoOf(device), 3));
-        if (heard.id === 3) socket.write(say(topics.flowReported, REPORT, 4));
         if (heard.id !== 4) return;
         clearTimeout(late);
         sockets.add(socket);

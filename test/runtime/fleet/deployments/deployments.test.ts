@@ -356,6 +356,8 @@ describeOnBothDatabases('deployments', (database) => {
 
   it('are brought to a device that comes later, as they were made, once, and to one that joins the group', async () => {
     const come = async (id: string, groups: string[] = []) => {
+      // They come one after the other: of a crowd each waits for the rest.
+      await clock.advance(200);
       await fleet.createDevice({ id, name: id }, ANNA);
       if (groups.length > 0) await fleet.patchDevice(id, { groups }, ANNA);
       await deployments.deviceCame(id);
