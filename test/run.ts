@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { guardNodeVersion } from '../runtime/lib/node-version.ts';
 import { cpuSeconds } from './support/cpu-time.ts';
+import { scratchInMemory } from './support/scratch.ts';
 
 guardNodeVersion();
 
@@ -13,6 +14,8 @@ const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
 const AT_ONCE = Math.min(2, availableParallelism());
 /** Groups that wait for cameras, encoders and timers two thirds of their time: two of them count as one. */
 const WAITING = new Set(['cameras and pushes', 'viewers']);
+/** Groups whose claims are about what a disk keeps: their folders lie on one. All others' lie in memory where there is enough. */
+const ON_DISK = new Set(['stages', 'everything']);
 /** With more failed files than this it is no longer a busy machine, and none is played again. */
 const AGAIN_AT_MOST = 10;
 
@@ -47,6 +50,8 @@ const GROUPS: Record<string, readonly string[]> = {
 };
 
 const running = new Set<ChildProcess>();
+const scratch = scratchInMemory();
+process.on('exit', () => scratch?.remove());
 
 interface Ended {
   name: string;
@@ -123,10 +128,11 @@ async function playAgain(failed: Ended[], options: string[]): Promise<Ended[]> {
   if (files.length === 0 || files.length > AGAIN_AT_MOST) return [];
   const again: Ended[] = [];
   for (const file of files) {
-    const ended = await play({ name: `${file}, alone after it failed beside others`, files: [file] }, options);
+    const group = failed.find(({ failedFiles }) => failedFiles.includes(file));
+    const alone = { name: `${file}, alone after it failed beside others`, files: [file], group: group?.name };
+    const ended = await play(alone, options);
     if (!ended.ok) show(ended);
     again.push(ended);
-    const group = failed.find(({ failedFiles }) => failedFiles.includes(file));
     if (!group || !ended.ok) continue;
     group.failedFiles = group.failedFiles.filter((one) => one !== file);
     group.ok = group.failedFiles.length === 0;
@@ -138,6 +144,8 @@ async function playAgain(failed: Ended[], options: string[]): Promise<Ended[]> {
 interface Group {
   name: string;
   files: string[];
+  /** the group it was taken out of */
+  group?: string;
 }
 
 function grouped(files: string[]): Group[] {
@@ -149,20 +157,25 @@ function grouped(files: string[]): Group[] {
   return groups.filter((group) => group.files.length > 0);
 }
 
-async function play({ name, files }: Group, options: string[]): Promise<Ended> {
+async function play({ name, files, group = name }: Group, options: string[]): Promise<Ended> {
   say(`  begins  ${name} (${files.length} files)`);
   const began = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'redeye-suite-'));
   const told = join(folder, 'failed.json');
-  const child = spawn(process.execPath, [MOCHA, ...options, ...files], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/redeye/compiled'),
-      TEST_FAILED_FILES: told,
+  const child = spawn(
+    process.execPath,
+    [MOCHA, '--reporter', './test/support/work-reporter.ts', ...options, ...files],
+    {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/redeye/compiled'),
+        TEST_FAILED_FILES: told,
+        ...(scratch && !ON_DISK.has(group) && { TMPDIR: scratch.folder }),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  );
   running.add(child);
   const printed: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => printed.push(bytes));

@@ -7,7 +7,7 @@ import { writeBackup } from '../../../runtime/db/backup-files.ts';
 import { blankIn, putBlank as putBlankInto } from '../../../runtime/db/blank-database.ts';
 import { conditionOf, openFolder } from '../../../runtime/db/embedded-folder.ts';
 import { type OpenedDatabase, openDatabase } from '../../../runtime/db/open.ts';
-import { packFolder } from '../../../runtime/db/packed-folder.ts';
+import { packFolder, unpackFolder } from '../../../runtime/db/packed-folder.ts';
 import { silentLog } from '../../../runtime/lib/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/folders.ts';
@@ -19,6 +19,7 @@ describe('opening the embedded database', function () {
 
   /** a folder with the user `kept`, closed in order, and a backup that has only the user `saved` */
   let whole: string;
+  let pack: Buffer;
   let backup: string;
   let dataDir: string;
   let log: ListLog;
@@ -35,6 +36,7 @@ describe('opening the embedded database', function () {
     await writeBackup(db, backup);
     await db.query("update users set name = 'kept'");
     await db.close();
+    pack = packFolder(whole);
   });
   beforeEach(async () => {
     dataDir = await temporaryFolder('data');
@@ -53,7 +55,7 @@ describe('opening the embedded database', function () {
   const users = async () =>
     (await opened?.db.query<{ name: string }>('select name from users'))?.rows.map((row) => row.name);
   const inDb = (path: string) => join(dataDir, 'db', path);
-  const putWhole = () => cp(whole, join(dataDir, 'db'), { recursive: true });
+  const putWhole = async () => unpackFolder(pack, join(dataDir, 'db'));
   async function putBackup(name = 'db-20261119T000000000Z.tar.gz') {
     await mkdir(join(dataDir, 'backups'), { recursive: true });
     await cp(backup, join(dataDir, 'backups', name));
@@ -222,7 +224,7 @@ describe('opening the embedded database', function () {
   /** What a build leaves for first starts; its content tells it from one that is made on the spot. */
   async function putBlank(change = (bytes: Buffer) => bytes): Promise<string> {
     const blanks = await temporaryFolder('blanks');
-    await writeFile(blankIn(blanks), change(packFolder(whole)));
+    await writeFile(blankIn(blanks), change(pack));
     return blanks;
   }
 
@@ -250,7 +252,7 @@ describe('opening the embedded database', function () {
   });
 
   it('clears away a database that was being made when a start was cut short', async () => {
-    await cp(whole, join(dataDir, 'db.making'), { recursive: true });
+    unpackFolder(pack, join(dataDir, 'db.making'));
     await putWhole();
     assert.equal((await open()).restored, undefined);
     assert.deepEqual(await readdir(dataDir), ['db']);
