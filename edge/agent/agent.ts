@@ -52,6 +52,8 @@ export interface AgentOptions {
   /** the lines of `log`, for who asks to see them */
   logTail?: LogTail;
   machine?: Machine;
+  /** where edge/machine is asked for what takes root */
+  askFolder?: string | undefined;
 }
 
 /**
@@ -181,6 +183,7 @@ export class Agent implements Part {
       log: log.child('rollout'),
       config: this.#config,
       upload: () => this.#upload.status(),
+      lastSeq: () => this.#spool.lastSeq,
       childView: () => this.#childView,
       child: this.#child,
       link: this.#link,
@@ -262,7 +265,7 @@ export class Agent implements Part {
 
   /** What the server may ask of this device; what the flow process does goes on to it. */
   #createCommands(): Commands {
-    const { settings, clock, log, logTail = new LogTail() } = this.#options;
+    const { askFolder, settings, clock, log, logTail = new LogTail() } = this.#options;
     const commands = new Commands({
       ledger: new CommandLedger(join(settings.EDGE_DATA_DIR, 'commands.json')),
       time: this.#time,
@@ -275,9 +278,9 @@ export class Agent implements Part {
         await this.#rollout.leaveSafe();
         return restartCommand(this.#child, clock)(...given);
       })
-      .on('reboot', rebootCommand(settings.ALLOW_REBOOT, rebootMachine(log)))
+      .on('reboot', rebootCommand(settings.ALLOW_REBOOT, rebootMachine(log, clock, askFolder)))
       .on('logs', logsCommand(logTail, clock))
-      .on('identify', identifyCommand({ clock, log }))
+      .on('identify', identifyCommand({ clock, log, machine: askFolder }))
       .on(PUSHES_COMMAND, () => this.#pushOrders.hurry())
       .on(STREAM_COMMAND, (args) => this.#uplinks.open(args as StreamCommandArgs));
     const byChild =

@@ -39,6 +39,7 @@ export async function runEdge(): Promise<void> {
     clock: agentClock,
     log,
     logTail,
+    askFolder: process.env.RUNTIME_DIRECTORY,
     child: {
       entry: join(import.meta.dirname, '..', 'runtime', `main.${EXTENSION}`),
       execArgv: CHILD_FLAGS,

@@ -41,7 +41,7 @@ export const COMMANDS = {
   },
   identify: {
     args: plain({ seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 300, default: 30 })) }),
-    meaning: 'blink the lamp on the board, and say so on the page of the device',
+    meaning: 'blink the lamp on the board, and say so in the log: {lamp}',
   },
   capture: {
     args: plain({

@@ -60,6 +60,15 @@ export const FlowDesiredMessage = Type.Object({
 });
 export type FlowDesiredMessage = Static<typeof FlowDesiredMessage>;
 
+/** Which frames were those of flows on probation, by their numbers; -1: none was ever given one. */
+export const FramesOfTrial = Type.Object({
+  /** the last one before the switch */
+  before: Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER }),
+  /** the last one before the way back */
+  until: Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER }),
+});
+export type FramesOfTrial = Static<typeof FramesOfTrial>;
+
 /** `flow/reported`, retained: how far a deployment is, and what runs meanwhile. */
 export const FlowReportedMessage = Type.Object({
   v: Type.Literal(1),
@@ -73,6 +82,8 @@ export const FlowReportedMessage = Type.Object({
   reason: Type.Optional(Type.String({ maxLength: 1000 })),
   /** for programs; ours are error codes */
   code: Type.Optional(Type.String({ maxLength: 100 })),
+  /** with `rolled_back` */
+  frames: Type.Optional(FramesOfTrial),
 });
 export type FlowReportedMessage = Static<typeof FlowReportedMessage>;
 
@@ -203,6 +214,9 @@ export const FlowDiff = Type.Object(
     first: Type.Optional(
       Type.Boolean({ description: 'what the device ran before is not known: every tab is among the added ones' }),
     ),
+    shipped: Type.Optional(
+      Type.Boolean({ description: 'back to the tabs that the device was shipped with, whatever they are' }),
+    ),
   },
   { title: 'FlowDiff' },
 );
@@ -269,6 +283,17 @@ export const FlowsAnswer = Type.Object({
   revision: Type.Optional(Type.Union([Type.String({ pattern: SHA256 }), Type.Null()])),
 });
 
+/** Captures around a deployment that failed: null where there is none, yet or any more. */
+export const PicturesOfTrial = Type.Object(
+  {
+    before: nullable(uuid()),
+    during: nullable(Type.String({ format: 'uuid', description: 'the last one of the new flows' })),
+    after: nullable(Type.String({ format: 'uuid', description: 'the first one of the flows that run again' })),
+  },
+  { title: 'PicturesOfTrial' },
+);
+export type PicturesOfTrial = Static<typeof PicturesOfTrial>;
+
 export const DeploymentTarget = Type.Object(
   {
     device: Type.String(),
@@ -280,6 +305,9 @@ export const DeploymentTarget = Type.Object(
     diff: FlowDiff,
     sent_at: nullable(time()),
     ended_at: nullable(time()),
+    pictures: Type.Union([PicturesOfTrial, Type.Null()], {
+      description: 'what the cameras saw, where the device went back by itself',
+    }),
   },
   { title: 'DeploymentTarget' },
 );

@@ -271,3 +271,19 @@ export async function findDesired(q: Queryable, devices: readonly string[]): Pro
   );
   return rows;
 }
+
+/** Captures around each part of these deployments that its device took back by itself, by device and deployment. */
+export async function picturesOfTrials(q: Queryable, deployments: readonly string[]) {
+  const { rows } = await q.query<
+    { deployment_id: string; device_id: string } & Record<'before' | 'during' | 'after', string | null>
+  >(
+    `select deployment_id, device_id,
+       (select id from captures c where c.device_id = t.device_id and seq <= frames_before order by seq desc limit 1) as before,
+       (select id from captures c where c.device_id = t.device_id and seq > frames_before and seq <= frames_until
+         order by seq desc limit 1) as during,
+       (select id from captures c where c.device_id = t.device_id and seq > frames_until order by seq limit 1) as after
+     from deployment_targets t where deployment_id = any($1::uuid[]) and frames_until is not null`,
+    [deployments],
+  );
+  return rows;
+}

@@ -41,14 +41,16 @@ export interface FlowReport {
 export async function noteReports(q: Queryable, reports: readonly FlowReport[]): Promise<Map<string, string>> {
   const { rows } = await q.query<{ device_id: string; deployment_id: string }>(
     `with reports as (
-       select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::boolean[])
-                  as r(device, body, at, generation, phase, reason, is_last)),
+       select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::boolean[],
+                             $8::bigint[], $9::bigint[])
+                  as r(device, body, at, generation, phase, reason, is_last, frames_before, frames_until)),
      said as (
        insert into desired_flows (device_id, generation, reported, reported_at)
        select device, 0, body::jsonb, at from reports order by device
        on conflict (device_id) do update set reported = excluded.reported, reported_at = excluded.reported_at)
      update deployment_targets t
-        set state = r.phase, reason = coalesce(r.reason, t.reason), ended_at = case when r.is_last then r.at end
+        set state = r.phase, reason = coalesce(r.reason, t.reason), ended_at = case when r.is_last then r.at end,
+            frames_before = coalesce(r.frames_before, t.frames_before), frames_until = coalesce(r.frames_until, t.frames_until)
        from reports r
       where t.device_id = r.device and t.generation = r.generation and t.ended_at is null and t.sent_at is not null
       returning t.device_id, t.deployment_id`,
@@ -60,6 +62,8 @@ export async function noteReports(q: Queryable, reports: readonly FlowReport[]):
       reports.map(({ body }) => body.phase),
       reports.map(({ body }) => body.reason ?? null),
       reports.map(({ body }) => isLastPhase(body.phase)),
+      reports.map(({ body }) => body.frames?.before ?? null),
+      reports.map(({ body }) => body.frames?.until ?? null),
     ],
     { prepared: 'flow-reports' },
   );

@@ -232,6 +232,35 @@ describe('flows for devices, from the editor', function () {
     // Five a second; what is above that is the load of this machine.
     assert.ok(Math.max(...gaps) < 1000, `ms between frames: ${gaps}`);
   });
+
+  it('shows of flows that were taken back why, and what the camera saw before, with them and afterwards', async () => {
+    const headers = { Authorization: `Bearer ${await server.api.token()}`, 'Content-Type': 'application/json' };
+    const url = `${server.url}/editor/flows`;
+    const all = (await (await fetch(url, { headers })).json()) as object[];
+    // Long enough after the start that pictures were taken.
+    const initialize = 'setTimeout(() => { for (;;) {} }, 700)';
+    const loop = { id: 'loop', type: 'function', name: 'Loop', func: 'return msg;', initialize, z: EDGE_TAB };
+    const body = JSON.stringify([...all, { ...loop, x: 280, y: 400, wires: [[]] }]);
+    assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 204);
+    const { id } = await server.api.post<DeploymentRecord>('/deployments', {
+      target: 'device/pi-a',
+      gates: { probation_s: 5 },
+    });
+    const card = page.locator(`.redeye-edge .history [data-deployment="${id}"]`);
+    await card.locator('[data-target="pi-a"][data-state="rolled_back"]').waitFor({ timeout: 60_000 });
+    for (const kind of ['before', 'during', 'after'])
+      await card.locator(`[data-picture="${kind}"] img`).waitFor({ timeout: 60_000 });
+    const sizes = await card
+      .locator('.trial img')
+      .evaluateAll((images) => images.map((image) => (image as unknown as { naturalWidth: number }).naturalWidth));
+    assert.ok(sizes.length === 3 && sizes.every((width) => width > 0), `${sizes}`);
+    await card.scrollIntoViewIfNeeded();
+    await dark(false);
+    await screenshot(page, 'edge-taken-back-light');
+    await dark(true);
+    await screenshot(page, 'edge-taken-back-dark');
+    await dark(false);
+  });
 });
 
 /** Middle of the times between the newest frames, ms. */

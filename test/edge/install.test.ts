@@ -41,7 +41,12 @@ describe('edge/install', () => {
   });
 
   it('and edge/release, and the check of both in a Debian of its own, are understood by a plain POSIX shell', () => {
-    for (const file of [SCRIPT, join(ROOT, 'edge/release'), join(ROOT, 'test/deploy/debian-root')]) {
+    for (const file of [
+      SCRIPT,
+      join(ROOT, 'edge/release'),
+      join(ROOT, 'edge/machine'),
+      join(ROOT, 'test/deploy/debian-root'),
+    ]) {
       const { status, stderr } = spawnSync('sh', ['-n', file], { encoding: 'utf8' });
       assert.deepEqual([status, stderr], [0, '']);
     }
@@ -99,6 +104,13 @@ describe('edge/install', () => {
       await read('etc/systemd/system/redeye-edge.service'),
       await readFile(join(ROOT, 'deploy/systemd/redeye-edge.service'), 'utf8'),
     );
+    for (const name of ['redeye-edge-machine.path', 'redeye-edge-machine.service']) {
+      const place = `etc/systemd/system/${name}`;
+      assert.deepEqual(
+        [await read(place), await mode(place)],
+        [await readFile(join(ROOT, 'deploy/systemd', name), 'utf8'), '644'],
+      );
+    }
     // Nobody but root may change what runs.
     assert.equal(
       await mode(
@@ -155,6 +167,8 @@ describe('edge/install', () => {
       'opt/redeye',
       'opt/redeye-releases',
       'etc/systemd/system/redeye-edge.service',
+      'etc/systemd/system/redeye-edge-machine.path',
+      'etc/systemd/system/redeye-edge-machine.service',
       'usr/local/sbin/redeye-edge',
     ])
       await assert.rejects(stat(join(root, gone)), gone);

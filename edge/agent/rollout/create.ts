@@ -22,6 +22,7 @@ export interface RolloutParts {
   log: Log;
   config: Pick<Config, 'current' | 'watch'>;
   upload: () => UploadStatus;
+  lastSeq: () => number;
   childView: () => ChildView;
   child: Child;
   link: Link;
@@ -35,6 +36,7 @@ export function createRollout({
   log,
   config,
   upload,
+  lastSeq,
   childView,
   child,
   link,
@@ -57,6 +59,7 @@ export function createRollout({
     },
     captureIntervalMs: () => config.current()?.config.capture_interval_ms ?? DEFAULT_INTERVAL_MS,
     upload,
+    lastSeq,
     nodeTypes: () => (childView().flows === 'running' ? childView().nodeTypes : []),
     restart: (now) => child.restart(now),
     handOver(n, load) {

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { FLOW_PHASES } from '../../../runtime/contracts/deployments.ts';
+import { FLOW_PHASES, FramesOfTrial } from '../../../runtime/contracts/deployments.ts';
 import { parser } from '../../../runtime/lib/validate.ts';
 
 const Resident = Type.Object({
@@ -13,6 +13,7 @@ const Word = Type.Object({
   phase: Type.Enum([...FLOW_PHASES]),
   reason: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
+  frames: Type.Optional(FramesOfTrial),
 });
 
 /** The one file that says what runs. It is replaced as a whole, so whatever is cut, the one before or the one after is there. */
@@ -27,7 +28,13 @@ const Pointer = Type.Object({
   A: Type.Optional(Resident),
   B: Type.Optional(Resident),
   /** `slot` is on probation: how often the agent was started since */
-  trial: Type.Optional(Type.Object({ boots: Type.Integer({ minimum: 0 }) })),
+  trial: Type.Optional(
+    Type.Object({
+      boots: Type.Integer({ minimum: 0 }),
+      /** number of the last frame before it; -1: none */
+      before: Type.Optional(Type.Integer({ minimum: -1 })),
+    }),
+  ),
   /** times the good one failed since it last stood */
   failures: Type.Integer({ minimum: 0 }),
   /** what was last reported of a deployment */

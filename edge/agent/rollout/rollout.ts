@@ -36,6 +36,8 @@ export interface RolloutOptions {
   limits: GateLimits;
   captureIntervalMs: () => number;
   upload: () => UploadStatus;
+  /** the highest number that a frame was given; -1: none yet */
+  lastSeq?: () => number;
   /** types that the flow process has; none while it does not run */
   nodeTypes: () => readonly string[];
   /** Ends the flow process, at once if `now`; a new one is started and asks what to run. */
@@ -77,8 +79,8 @@ export class Rollout implements Part {
 
   constructor(options: RolloutOptions) {
     this.#options = options;
-    const { clock, disk, folder, log } = options;
-    this.#slots = new Slots({ folder, disk, log, now: () => clock.now() });
+    const { clock, disk, folder, lastSeq, log } = options;
+    this.#slots = new Slots({ folder, disk, log, now: () => clock.now(), lastSeq });
     this.#sealing = new SealingKey({ file: join(folder, 'sealing-key.json'), disk });
     this.#pause = new Pause(clock);
     this.#wake = new Pause(clock);
@@ -168,12 +170,14 @@ export class Rollout implements Part {
   hearSwitch(message: SwitchFromChild): void {
     if (!this.#hot.hear(message)) return;
     this.#isFresh = true;
+    this.#slots.begun();
     this.#gate?.warm();
   }
 
   /** A flow process was started, and told what to run. */
   childStarted(): void {
     this.#isFresh = true;
+    this.#slots.begun();
     if (!this.#loaded.onTrial) this.#watch.started();
   }
 
@@ -333,7 +337,7 @@ export class Rollout implements Part {
     this.#options.report(this.#said);
   }
 
-  #body({ generation, phase, reason, code }: Word): ReportBody {
+  #body({ generation, phase, reason, code, frames }: Word): ReportBody {
     return {
       generation,
       phase,
@@ -341,6 +345,7 @@ export class Rollout implements Part {
       slot: this.#slots.pointer.slot,
       ...(reason !== undefined && { reason: reason.slice(0, 1000) }),
       ...(code !== undefined && { code }),
+      ...(frames && { frames }),
     };
   }
 

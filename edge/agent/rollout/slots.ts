@@ -30,13 +30,24 @@ export class Slots {
   readonly #disk: Disk;
   readonly #log: Log;
   readonly #now: () => number;
+  readonly #lastSeq: (() => number) | undefined;
+  /** number of the last frame before the flows on probation, where that is known better than the pointer knows it */
+  #before = -1;
   #pointer: Pointer = firstPointer();
 
-  constructor(options: { folder: string; disk: Disk; log: Log; now: () => number }) {
+  constructor(options: {
+    folder: string;
+    disk: Disk;
+    log: Log;
+    now: () => number;
+    /** the highest number that a frame was given; -1: none yet */
+    lastSeq?: (() => number) | undefined;
+  }) {
     this.#folder = options.folder;
     this.#disk = options.disk;
     this.#log = options.log;
     this.#now = options.now;
+    this.#lastSeq = options.lastSeq;
   }
 
   /** Reads what is there, goes back from what was twice begun in vain, and answers what is to run. */
@@ -47,7 +58,7 @@ export class Slots {
     if (trial && trial.boots >= BOOTS_ON_TRIAL) {
       this.#log.warn('new flows were twice interrupted on probation: back to the last good ones', { slot });
       await this.fallBack('the agent was started again twice while the new flows were on probation');
-    } else if (trial) await this.#point({ trial: { boots: trial.boots + 1 } });
+    } else if (trial) await this.#point({ trial: { ...trial, boots: trial.boots + 1 } });
     return this.load();
   }
 
@@ -91,12 +102,19 @@ export class Slots {
   /** The staged slot runs from the next start on, on probation; its generation is taken. */
   async switchTo(slot: 'A' | 'B'): Promise<void> {
     const generation = this.#pointer[slot]?.generation ?? 0;
+    const before = this.#lastSeq?.();
+    this.#before = -1;
     await this.#point({
       slot,
       generation: Math.max(generation, this.#pointer.generation),
-      trial: { boots: 0 },
+      trial: { boots: 0, ...(before !== undefined && { before }) },
       last: { generation, phase: 'switching' },
     });
+  }
+
+  /** The flows of before have ended, and those on probation begin: whatever frame comes now is theirs. */
+  begun(): void {
+    if (this.#pointer.trial?.boots === 0) this.#before = this.#lastSeq?.() ?? -1;
   }
 
   /** It stood its probation. */
@@ -108,7 +126,7 @@ export class Slots {
 
   /** Back to the last good one. */
   async fallBack(reason: string, code?: string): Promise<void> {
-    const last = this.#ended('rolled_back', reason, code);
+    const last = { ...this.#ended('rolled_back', reason, code), ...this.#framesOfTrial() };
     await this.#point({ slot: this.#pointer.good, trial: undefined, failures: 0, last });
   }
 
@@ -133,6 +151,12 @@ export class Slots {
   #ended(phase: Word['phase'], reason?: string, code?: string): Word {
     const { generation } = this.#pointer;
     return { generation, phase, ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
+  }
+
+  #framesOfTrial(): Pick<Word, 'frames'> {
+    const { trial } = this.#pointer;
+    if (trial?.before === undefined || !this.#lastSeq) return {};
+    return { frames: { before: Math.max(trial.before, this.#before), until: this.#lastSeq() } };
   }
 
   async #read(slot: 'A' | 'B'): Promise<FlowBundle | undefined> {

@@ -34,15 +34,18 @@ export interface FleetView {
 /** The devices and what is deployed to them, asked for again and again while somebody looks. */
 export function createFleet(red: EditorApi) {
   const home = new URL('../', document.baseURI);
+  const credential = (): Record<string, string> => {
+    const token = (red.settings.get('auth-tokens') as { access_token?: string } | undefined)?.access_token;
+    return token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  };
   const client = createClient(async ({ method, path, query = {}, body, options = {} }) => {
     const address = new URL(path, home);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) address.searchParams.set(name, `${value}`);
-    const token = (red.settings.get('auth-tokens') as { access_token?: string } | undefined)?.access_token;
     const response = await fetch(address, {
       method,
       headers: {
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...credential(),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -91,6 +94,12 @@ export function createFleet(red: EditorApi) {
     view,
     client,
     look,
+    /** The picture of a capture. Throws when there is none any more. */
+    async picture(capture: string): Promise<Blob> {
+      const response = await fetch(new URL(`api/v1/captures/${capture}/image.jpg`, home), { headers: credential() });
+      if (!response.ok) throw new Refusal(`${response.status}`, '');
+      return response.blob();
+    },
     /** Whether somebody sees it: without, nobody is asked. */
     watch(watched: boolean): void {
       isWatched = watched;

@@ -36,6 +36,10 @@ export const STYLE = `
 .redeye-edge .rollout .word.done{color:var(--red-ui-text-color-success)}
 .redeye-edge .targets{margin:4px 0 0 8px}
 .redeye-edge .targets li{padding:2px 0}
+.redeye-edge .trial{display:grid;grid-template-columns:repeat(3,1fr);gap:4px;margin:4px 0}
+.redeye-edge .trial figure{margin:0}
+.redeye-edge .trial img,.redeye-edge .trial .none{display:flex;align-items:center;justify-content:center;width:100%;aspect-ratio:4/3;object-fit:cover;border-radius:3px;background:var(--red-ui-primary-background);color:var(--red-ui-secondary-text-color);font-size:11px}
+.redeye-edge .trial figcaption{font-size:11px;line-height:1.3;color:var(--red-ui-secondary-text-color)}
 .redeye-edge progress{display:block;width:100%;height:4px;margin:2px 0;accent-color:var(--red-ui-text-color-success)}
 .redeye-edge-box{width:min(760px,94vw);max-height:88vh;padding:0;border:1px solid var(--red-ui-primary-border-color);border-radius:6px;background:var(--red-ui-secondary-background)}
 .redeye-edge-box[open]{display:flex;flex-direction:column}
@@ -43,7 +47,7 @@ export const STYLE = `
 .redeye-edge-box>header{padding:12px 16px;font-size:15px;font-weight:600;border-bottom:1px solid var(--red-ui-secondary-border-color)}
 .redeye-edge-box>.body{padding:12px 16px;overflow-y:auto}
 .redeye-edge-box>footer{display:flex;justify-content:flex-end;gap:8px;padding:10px 16px;border-top:1px solid var(--red-ui-secondary-border-color)}
-.redeye-edge-box .fields{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:10px}
+.redeye-edge-box .fields{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:10px;align-items:end}
 .redeye-edge-box .preview>li{padding:6px 0;border-top:1px solid var(--red-ui-secondary-border-color)}
 .redeye-edge-box summary{cursor:pointer}
 .redeye-edge-box .beside{margin-left:8px}

@@ -30,6 +30,7 @@ export const edgeStrings = {
     changes: 'What changes',
     looking: 'Looking what changes…',
     unchanged: 'runs just this already',
+    same: 'nothing changes: it was shipped with just this',
     nodes: (count: number) => (count === 1 ? '1 node' : `${count} nodes`),
     unsaved:
       'The editor holds changes that are not saved. They are saved first, which also deploys those of the server.',
@@ -90,14 +91,20 @@ export const edgeStrings = {
       superseded: 'overtaken by a later one',
       aborted: 'stopped',
     },
-    changed: (diff: { added: string[]; changed: string[]; removed: string[]; first?: boolean }) =>
-      diff.first
-        ? `first flows known of it: ${diff.added.join(', ') || 'none'}`
-        : [
-            ...diff.added.map((name) => `+ ${name}`),
-            ...diff.changed.map((name) => `~ ${name}`),
-            ...diff.removed.map((name) => `− ${name}`),
-          ].join(', ') || 'no change of a tab',
+    /** for a device that is away */
+    sentAway: 'waits until it is online',
+    pictures: { before: 'before', during: 'with the new flows', after: 'back again' },
+    noPicture: 'no picture',
+    changed: (diff: { added: string[]; changed: string[]; removed: string[]; first?: boolean; shipped?: boolean }) =>
+      diff.shipped
+        ? 'back to what it was shipped with'
+        : diff.first
+          ? `first flows known of it: ${diff.added.join(', ') || 'none'}`
+          : [
+              ...diff.added.map((name) => `+ ${name}`),
+              ...diff.changed.map((name) => `~ ${name}`),
+              ...diff.removed.map((name) => `− ${name}`),
+            ].join(', ') || 'no change of a tab',
   },
   running: {
     title: (device: string) => `What runs on ${device}`,

@@ -344,6 +344,8 @@ export type DeploymentTarget = {
   diff: FlowDiff;
   sent_at: string | null;
   ended_at: string | null;
+  /** what the cameras saw, where the device went back by itself */
+  pictures: PicturesOfTrial | null;
 };
 
 export type DeviceAlert = {
@@ -575,6 +577,8 @@ export type FlowDiff = {
   removed: string[];
   /** what the device ran before is not known: every tab is among the added ones */
   first?: boolean;
+  /** back to the tabs that the device was shipped with, whatever they are */
+  shipped?: boolean;
 };
 
 export type GraphRecord = {
@@ -932,6 +936,12 @@ export type PairingState = {
 export type PasswordBody = {
   current_password: string;
   new_password: string;
+};
+
+export type PicturesOfTrial = {
+  before: string | null;
+  during: string | null;
+  after: string | null;
 };
 
 export type ProductCreate = {

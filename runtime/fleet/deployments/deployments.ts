@@ -27,6 +27,7 @@ import {
   lockDeployment,
   namedBundles,
   openDeployments,
+  picturesOfTrials,
   supersedeTargets,
   type TargetRow,
   updateDeployment,
@@ -149,18 +150,17 @@ export class Deployments implements DeploymentService, Part {
       before: before && { at: before.created_at, id: before.id },
     });
     const shown = rows.slice(0, limit);
-    const targets = await listTargets(
-      db,
-      shown.map(({ id }) => id),
-    );
+    const ids = shown.map(({ id }) => id);
+    const [targets, trials] = await Promise.all([listTargets(db, ids), picturesOfTrials(db, ids)]);
     const of = (id: string) => targets.filter(({ deployment_id }) => deployment_id === id);
     const next = rows.length > limit ? (shown.at(-1)?.id ?? null) : null;
-    return { items: shown.map((row) => deploymentRecord(row, of(row.id))), next };
+    return { items: shown.map((row) => deploymentRecord(row, of(row.id), trials)), next };
   }
 
   async get(id: string): Promise<DeploymentRecord> {
     const row = await this.#row(id);
-    return deploymentRecord(row, await listTargets(this.#options.db, [id]));
+    const { db } = this.#options;
+    return deploymentRecord(row, await listTargets(db, [id]), await picturesOfTrials(db, [id]));
   }
 
   async abort(id: string, actor: Actor): Promise<DeploymentRecord> {
@@ -283,7 +283,7 @@ export class Deployments implements DeploymentService, Part {
   /** What a device said on `flow/reported`. */
   async hear(device: string, body: unknown): Promise<void> {
     const said = parseReported(body);
-    const { code, generation, phase, reason, revision, slot, ts } = said;
+    const { code, frames, generation, phase, reason, revision, slot, ts } = said;
     const kept: FlowReportedMessage = {
       v: 1,
       ts,
@@ -293,6 +293,7 @@ export class Deployments implements DeploymentService, Part {
       ...(slot && { slot }),
       ...(reason && { reason }),
       ...(code && { code }),
+      ...(frames && { frames }),
     };
     const deployment = await this.#questions.reported({ device, body: kept, at: this.#now() });
     if (deployment === undefined) return;

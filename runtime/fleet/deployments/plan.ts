@@ -92,7 +92,11 @@ export async function planRollback(parts: PlanParts, targets: readonly TargetRow
     const now = await bundleIn(parts.files, sha256);
     const before = await activeBundle(parts, device, generation);
     const content = before?.content ?? { flows: null, env: {}, nodes: [], credentials_digest: null };
-    const diff = diffOf((now?.content.flows as FlowElement[] | null) ?? [], content.flows as FlowElement[] | null);
+    const flows = content.flows as FlowElement[] | null;
+    // What a device was shipped with is the device's own: no names of tabs can be told.
+    const diff = flows
+      ? diffOf((now?.content.flows as FlowElement[] | null) ?? undefined, flows)
+      : { added: [], changed: [], removed: [], shipped: true };
     planned.push({ device, ring: 0, content, credentials: before?.credentials ?? null, diff });
   }
   return planned;

@@ -1,10 +1,18 @@
-import type { DeploymentRecord } from '../../contracts/deployments.ts';
+import type { DeploymentRecord, PicturesOfTrial } from '../../contracts/deployments.ts';
 import type { DeploymentRow, TargetRow } from '../../db/deployments.repo.ts';
 import { time } from '../device-record.ts';
 
 /** A deployment as the API shows it. */
-export function deploymentRecord(row: DeploymentRow, targets: readonly TargetRow[]): DeploymentRecord {
+export function deploymentRecord(
+  row: DeploymentRow,
+  targets: readonly TargetRow[],
+  trials: readonly ({ deployment_id: string; device_id: string } & PicturesOfTrial)[],
+): DeploymentRecord {
   const count = (...states: string[]) => targets.filter(({ state }) => states.includes(state)).length;
+  const picturesOf = (device: string): PicturesOfTrial | null => {
+    const found = trials.find(({ deployment_id, device_id }) => deployment_id === row.id && device_id === device);
+    return found ? { before: found.before, during: found.during, after: found.after } : null;
+  };
   return {
     id: row.id,
     target: row.target,
@@ -35,6 +43,7 @@ export function deploymentRecord(row: DeploymentRow, targets: readonly TargetRow
       diff: target.diff,
       sent_at: time(target.sent_at),
       ended_at: time(target.ended_at),
+      pictures: picturesOf(target.device_id),
     })),
   };
 }

@@ -52,6 +52,7 @@ export function captureRoutes(frames: FramesService): RouteSpec[] {
       method: 'get',
       path: '/captures/:id/image.jpg',
       access: 'viewer',
+      byEditor: true,
       tag,
       summary: 'Its picture, as the device sent it',
       errors: ['capture.bytes_gone'],

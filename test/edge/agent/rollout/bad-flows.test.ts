@@ -130,6 +130,7 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       captureIntervalMs: () => 1000,
       upload: () => ({ state: 'waiting', frames: 0, bytes: 0, sent: 0, rejected: 0, dropped: 0 }),
       nodeTypes: () => (view.flows === 'running' ? view.nodeTypes : []),
+      lastSeq: () => frames,
       restart: (now) => child.restart(now),
       handOver(n, load) {
         child.send({ type: 'switch', n, ...load });
@@ -229,6 +230,9 @@ describe('bad flows, deployed to a device with a real flow process', function ()
       const end = await ended('rolled_back');
       assert.match(end.reason ?? '', reason);
       assert.deepEqual([end.code, end.revision], ['bundle.failed', good]);
+      const { before = 0, until: last = 0 } = end.frames ?? {};
+      assert.ok(before > 2 && last >= before, `frames up to ${before}, theirs up to ${last}`);
+      if (name.includes('silent')) assert.equal(last, before, 'none was theirs');
       await goodRunsAgain();
       assert.equal(child.status().starts, starts + 1, 'in by a hot switch, back by a new process');
       serverIsThere = true;

@@ -44,6 +44,30 @@ describe('the slots for flows', () => {
     assert.equal(slots.pointer.generation, 4, 'a generation that was tried is not tried again');
   });
 
+  it('say of flows that failed which frames were theirs, over a start of the agent too', async () => {
+    const disk = new MemoryDisk();
+    let seq = 4;
+    const start = async () => {
+      const slots = new Slots({ folder: '/rollout', disk, log: silentLog, now: () => 0, lastSeq: () => seq });
+      await slots.open();
+      return slots;
+    };
+    const slots = await start();
+    await deploy(slots, made(1));
+    seq = 6; // of the flows before, which end only now
+    slots.begun();
+    seq = 9;
+    await slots.fallBack('it was bad');
+    assert.deepEqual(slots.pointer.last.frames, { before: 6, until: 9 });
+    await deploy(slots, made(2));
+    seq = 11;
+    const again = await start();
+    again.begun();
+    await again.fallBack('it was bad');
+    assert.deepEqual(again.pointer.last.frames, { before: 9, until: 11 });
+    assert.deepEqual((await start()).pointer.last.frames, { before: 9, until: 11 });
+  });
+
   for (const [what, before] of [
     ['the first deployment', []],
     ['a later one', [1, 2]],

@@ -256,6 +256,38 @@ describeOnBothDatabases('deployments', (database) => {
     await assert.rejects(deployments.abort(id, ANNA), { code: 'deployment.over' });
   });
 
+  it('that a device took back show what its cameras saw before, with them and afterwards, whenever those pictures come', async () => {
+    const { id } = await deployments.create({ target: 'all' }, ANNA);
+    const pictures = async () => (await deployments.get(id)).devices.map((one) => one.pictures);
+    const about = { v: 1 as const, ts: 1, phase: 'rolled_back' as const, revision: null, reason: 'too dark' };
+    for (const [device, frames] of [
+      ['pi-1', { before: 4, until: 6 }],
+      ['pi-2', { before: 4, until: 4 }],
+      ['pi-3', undefined],
+    ] as const)
+      await deployments.hear(device, { ...about, generation: last(device).generation, ...(frames && { frames }) });
+    const none = { before: null, during: null, after: null };
+    assert.deepEqual(await pictures(), [none, none, null], 'no picture came yet');
+    const capture = (device: string, seq: number) => `0198c000-0000-7000-8000-00000000${device.slice(-1)}00${seq}`;
+    for (const device of ['pi-1', 'pi-2', 'pi-3'])
+      for (const seq of [3, 4, 5, 6, 7, 8])
+        await db.query(
+          `insert into captures (id, device_id, camera_id, seq, captured_at, received_at, width, height, jpeg_quality, size, crc32,
+             node_id, segment, segment_offset) values ($1, $2, 'cam', $3, now(), now(), 4, 3, 80, 9, 1, 'n', 1, $3)`,
+          [capture(device, seq), device, seq],
+        );
+    const seen = (device: string, before: number, during: number | null, after: number) => ({
+      before: capture(device, before),
+      during: during === null ? null : capture(device, during),
+      after: capture(device, after),
+    });
+    assert.deepEqual(await pictures(), [seen('pi-1', 4, 6, 7), seen('pi-2', 4, null, 5), null]);
+    assert.deepEqual(
+      (await deployments.list({ limit: 1 })).items[0]?.devices.map((one) => one.pictures),
+      await pictures(),
+    );
+  });
+
   it('are rolled back as a deployment of what was there before, to the shipped flows at last', async () => {
     const make = async (name: string) => {
       await write('edge/capture.json', [tab('t1', name)]);
@@ -275,6 +307,7 @@ describeOnBothDatabases('deployments', (database) => {
     await reach('pi-1', last('pi-1').generation, 'active', bundle.manifest.revision);
     await deployments.rollback(first.id, ANNA);
     assert.equal((await fetched('pi-1')).content.flows, null);
+    assert.equal((await deployments.list({ limit: 1 })).items[0]?.devices[0]?.diff.shipped, true);
     const { items, next } = await deployments.list({ limit: 3 });
     assert.equal(items.length, 3);
     assert.deepEqual(
