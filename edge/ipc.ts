@@ -165,9 +165,19 @@ function parsePicture({ id, picture }: Record<string, unknown>): ToAgent | undef
   const { jpeg: bytes, meta } = (picture ?? {}) as { jpeg?: unknown; meta?: unknown };
   const jpeg = bufferOf(bytes);
   if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id) || !jpeg) return undefined;
-  // Each field is the server's to judge; here it must be something that can be written down.
-  if (typeof meta !== 'object' || meta === null || JSON.stringify(meta).length > MOST_META_CHARS) return undefined;
-  return { type: 'picture', id, picture: { jpeg, meta: meta as OwnPictureMeta } };
+  const plain = plainMeta(meta);
+  return plain && { type: 'picture', id, picture: { jpeg, meta: plain } };
+}
+
+/** Each field is the server's to judge; here it must be something that can be written down: the channel also carries loops and bigints. */
+function plainMeta(meta: unknown): OwnPictureMeta | undefined {
+  if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return undefined;
+  try {
+    const text = JSON.stringify(meta);
+    return text.length > MOST_META_CHARS ? undefined : (JSON.parse(text) as OwnPictureMeta);
+  } catch {
+    return undefined;
+  }
 }
 
 function parseSwitch(type: SwitchFromChild['type'], { n, reason }: Record<string, unknown>): ToAgent | undefined {

@@ -109,15 +109,23 @@ describe("the edge's host", () => {
 });
 
 describe('a message from the child', () => {
+  const id = 'a'.repeat(32);
   const still = { jpeg: new Uint8Array([1]), camera: 'c', capturedAt: 1, width: 1, height: 1, jpegQuality: 80 };
 
   it('is taken when it is one of ours', () => {
     const message = parseToAgent({ type: 'spool', call: 1, still });
     assert.ok(message?.type === 'spool' && Buffer.isBuffer(message.still.jpeg));
     assert.deepEqual(parseToAgent({ type: 'alive', more: 1 }), { type: 'alive' });
+    const picture = { jpeg: new Uint8Array([1]), meta: { camera: 'c', asked: { shelf: 4 } } };
+    const own = parseToAgent({ type: 'picture', id, picture });
+    assert.ok(own?.type === 'picture' && Buffer.isBuffer(own.picture.jpeg));
+    assert.deepEqual([own.id, own.picture.meta], [id, picture.meta]);
   });
 
   it('is nothing when anything in it is not', () => {
+    const jpeg = new Uint8Array([1]);
+    const loop: Record<string, unknown> = {};
+    loop.loop = loop;
     const wrong = [
       undefined,
       'alive',
@@ -127,6 +135,14 @@ describe('a message from the child', () => {
       { type: 'spool', call: 1, still: { ...still, camera: 7 } },
       { type: 'spool', call: 1, still: { ...still, capturedAt: 1e300 } },
       { type: 'spool', call: 1, still: { ...still, width: Number.NaN } },
+      { type: 'picture', id: '../../etc', picture: { jpeg, meta: {} } },
+      { type: 'picture', id, picture: { jpeg: 'text', meta: {} } },
+      { type: 'picture', id, picture: { jpeg } },
+      { type: 'picture', id, picture: { jpeg, meta: [] } },
+      { type: 'picture', id, picture: { jpeg, meta: loop } },
+      { type: 'picture', id, picture: { jpeg, meta: { product_id: 4n } } },
+      { type: 'picture', id, picture: { jpeg, meta: { note: 'x'.repeat(70_000) } } },
+      { type: 'picture', id },
       { type: 'report', cameras: 'none', flows: 'x', nodeTypes: [], rssMb: 1 },
     ];
     for (const message of wrong) assert.equal(parseToAgent(message), undefined);
