@@ -51,6 +51,13 @@ export const EdgeSettings = Type.Object({
     list: true,
     description: `dialects of other systems that this device answers without a key (relab, compucyto, uuplastination); with @lan only to private addresses`,
   }),
+  CORS_ORIGINS: Type.Array(Type.String({ pattern: '^https?://[^/\\s?#@*]+$' }), {
+    default: [],
+    list: true,
+    aliases: ['ALLOWED_CORS_ORIGINS'],
+    description:
+      "origins whose pages may ask this device with its key, as https://lab.example, without a path: a platform's page in a browser of the device's network; none by default",
+  }),
   DIALECT_CAMERA: Type.Optional(
     Type.String({
       pattern: ID_PATTERN,

@@ -141,6 +141,7 @@ const pages = new Pages({
   health,
   access,
   doors: [liveDoor, dialects],
+  corsOrigins: settings.CORS_ORIGINS,
   player: new PlayerFiles(join(SHIPPED, 'console')),
   cameras: () => cameras.ids(),
 });

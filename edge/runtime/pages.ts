@@ -4,7 +4,9 @@ import type { Clock, Log } from '../../runtime/contracts/host.ts';
 import { createServer, STATUS_CODES } from '../../runtime/lib/builtin-http.ts';
 import { allowOf, notAllowed } from '../../runtime/lib/methods.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import { nameOfRequest } from '../../runtime/lib/request-name.ts';
 import type { Access } from './access.ts';
+import { admitOrigin } from './cross-origin.ts';
 import type { LiveDoor } from './live-door.ts';
 import { Login } from './login.ts';
 import { type DeviceHealthPage, ICON, statusPage, watchPage } from './page-html.ts';
@@ -29,6 +31,8 @@ export interface PagesOptions {
   /** live pictures, and what flows answer for other systems; asked in that order */
   doors: readonly Pick<LiveDoor, 'serve'>[];
   player: PlayerFiles;
+  /** origins whose pages may ask; default: none */
+  corsOrigins?: readonly string[];
   /** ids of the device's cameras, the first one first */
   cameras: () => string[];
 }
@@ -74,6 +78,8 @@ export class Pages implements Part {
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     res.setHeader('X-Content-Type-Options', 'nosniff');
     res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('X-Request-Id', nameOfRequest(req));
+    if (admitOrigin(req, res, this.#options.corsOrigins ?? [])) return;
     try {
       await this.#route(req, res);
     } catch (thrown) {

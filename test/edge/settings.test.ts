@@ -10,10 +10,19 @@ describe('the settings of the edge', () => {
     assert.equal(settings.EDGE_PORT, 8018);
     assert.equal(settings.EDGE_HOST, '127.0.0.1');
     assert.equal(settings.SPOOL_MAX_MB, 512);
+    assert.equal(settings.CAPTURES_MAX_MB, 256);
+    assert.deepEqual(settings.CORS_ORIGINS, []);
     assert.equal(settings.CAMERA, 'auto');
     assert.equal(settings.EDGE_DATA_DIR, '/srv/data/edge');
     assert.equal(settings.FLOWS_DIR, '/srv/data/edge/flows');
     assert.equal(Object.isFrozen(settings), true);
+  });
+
+  it('take origins under the name of seed 000 too, without a path or a wildcard', () => {
+    const given = (text: string) => readSettings({ DEVICE_ID: 'pi', ALLOWED_CORS_ORIGINS: text }).CORS_ORIGINS;
+    assert.deepEqual(given('["https://lab.example", "http://pi:3000"]'), ['https://lab.example', 'http://pi:3000']);
+    for (const wrong of ['*', 'https://*.example', 'https://lab.example/', 'lab.example'])
+      assert.throws(() => given(wrong), { code: 'setting.invalid' }, wrong);
   });
 
   it('take the key from a file', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppError } from '../../contracts/errors.ts';
 import type { FrameRefused } from '../../contracts/frame.ts';
 import type { Clock } from '../../contracts/host.ts';
-import { nameOfRequest } from '../request-id.ts';
+import { nameOfRequest } from '../../lib/request-name.ts';
 import { hasBody } from './read-body.ts';
 
 /** How much of a refused body is still taken in, and for how long, so that its sender gets to read the answer. */

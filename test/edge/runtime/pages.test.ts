@@ -51,6 +51,7 @@ describe("the device's HTTP port", () => {
       doors: [{ serve: async () => false }],
       player: new PlayerFiles(consoleDir),
       cameras: () => ['pi-cam'],
+      corsOrigins: ['https://lab.example'],
     });
     await pages.start();
   };
@@ -70,6 +71,35 @@ describe("the device's HTTP port", () => {
     const response = await fetch(`${await base()}/health`);
     assert.equal(response.status, 200);
     assert.deepEqual(await response.json(), HEALTH);
+  });
+
+  it('names each request, as the asker does or anew (S0.38)', async () => {
+    await open(0);
+    const named = async (headers: Record<string, string>, path = '/health') =>
+      (await fetch((await base()) + path, { headers })).headers.get('x-request-id');
+    assert.equal(await named({ 'X-Request-ID': 'lab-7' }), 'lab-7');
+    assert.equal(await named({ 'X-Request-ID': 'lab-7' }, '/captures'), 'lab-7', 'on refusals too');
+    assert.match(String(await named({ 'X-Request-ID': 'two words' })), /^[0-9a-f-]{36}$/);
+  });
+
+  it('lets the pages of listed origins ask with a key, from a public page too (S0.38), and no others', async () => {
+    await open(0);
+    const ask = async (origin: string, method = 'GET', headers: Record<string, string> = {}) => {
+      const response = await fetch(`${await base()}/health`, { method, headers: { Origin: origin, ...headers } });
+      return { status: response.status, get: (name: string) => response.headers.get(`access-control-allow-${name}`) };
+    };
+    const question = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Private-Network': 'true' };
+    const asked = await ask('https://lab.example', 'OPTIONS', question);
+    assert.deepEqual(
+      [asked.status, asked.get('origin'), asked.get('private-network'), asked.get('credentials')],
+      [204, 'https://lab.example', 'true', null],
+    );
+    assert.match(String(asked.get('headers')), /X-API-Key/);
+    assert.equal((await ask('https://lab.example')).get('origin'), 'https://lab.example');
+    for (const method of ['GET', 'OPTIONS']) {
+      const other = await ask('https://other.example', method, question);
+      assert.deepEqual([other.get('origin'), other.get('private-network')], [null, null]);
+    }
   });
 
   it('shows a page that cannot be made to run anything', async () => {
