@@ -5,7 +5,7 @@ import { join } from 'node:path';
  * `npm run bench` runs all benchmarks, `npm run bench -- detect` the named ones; each is a process of its own, which gets what begins with
  * the first option, as `npm run bench -- media --only whep,hls`.
  */
-const ALL = ['ingest', 'detect', 'media', 'push', 'api', 'fleet'];
+const ALL = ['ingest', 'detect', 'media', 'push', 'api', 'fleet', 'start'];
 const given = process.argv.slice(2);
 const firstOption = given.findIndex((word) => word.startsWith('-'));
 const named = firstOption < 0 ? given : given.slice(0, firstOption);

@@ -17,6 +17,10 @@ export class PlainNodeRed {
     this.#port = port;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Starts it; answers the ms until its flows run. */
   async start(): Promise<number> {
     const settings = join(this.#folder, 'settings.js');
