@@ -79,6 +79,11 @@ export class Config implements Part, ConfigHost {
     this.#pause.cut();
   }
 
+  /** One question more, beside those at their time; resolves when it was answered, or `trouble` says why not. */
+  async askNow(): Promise<void> {
+    await this.#ask();
+  }
+
   /** Why the last question had no good answer; undefined when it had. */
   trouble(): string | undefined {
     return this.#trouble;

@@ -5,7 +5,7 @@ import type { Settings } from '../../settings.ts';
 import type { Child } from '../child.ts';
 import type { Config } from '../config.ts';
 import type { Link } from '../link.ts';
-import type { CallServer } from '../server-http.ts';
+import { type CallServer, NoAnswer } from '../server-http.ts';
 import { systemDisk } from './disk.ts';
 import { PinnedKey } from './pinned-key.ts';
 import { Rollout } from './rollout.ts';
@@ -20,7 +20,7 @@ export interface RolloutParts {
   call: CallServer;
   clock: Clock;
   log: Log;
-  config: Pick<Config, 'current' | 'watch'>;
+  config: Pick<Config, 'askNow' | 'current' | 'trouble' | 'watch'>;
   upload: () => UploadStatus;
   lastSeq: () => number;
   childView: () => ChildView;
@@ -68,6 +68,12 @@ export function createRollout({
       return isWell;
     },
     ping: (n) => child.send({ type: 'ping', n }),
+    async askKeys() {
+      await config.askNow();
+      const trouble = config.trouble();
+      if (trouble !== undefined) throw new NoAnswer(trouble);
+      await keys.hear(config.current()?.signing);
+    },
     report: (body) => {
       link.tellFlow(body);
       link.tellState();

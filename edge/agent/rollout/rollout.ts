@@ -45,6 +45,8 @@ export interface RolloutOptions {
   /** Hands other flows to the flow process that runs; false where none runs flows. */
   handOver: (n: number, load: FlowLoad) => boolean;
   ping: (n: number) => void;
+  /** Has the server say which keys it signs with; throws NoAnswer when it does not. */
+  askKeys?: () => Promise<void>;
   /** something is to be reported */
   report: (body: ReportBody) => void;
   random?: () => number;
@@ -220,9 +222,11 @@ export class Rollout implements Part {
 
   /** One deployment to its end. Throws for what may go better later: no answer, a disk that does not take it. */
   async #deploy(body: unknown): Promise<void> {
-    const { device, disk, folder, call, keys, log, nodeTypes } = this.#options;
+    const { askKeys, device, disk, folder, call, keys, log, nodeTypes } = this.#options;
     const generation = generationIn(body);
     try {
+      // The first key, or a newer one, may be younger than the last look at the configuration.
+      if (keyIn(body) !== keys.key?.key_id) await askKeys?.();
       const judge = { device, pinned: keys.key, generation: this.#slots.pointer.generation };
       const { statement } = checkDesired(body, judge);
       this.#say(generation, 'fetching');
@@ -362,6 +366,10 @@ export class Rollout implements Part {
   #soon(work: () => Promise<unknown>): void {
     this.#inTurn(work).catch((error) => this.#options.log.error('the slots could not be changed', { error }));
   }
+}
+
+function keyIn(body: unknown): unknown {
+  return (body as { key_id?: unknown } | null)?.key_id;
 }
 
 function generationIn(body: unknown): number {
