@@ -151,7 +151,7 @@ export const ServerSettings = Type.Object({
     default: false,
     description: 'answer at the ports of MediaMTX too: 8889 WHEP, 8888 HLS, 9997 its reading API, 9998 metrics',
   }),
-  DIALECT_CAMERA: text('id of the camera that dialects of one camera mean; without it the only or first one', {
+  DIALECT_CAMERA: text('id of the camera that dialects of one camera mean; without it the only or oldest one', {
     pattern: ID_PATTERN,
   }),
   SIGNING_KEY_FILE: text(

@@ -1,4 +1,5 @@
 import type { ApiAnswer, ApiHost, ApiRequest } from '../../runtime/contracts/api-host.ts';
+import { oldestCamera } from '../../runtime/contracts/dialects.ts';
 import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Host } from '../../runtime/contracts/host.ts';
 
@@ -108,13 +109,14 @@ export function toolsFor(host: Host, api: ApiHost, ask: Ask, askedBy: unknown, m
     },
     async cameras() {
       const items = await tools.all<CameraRow>('/cameras');
-      // A device has its own order; a server's newest camera must not become the one that dialects of one camera mean.
       return host.side === 'server' ? items.sort(byId) : items;
     },
     cameraId: async () => (wanted === undefined ? (await tools.camera()).id : encodeURIComponent(wanted)),
     async camera() {
       const items = await tools.cameras();
-      const found = wanted === undefined ? items[0] : items.find(({ id }) => id === wanted);
+      // A device has its own order.
+      const first = host.side === 'server' ? oldestCamera(items) : items[0];
+      const found = wanted === undefined ? first : items.find(({ id }) => id === wanted);
       if (!found)
         throw new Refusal(404, 'camera.not_found', wanted ? `there is no camera ${wanted}` : 'there is no camera');
       return found;

@@ -14,14 +14,19 @@ export function reportFailure(
 ): Error | undefined {
   if (from.signal.aborted) return undefined;
   const error = toAppError(thrown);
-  from.status.failed(error.message);
+  from.status.failed(wordsOf(error));
   if (error.code === 'internal.error') from.log.error('node failed', { node: from.node.id, error: thrown });
   return shownError(error);
 }
 
+/** Whoever edits flows may know what else there is. */
+function wordsOf({ message, details: { known } }: AppError): string {
+  return Array.isArray(known) && known.length > 0 ? `${message}; there is ${known.join(', ')}` : message;
+}
+
 // Node-RED prints `name: message` to the person at the editor and copies own properties only, so the name is the code.
 function shownError(error: AppError): Error {
-  const shown = new Error(error.message, error.cause === undefined ? {} : { cause: error.cause });
+  const shown = new Error(wordsOf(error), error.cause === undefined ? {} : { cause: error.cause });
   shown.name = error.code;
   if (error.stack) shown.stack = error.stack;
   return Object.assign(shown, { code: error.code, details: error.details });

@@ -61,6 +61,12 @@ export function dialectAt(side: Side, path: string): DialectPath | undefined {
   return PATHS[side].find((one) => one.path.test(path));
 }
 
+/** The camera that dialects of one camera mean where nobody names one: the oldest, so that no other one takes its place by being added. */
+export function oldestCamera<T extends { id: string; created_at: string }>(cameras: readonly T[]): T | undefined {
+  const ageOf = ({ created_at, id }: T) => `${created_at} ${id}`;
+  return cameras.toSorted((one, other) => (ageOf(one) < ageOf(other) ? -1 : 1))[0];
+}
+
 /** An error as clients of that system know it, with our code beside their fields; `loc`: where in the request, for FastAPI's 422. */
 export function dialectError(
   shape: ErrorShape,

@@ -155,9 +155,9 @@ class Cameras implements CameraSet {
     if (this.#entries.has(camera)) return camera;
     const [first] = this.#entries.keys();
     if (camera === '' && first !== undefined) return first;
-    const known = [...this.#entries.keys()].join(', ');
+    // The others stand apart from the words: whoever asks over HTTP may not be allowed to know of them.
     const words = camera === '' ? 'this host has no camera' : `there is no camera ${JSON.stringify(camera)} here`;
-    throw new AppError('camera.not_found', known === '' ? words : `${words}; there is ${known}`);
+    throw new AppError('camera.not_found', words, { known: this.ids() });
   }
 
   async capture(camera: string, options: CaptureOptions = {}, signal?: AbortSignal): Promise<Still> {

@@ -14,8 +14,8 @@ const SETTINGS = {
 };
 const CAMERAS = {
   items: [
-    { id: 'gate', state: 'live' },
-    { id: 'porch', state: 'idle' },
+    { id: 'gate', state: 'live', created_at: '2026-01-01T00:00:00.000Z' },
+    { id: 'porch', state: 'idle', created_at: '2026-02-01T00:00:00.000Z' },
   ],
   next: null,
 };
@@ -49,7 +49,7 @@ describe('dialect', () => {
     await flow.stop();
   });
 
-  it('means the camera of the query, else DIALECT_CAMERA, else the first', async () => {
+  it('means the camera of the query, else DIALECT_CAMERA, else the oldest', async () => {
     const fake = new FakeHost();
     fake.api.answers.set('GET /cameras', { body: CAMERAS });
     for (const id of ['gate', 'porch']) fake.api.answers.set(`GET /cameras/${id}/settings`, { body: SETTINGS });
@@ -60,6 +60,9 @@ describe('dialect', () => {
       return statusCode === 200 ? fake.api.asked.at(-1)?.request.path : statusCode;
     };
     assert.equal(await asked({}), '/cameras/gate/settings');
+    const attic = { ...CAMERAS.items[0], id: 'attic', created_at: '2030-01-01T00:00:00.000Z' };
+    fake.api.answers.set('GET /cameras', { body: { ...CAMERAS, items: [attic, ...CAMERAS.items] } });
+    assert.equal(await asked({}), '/cameras/gate/settings', 'a camera that comes later takes nobody’s place');
     fake.api.dialectCamera = 'porch';
     assert.equal(await asked({}), '/cameras/porch/settings');
     assert.equal(await asked({ camera: 'gate' }), '/cameras/gate/settings');

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { dialectAt } from '../../contracts/dialects.ts';
+import { dialectAt, oldestCamera } from '../../contracts/dialects.ts';
 import { AppError, toAppError } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/host.ts';
 import type { PictureService } from '../../contracts/live-outputs.ts';
@@ -28,7 +28,7 @@ export function movingPictures(parts: {
       const query = new URL(req.originalUrl, 'http://here').searchParams;
       const wanted = query.get('camera') ?? caller.dialectCamera;
       const seen = (await fleet.cameras()).filter(({ id }) => user.cameras === null || user.cameras.includes(id));
-      const camera = (wanted === undefined ? seen[0] : seen.find(({ id }) => id === wanted))?.id;
+      const camera = (wanted === undefined ? oldestCamera(seen) : seen.find(({ id }) => id === wanted))?.id;
       // Seed 001 says 503 where there is no camera (S1.10).
       if (camera === undefined) throw new AppError('camera.no_picture', 'there is no camera');
       const viewer = async () => ({ name: user.name });
