@@ -30,7 +30,7 @@ RTCPeerConnection.prototype.setRemoteDescription = function (description) {
 /** What a browser writes while a server is away. */
 const UNREACHABLE = /net::ERR_|50\d \(/;
 /** Chromium writes what a test itself has cut off, or has refused, into the console. */
-const CUT_OFF = /net::ERR_FAILED.*\/hls\/|400 \(Bad Request\).*\/cameras\/\w+\)$/;
+const CUT_OFF = /net::ERR_FAILED.*\/hls\/|400 \(Bad Request\).*\/cameras\/\w+\)$|404 .*\/cameras\/spare\/whep\/\S+\)$/;
 
 interface SessionRow {
   type: string;
@@ -106,6 +106,21 @@ describe('live pictures in a browser', function () {
   /** Without HLS of tests before: it has no connection, and counts as watching until it has not asked for 20 s. */
   const watching = async () => (await sessions()).filter(({ type }) => type !== 'hls');
   const status = () => page.locator('redeye-player').getByRole('status');
+
+  /** Looks at what is open on either screen, dark and light. */
+  const looks = async (name: string) => {
+    for (const [width, height, where] of SCREENS) {
+      await page.setViewportSize({ width, height });
+      const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      assert.ok(Number(over) <= 0, `${name} is ${over} px too wide`);
+      for (const colorScheme of ['dark', 'light'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await until('the colours rest', () => page.evaluate('document.getAnimations().length === 0'));
+        await assertAccessible(page, `${name}, ${where}, ${colorScheme}`);
+        await screenshot(page, `${name}-${where}-${colorScheme}`);
+      }
+    }
+  };
 
   it('plays a camera by WebRTC, moving, and says how far behind it is', async () => {
     await page.goto(`${server.url}/live/${GATE}`);
@@ -245,17 +260,7 @@ describe('live pictures in a browser', function () {
       'an address is never shown: it may hold a password',
     );
     assert.equal(await save.isDisabled(), true, 'nothing has changed yet');
-    for (const [width, height, where] of SCREENS) {
-      await page.setViewportSize({ width, height });
-      const over = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-      assert.ok(Number(over) <= 0, `the form is ${over} px too wide`);
-      for (const colorScheme of ['dark', 'light'] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await until('the colours rest', () => page.evaluate('document.getAnimations().length === 0'));
-        await assertAccessible(page, `a camera that is changed, ${where}, ${colorScheme}`);
-        await screenshot(page, `camera-edit-${where}-${colorScheme}`);
-      }
-    }
+    await looks('camera-edit');
     await page.keyboard.press('Escape');
     await form.waitFor({ state: 'hidden' });
     assert.equal(new URL(page.url()).pathname, `/live/${YARD}`, 'Escape closes the form, not the page');
@@ -279,6 +284,8 @@ describe('live pictures in a browser', function () {
     await page.getByRole('button', { name: 'Edit' }).click();
     await form.getByLabel('Description').fill('');
     await form.getByLabel('Address').fill('sim:shelf');
+    await form.getByRole('button', { name: 'Try this address' }).click();
+    await form.getByText('It works: sim, 1280 × 720, live too.').waitFor();
     await save.click();
     await form.waitFor({ state: 'hidden' });
     await page.getByText('Über dem Tor').waitFor({ state: 'detached' });
@@ -294,6 +301,49 @@ describe('live pictures in a browser', function () {
     const other = page.getByRole('dialog', { name: 'Edit porch-cam' });
     await other.getByLabel('Name').waitFor();
     assert.equal(await other.getByLabel('Address').count(), 0, 'a Pi names its own camera');
+  });
+
+  it('sets how a camera takes its pictures within what it can, and says so where there is nothing to set', async () => {
+    await page.goto(`${server.url}/live/${GATE}`);
+    await page.getByRole('button', { name: 'Settings' }).click();
+    const form = page.getByRole('dialog', { name: `How ${GATE} takes pictures` });
+    const exposure = form.getByLabel('Exposure');
+    await exposure.waitFor();
+    const save = form.getByRole('button', { name: 'Save' });
+    assert.equal(await save.isDisabled(), true, 'nothing has changed yet');
+    await looks('camera-settings');
+    await exposure.fill('5000000');
+    await save.click();
+    assert.equal(await form.isVisible(), true, 'the browser refuses what is out of range');
+    await exposure.fill('40');
+    await save.click();
+    await form.waitFor({ state: 'hidden' });
+    const set = await server.api.get<{ exposure: number; gain: number }>(`/cameras/${GATE}/settings`);
+    assert.equal(set.exposure, 40);
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await until('it shows what is set', async () => (await exposure.inputValue()) === '40');
+    await page.keyboard.press('Escape');
+    await page.goto(`${server.url}/live/${YARD}`);
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByText('This camera sets itself; nothing can be changed here.').waitFor();
+  });
+
+  it('deletes a camera of the server after its name was typed, and comes back to the wall', async () => {
+    await server.api.post('/cameras', { id: 'spare', name: 'Spare', url: 'sim:gradient' });
+    await page.goto(`${server.url}/live/spare`);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Delete spare' });
+    await looks('camera-delete');
+    const remove = dialog.getByRole('button', { name: 'Delete' });
+    assert.equal(await remove.isDisabled(), true);
+    await dialog.getByLabel('Type spare to delete it').fill('spare');
+    await remove.click();
+    await page.waitForURL('**/live');
+    const { items } = await server.api.get<{ items: { id: string }[] }>('/cameras');
+    assert.ok(!items.some(({ id }) => id === 'spare'));
+    await page.goto(`${server.url}/live/porch-cam`);
+    await page.getByRole('button', { name: 'Edit' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Delete' }).count(), 0, 'a Pi’s camera goes with the Pi');
   });
 
   for (const [width, height, where] of SCREENS) {

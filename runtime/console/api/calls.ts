@@ -19,6 +19,9 @@ export const calls = {
   camera: client.getCamera,
   createCamera: client.postCameras,
   patchCamera: client.patchCamera,
+  deleteCamera: client.deleteCamera,
+  cameraSettings: (camera: string) => client.getCameraSettings(camera),
+  putCameraSettings: client.putCameraSettings,
   /** Tries an address once; what is wrong with it is in the answer. */
   testCamera: (url: string) => client.postCamerasTest({ url }),
   liveWays: client.getCameraLive,
