@@ -66,6 +66,7 @@ describe('an outside broker (Mosquitto)', () => {
     await until('its camera is in the register', async () =>
       (await bench.fleet.device('pi-1')).cameras.includes('pi-1-attic'),
     );
+    await until('its greeting is acknowledged', () => link.connected);
     beat({ rssi: -41 });
     await until('its heartbeat is, too', async () => (await bench.fleet.device('pi-1')).rssi === -41);
     await until('it was told of its configuration', () => heard.includes('config'));
