@@ -287,8 +287,8 @@ export const FlowsAnswer = Type.Object({
 export const PicturesOfTrial = Type.Object(
   {
     before: nullable(uuid()),
-    during: nullable(Type.String({ format: 'uuid', description: 'the last one of the new flows' })),
-    after: nullable(Type.String({ format: 'uuid', description: 'the first one of the flows that run again' })),
+    during: nullable(uuid(), { description: 'the last one of the new flows' }),
+    after: nullable(uuid(), { description: 'the first one of the flows that run again' }),
   },
   { title: 'PicturesOfTrial' },
 );

@@ -940,7 +940,9 @@ export type PasswordBody = {
 
 export type PicturesOfTrial = {
   before: string | null;
+  /** the last one of the new flows */
   during: string | null;
+  /** the first one of the flows that run again */
   after: string | null;
 };
 

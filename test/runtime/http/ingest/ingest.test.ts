@@ -236,7 +236,7 @@ describe('POST /api/v1/ingest/frame', () => {
         assert.deepEqual([status, body.code], [415, 'request.unsupported_type']);
       }
       const get = await fetch(`${door.url}/ingest/frame`);
-      assert.deepEqual([get.status, get.headers.get('allow')], [405, 'POST']);
+      assert.deepEqual([get.status, get.headers.get('allow')], [405, 'OPTIONS, POST']);
     });
 
     it('passes on what the stage says, with Retry-After', async () => {

@@ -358,13 +358,13 @@ describe('the streams of a host', () => {
     assert.equal(yard.ended, true);
   });
 
-  it('are told for every camera, watched or not', () => {
+  it('are told for every camera, watched or not, and of one that is not there no other one is named', () => {
     cameras.define({ id: 'gate', url: 'sim:gradient?width=128&height=96&fps=5' });
     assert.deepEqual(
       streams.list().map(({ camera, state, readers }) => [camera, state, readers]),
       [['gate', 'idle', 0]],
     );
-    assert.throws(() => watch('roof'), { code: 'camera.not_found', message: /there is gate/ });
+    assert.throws(() => watch('roof'), { code: 'camera.not_found', message: 'there is no camera "roof" here' });
   });
 
   it('play test pictures for auto where there is no camera', async () => {
