@@ -54,7 +54,7 @@ export async function fleetSoak(options: FleetSoakOptions): Promise<Claim[]> {
     const mqtt = await Wire.lay([port]);
     giveBack.push(() => mqtt.close());
     if (parts.includes('crowd'))
-      add(await crowd(server, { count: count * 10, rounds: 3, seed, mqttPort: port, site, say }));
+      add(await crowd(server, { count: count * 10, rounds: 6, seed, mqttPort: port, site, say }));
     const tabs = new Tabs(server);
     const capture = await tabs.capture();
     const started = async (name: string) => {
