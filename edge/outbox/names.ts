@@ -23,10 +23,12 @@ export interface DeadPicture {
   size: number;
 }
 
+/** The file name of one that waits. */
 export function waitingName({ n, id, step }: Omit<WaitingPicture, 'size'>): string {
   return `${pad(n)}-${id}.${step}.picture`;
 }
 
+/** The file name of one that was given up. */
 export function deadName({ n, id, why }: Omit<DeadPicture, 'size'>): string {
   return `${pad(n)}-${id}.${why}.dead`;
 }

@@ -28,6 +28,7 @@ export interface DeviceNotes {
   heartbeat(word: HeartbeatWord): Promise<boolean>;
 }
 
+/** Writes to the database for one device or for a crowd, whoever calls. Words of one device have to be awaited one after the other. */
 export function createDeviceNotes({ db, clock }: { db: Queryable; clock: Clock }): DeviceNotes {
   const shared = { crowd: CROWD, clock, keyOf: ({ id }: { id: string }) => id };
   const offline = batched<string, void>({

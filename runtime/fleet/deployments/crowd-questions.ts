@@ -15,6 +15,7 @@ export interface CrowdQuestions {
   mayHaveMissed(device: string): Promise<boolean>;
 }
 
+/** Asks the database for one device or for a crowd, whoever calls; each answer is that device's own, each failure too. */
 export function createCrowdQuestions({ db, clock }: { db: Db; clock: Clock }): CrowdQuestions {
   const byDevice = { crowd: CROWD, clock, keyOf: (device: string) => device };
   const desired = batched<string, TargetRow | undefined>({
