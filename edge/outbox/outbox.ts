@@ -5,6 +5,7 @@ import type { OwnPictureMeta } from '../../runtime/contracts/gallery.ts';
 import type { Log, Release } from '../../runtime/contracts/host.ts';
 import { ensureFolder, syncFolder, TEMPORARY, writeFileDurably } from '../../runtime/lib/files.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import { Turns } from '../../runtime/lib/turns.ts';
 import { decodeFrame, encodeFrame, type SpooledFrame } from '../spool/record.ts';
 import { wholeSize } from '../spool/scan.ts';
 import { Shelf } from '../spool/shelf.ts';
@@ -55,7 +56,8 @@ export class Outbox implements Part {
   #dropped = 0;
   #pendingBytes = 0;
   #running = false;
-  #turns: Promise<unknown> = Promise.resolve();
+  /** One change at a time: the order of numbers is the order of files. */
+  readonly #turns = new Turns();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -78,7 +80,7 @@ export class Outbox implements Part {
   /** Finishes what is being written. */
   async stop(): Promise<void> {
     this.#running = false;
-    await this.#turns;
+    await this.#turns.over();
   }
 
   counts(): OutboxCounts {
@@ -113,7 +115,7 @@ export class Outbox implements Part {
       throw new AppError('spool.full', 'the disk does not keep up: too many pictures are waiting to be written');
     this.#pendingBytes += size;
     try {
-      return await this.#turn(() => this.#write(id, encodeFrame(picture)));
+      return await this.#turns.take(() => this.#write(id, encodeFrame(picture)));
     } finally {
       this.#pendingBytes -= size;
     }
@@ -121,7 +123,7 @@ export class Outbox implements Part {
 
   /** The picture, which does not go to make room until another one is held. Undefined when it is torn: then it is set aside. */
   hold(entry: WaitingPicture): Promise<OwnPicture | undefined> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       this.#held = undefined;
       if (!this.#waiting.includes(entry)) return undefined;
       const name = waitingName(entry);
@@ -142,7 +144,7 @@ export class Outbox implements Part {
 
   /** It has been through another pause. */
   step(entry: WaitingPicture): Promise<void> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       if (!this.#waiting.includes(entry)) return;
       const next = { ...entry, step: Math.min(entry.step + 1, 9) };
       await rename(this.#path(waitingName(entry)), this.#path(waitingName(next)));
@@ -153,12 +155,12 @@ export class Outbox implements Part {
 
   /** The server has it, or nobody wants it: the file goes. */
   remove(entry: WaitingPicture): Promise<void> {
-    return this.#turn(() => this.#drop(entry));
+    return this.#turns.take(() => this.#drop(entry));
   }
 
   /** It is given up: the file goes to `dead/`, with the reason in its name. It needs no space for that. */
   bury(entry: WaitingPicture, why: string): Promise<void> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       if (!this.#waiting.includes(entry)) return;
       const { n, id, size } = entry;
       const dead = { n, id, why: whyInName(why), size };
@@ -173,7 +175,7 @@ export class Outbox implements Part {
 
   /** Has the dead wait again, from the first step: those of these ids, or all. Answers how many. */
   revive(ids?: readonly string[]): Promise<number> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       const chosen = this.#dead.filter(({ id }) => ids?.includes(id) ?? true);
       for (const dead of chosen) {
         const { n, id, size } = dead;
@@ -191,7 +193,7 @@ export class Outbox implements Part {
 
   /** Deletes the dead of these ids, or all; answers how many. */
   deleteDead(ids?: readonly string[]): Promise<number> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       const chosen = this.#dead.filter(({ id }) => ids?.includes(id) ?? true);
       for (const dead of chosen) await this.#dropDead(dead);
       return chosen.length;
@@ -290,13 +292,6 @@ export class Outbox implements Part {
     const { log } = this.#options;
     log.warn('file of the outbox set aside', { file: name, why });
     await this.#aside.put(join(folder, name), name).catch((error) => log.warn('could not set it aside', { error }));
-  }
-
-  /** One change at a time, in the order asked for. */
-  #turn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.then(work);
-    this.#turns = turn.catch(() => undefined);
-    return turn;
   }
 
   #tell(): void {

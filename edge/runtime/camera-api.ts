@@ -4,6 +4,7 @@ import { AppError, toAppError } from '../../runtime/contracts/errors.ts';
 import type { OwnPictureMeta } from '../../runtime/contracts/gallery.ts';
 import type { Log } from '../../runtime/contracts/host.ts';
 import type { LocalAccess } from '../../runtime/contracts/remote-cameras.ts';
+import { Turns } from '../../runtime/lib/turns.ts';
 import { captureWith } from '../../runtime/media/capture-with.ts';
 import type { AgentPort } from './agent-port.ts';
 import type { CameraCommandParts } from './camera-commands.ts';
@@ -108,7 +109,7 @@ function routesOf({
     streaming: await isStreaming(id),
   });
   /** Captures of one camera take turns, since each may have an exposure of its own. */
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = new Map<string, Turns>();
   const capture = async (id: string, { exposure, gain }: Record<string, unknown>) => {
     const wish = { exposure: exposure as number | undefined, gain: gain as number | undefined };
     const taken = await captureWith(cameras, id, wish, { log });
@@ -148,13 +149,10 @@ function routesOf({
     'GET cameras/:id': async ({ id }) => row(cameras.resolve(id)),
     async 'POST cameras/:id/capture'({ id, body }) {
       const camera = cameras.resolve(id);
-      const turn = (turns.get(camera) ?? Promise.resolve()).then(() => capture(camera, body));
-      turns.set(
-        camera,
-        turn.catch(() => undefined),
-      );
+      const own = turns.get(camera) ?? new Turns();
+      turns.set(camera, own);
       // The next capture does not wait for the server.
-      const taken = await turn;
+      const taken = await own.take(() => capture(camera, body));
       return isUpload(body.upload) ? brought(taken, body.upload) : taken.answer;
     },
     'GET cameras/:id/settings': ({ id }) => settingsOf(cameras.resolve(id)),

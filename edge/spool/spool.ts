@@ -4,6 +4,7 @@ import { AppError } from '../../runtime/contracts/errors.ts';
 import type { Clock, Log, Release } from '../../runtime/contracts/host.ts';
 import { ensureFolder, syncFolder, writeFileDurably } from '../../runtime/lib/files.ts';
 import type { Part } from '../../runtime/lib/part.ts';
+import { Turns } from '../../runtime/lib/turns.ts';
 import { GapReport } from './gap-report.ts';
 import { frameName, lastName, newName } from './names.ts';
 import { decodeFrame, encodeFrame, type SpooledFrame } from './record.ts';
@@ -55,7 +56,8 @@ export class Spool implements Part {
   #settled = false;
   #held: number | undefined;
   #running = false;
-  #turns: Promise<unknown> = Promise.resolve();
+  /** One change at a time: the order of numbers is the order of files. */
+  readonly #turns = new Turns();
   #pendingBytes = 0;
   #dropped = 0;
   #rejected = 0;
@@ -81,7 +83,8 @@ export class Spool implements Part {
     for (const { name, why } of found.odd) await this.#setAside(name, why);
     this.#next = await this.#firstNumber(found.evidence);
     this.#running = true;
-    if (this.#settled) await this.#quietly('number the waiting frames', () => this.#turn(() => this.#numberAll()));
+    if (this.#settled)
+      await this.#quietly('number the waiting frames', () => this.#turns.take(() => this.#numberAll()));
     const { frames, bytes } = this.counts();
     this.#options.log.info('spool open', { frames, bytes, next: this.#next, settled: this.#settled });
   }
@@ -90,7 +93,7 @@ export class Spool implements Part {
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#running = false;
-    await this.#turns;
+    await this.#turns.over();
     this.#gap.flush();
     if (this.#settled) await this.#quietly('release the numbers', () => this.#options.reservation.release(this.#next));
   }
@@ -134,7 +137,7 @@ export class Spool implements Part {
     }
     this.#pendingBytes += size;
     try {
-      return await this.#turn(() => this.#write(encodeFrame(frame)));
+      return await this.#turns.take(() => this.#write(encodeFrame(frame)));
     } finally {
       this.#pendingBytes -= size;
     }
@@ -145,7 +148,7 @@ export class Spool implements Part {
    * aside on the way. Undefined when none waits.
    */
   take(): Promise<{ seq: number; frame: SpooledFrame } | undefined> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       this.#held = undefined;
       for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
         const frame = decodeFrame(await this.#read(frameName(entry.n)));
@@ -163,7 +166,7 @@ export class Spool implements Part {
 
   /** The server has it: the file goes. */
   acknowledge(seq: number): Promise<void> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       const entry = this.#waiting.find((waiting) => waiting.n === seq);
       if (entry) await this.#remove(entry);
     });
@@ -171,7 +174,7 @@ export class Spool implements Part {
 
   /** The server will never take it: the file goes to `rejected/`. */
   reject(seq: number): Promise<void> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       const entry = this.#waiting.find((waiting) => waiting.n === seq);
       if (!entry) return;
       await this.#keepMark(entry);
@@ -185,7 +188,7 @@ export class Spool implements Part {
 
   /** Heard from the server: numbers go on above its `last_seq`, and frames without one get theirs. */
   settle(lastSeq: number): Promise<void> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       this.#next = Math.max(this.#next, lastSeq + 1);
       if (this.#settled) return;
       await this.#options.reservation.cover(this.#next);
@@ -200,7 +203,7 @@ export class Spool implements Part {
    * far as it must to keep the order. Answers how many moved. From the top down, so that a crash in between keeps the order too.
    */
   renumber(lastSeq: number): Promise<number> {
-    return this.#turn(async () => {
+    return this.#turns.take(async () => {
       this.#held = undefined;
       const moves: { entry: Entry; to: number }[] = [];
       let floor = lastSeq + 1;
@@ -358,13 +361,6 @@ export class Spool implements Part {
     } catch (error) {
       this.#options.log.warn(`could not ${what}`, { error });
     }
-  }
-
-  /** One change at a time, in the order asked for: the order of numbers is the order of files. */
-  #turn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.then(work);
-    this.#turns = turn.catch(() => undefined);
-    return turn;
   }
 
   #tell(): void {

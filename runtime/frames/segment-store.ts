@@ -2,6 +2,7 @@ import { AppError, toAppError } from '../contracts/errors.ts';
 import type { Log, Release } from '../contracts/host.ts';
 import { ensureFolder } from '../lib/files.ts';
 import type { Part } from '../lib/part.ts';
+import { Turns } from '../lib/turns.ts';
 import { encodeHead, type RecordHeader, type StoredRecord } from './record.ts';
 import { listSegments, type SegmentDisk, type SegmentFile, segmentDisk, segmentPath } from './segment-files.ts';
 import { readRecord, recordIn, usualRecordBytes, walkSegment } from './segment-reader.ts';
@@ -70,7 +71,7 @@ export class SegmentStore implements Part {
   readonly #unsettled = new Map<number, number>();
   #open: { file: SegmentFile; segment: number; size: number } | undefined;
   #last = 0;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #trouble: string | undefined;
   #unchecked = Number.POSITIVE_INFINITY;
 
@@ -90,7 +91,7 @@ export class SegmentStore implements Part {
 
   /** Waits for the batch under way and closes the file. */
   async stop(): Promise<void> {
-    await this.#inTurn(() => this.#close());
+    await this.#turns.take(() => this.#close());
   }
 
   /** New segments get higher numbers than this one: the database may know some that are no longer on disk. */
@@ -103,7 +104,7 @@ export class SegmentStore implements Part {
    * and the next call tries anew.
    */
   append(records: readonly NewRecord[]): Promise<WrittenBatch> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       try {
         const batch = await this.#append(records);
         this.#trouble = undefined;
@@ -285,12 +286,6 @@ export class SegmentStore implements Part {
 
   #isClosed(segment: number): boolean {
     return this.#open?.segment !== segment && !this.#unsettled.has(segment) && segment <= this.#last;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work, work);
-    this.#queue = turn.catch(() => undefined);
-    return turn;
   }
 }
 

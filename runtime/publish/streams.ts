@@ -5,6 +5,7 @@ import type { Actor, StreamsService } from '../contracts/services.ts';
 import { writeAudit } from '../db/audit.repo.ts';
 import type { Db } from '../db/db.ts';
 import { listStreams, type StreamRow, setStreamMaker } from '../db/streams.repo.ts';
+import { Turns } from '../lib/turns.ts';
 import type { StreamKind } from './kind.ts';
 
 const MOST_STREAMS = 64;
@@ -44,7 +45,7 @@ export class StreamBook implements StreamsService {
   readonly livekit: LivekitService;
   readonly #options: StreamBookOptions;
   /** one change at a time: two with the same made-up name would be one */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: StreamBookOptions) {
     this.#options = options;
@@ -67,7 +68,7 @@ export class StreamBook implements StreamsService {
   }
 
   create(camera: string, wish: StreamCreate, actor: Actor): Promise<StreamRecord> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { type, started: wanted = true } = wish;
       const kind = this.#options.kinds[type];
       if (!kind) {
@@ -90,7 +91,7 @@ export class StreamBook implements StreamsService {
   }
 
   change(id: string, { name: to = id, ...change }: StreamPatch, actor: Actor): Promise<StreamRecord> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { type, kind } = this.#of(id);
       const { made_by } = this.#record(type, id, await this.#makers());
       if (made_by === 'flow')
@@ -108,7 +109,7 @@ export class StreamBook implements StreamsService {
   }
 
   turn(id: string, wanted: boolean, actor: Actor): Promise<StreamRecord> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { kind } = this.#of(id);
       await kind.turn(id, wanted);
       await this.#audit(actor, wanted ? 'stream.start' : 'stream.stop', id);
@@ -117,17 +118,11 @@ export class StreamBook implements StreamsService {
   }
 
   remove(id: string, actor: Actor): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { kind } = this.#of(id);
       await kind.remove(id);
       await this.#audit(actor, 'stream.delete', id);
     });
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work, work);
-    this.#turn = done.catch(() => undefined);
-    return done;
   }
 
   #names(): Set<string> {

@@ -40,6 +40,7 @@ import { commitOf } from '../../lib/git-commit.ts';
 import { isUuid, type NewId } from '../../lib/ids.ts';
 import type { Part } from '../../lib/part.ts';
 import { isBundleSigned } from '../../lib/signatures.ts';
+import { Turns } from '../../lib/turns.ts';
 import { parser } from '../../lib/validate.ts';
 import { beginDeployment } from './begin.ts';
 import type { BundleFiles } from './bundle-files.ts';
@@ -82,7 +83,7 @@ export class Deployments implements DeploymentService, Part {
   readonly #options: DeploymentsOptions;
   readonly #questions: CrowdQuestions;
   readonly #alarms = new Map<string, () => void>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #joins: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -105,7 +106,7 @@ export class Deployments implements DeploymentService, Part {
     for (const cancel of this.#alarms.values()) cancel();
     this.#alarms.clear();
     await this.#joins;
-    await this.#turn;
+    await this.#turns.over();
   }
 
   /** What devices are told of the signing keys. */
@@ -308,19 +309,15 @@ export class Deployments implements DeploymentService, Part {
   }
 
   /** Does what is due of a deployment, until nothing is. */
-  #advance(id: string): Promise<void> {
-    const done = this.#turn.then(async () => {
-      const others = new Set<string>();
-      const late = new Set<string>();
+  async #advance(id: string): Promise<void> {
+    const others = new Set<string>();
+    const late = new Set<string>();
+    await this.#turns.take(async () => {
       while (await this.#step(id, others, late));
-      return { others, late };
     });
-    this.#turn = done.catch(() => undefined);
-    return done.then(async ({ others, late }) => {
-      // Those whose device was taken over by this one may be at their end now.
-      for (const other of others) await this.#advance(other);
-      for (const device of late) void this.deviceCame(device);
-    });
+    // Those whose device was taken over by this one may be at their end now.
+    for (const other of others) await this.#advance(other);
+    for (const device of late) void this.deviceCame(device);
   }
 
   async #step(id: string, others: Set<string>, late: Set<string>): Promise<boolean> {

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import type { CaptureOptions } from '../../contracts/cameras.ts';
 import { AppError } from '../../contracts/errors.ts';
+import { Turns } from '../../lib/turns.ts';
 import type { CameraUrl } from '../camera-url.ts';
 import type { DriverStatus, Picture, SettingsFace, StillDriver } from '../driver.ts';
 import { fitSize } from '../picture-fit.ts';
@@ -20,7 +21,7 @@ export class SimDriver implements StillDriver {
   readonly #parts: DriverParts;
   #scene: Promise<Scene> | undefined;
   /** the last drawing that was asked for: the scene has one set of pixels, so they take turns */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #lastFrameAt: number | undefined;
   #closed = false;
 
@@ -38,9 +39,7 @@ export class SimDriver implements StillDriver {
 
   async capture(options: CaptureOptions, signal?: AbortSignal): Promise<Picture> {
     await this.open();
-    const turn = this.#turn.then(() => this.#draw(options, signal));
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turns.take(() => this.#draw(options, signal));
   }
 
   status(): DriverStatus {
@@ -50,7 +49,7 @@ export class SimDriver implements StillDriver {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#turn;
+    await this.#turns.over();
     this.#scene = undefined;
   }
 
